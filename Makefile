@@ -1,0 +1,160 @@
+# The front door. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CHECKOV := .venv-checkov/.ready
+DISTRIBUTIONS := operator webapp cluster plugin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-package weather-operator \
+	--custom-compile-command "make requirements" --upgrade
+
+NAMESPACE := weather-system
+
+PACKAGES := cluster/debian-packages.txt
+test test-integration test-e2e: PACKAGES += tests/debian-packages.txt
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+# -- set-up --
+
+.PHONY: setup
+setup: packages $(READY) ## what the machine lacks, and the virtual environment
+
+# Debian packages that are missing, from the lists; the second is for tests alone. Elsewhere the programs' own errors name them.
+.PHONY: packages
+packages:
+	@command -v dpkg-query >/dev/null || exit 0; \
+	missing=$$(comm -23 <(sort -u $(PACKAGES)) \
+	  <(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' | sed -n 's/^installed //p' | sort -u)); \
+	[ -z "$$missing" ] && exit 0; \
+	sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	echo "Installing Debian packages:" $$missing; \
+	$$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	  apt-get -qq install --yes --no-install-recommends $$missing >/dev/null
+
+$(READY): $(wildcard requirements/*.txt) $(DISTRIBUTIONS:%=%/pyproject.toml) | packages
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(DISTRIBUTIONS:%=-e %)
+	@touch $@
+
+$(CHECKOV): requirements/checkov.txt | $(READY)
+	$(BIN)/uv venv --quiet --clear --python python3 $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D) --require-hashes -r $<
+	@touch $@
+
+.PHONY: requirements
+requirements: $(READY) ## the newest versions, pinned with hashes
+	$(COMPILE) operator/pyproject.toml -o requirements/operator.txt
+	$(COMPILE) webapp/pyproject.toml -o requirements/webapp.txt
+	$(COMPILE) $(DISTRIBUTIONS:%=%/pyproject.toml) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) requirements/go.in -o requirements/go.txt
+	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
+
+.PHONY: docs
+docs: $(READY) ## the API reference, made anew from crds/
+	$(BIN)/python docs/api_reference.py > docs/api.md
+
+# -- see it --
+
+.PHONY: demo
+demo: setup ## a cluster, the operator and London in it, upgraded by colour; leaves it running
+	$(BIN)/weather-cluster up
+	$(BIN)/weather-cluster images
+	@eval "$$($(BIN)/weather-cluster env)" && \
+	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
+	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
+	  $(BIN)/weather-cluster demo
+
+.PHONY: cluster-up cluster-down
+cluster-up: setup ## the cluster alone
+	$(BIN)/weather-cluster up
+cluster-down: $(READY) ## take the cluster away, with all that is in it
+	$(BIN)/weather-cluster down
+
+# -- use it --
+
+.PHONY: images
+images: setup ## the operator's image and the page's three colours
+	$(BIN)/weather-cluster images
+
+.PHONY: push
+push: $(READY) require-registry ## tag and push the images: make push REGISTRY=registry.example/team
+	@mkdir -p build
+	$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) > build/pushed.txt
+
+.PHONY: sbom
+sbom: images ## what is in the operator's and the page's image, as CycloneDX in build/sbom
+	$(BIN)/weather-cluster sbom build/sbom
+
+.PHONY: install
+install: require-registry ## Helm into the current kubectl context: make install REGISTRY=…
+	helm upgrade --install weather-operator charts/weather-operator \
+	  --namespace $(NAMESPACE) --create-namespace --set registry=$(REGISTRY) \
+	  --set image.digest=$$(sed -n 's/.*weather-operator:.*@//p' build/pushed.txt 2>/dev/null) \
+	  --wait --timeout 3m $(HELM_FLAGS)
+
+.PHONY: require-registry
+require-registry:
+	@[ -n "$(REGISTRY)" ] || { echo "Say which registry: make $(MAKECMDGOALS) REGISTRY=registry.example/team" >&2; exit 2; }
+
+# -- prove it --
+
+# Debian's package would start a server; only its checker is wanted.
+build/promtool: | packages
+	@mkdir -p build && cd build && echo "Taking promtool from Debian's package prometheus" && \
+	  { apt-get -qq download prometheus 2>/dev/null || { apt-get -qq update && apt-get -qq download prometheus; }; } && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool > promtool && \
+	  chmod +x promtool && rm prometheus_*.deb
+
+.PHONY: promtool
+promtool:
+	@command -v promtool >/dev/null || ! command -v apt-get >/dev/null || \
+	  $(MAKE) --no-print-directory build/promtool || echo "Going on without promtool" >&2
+
+.PHONY: test
+test: setup $(CHECKOV) promtool lint ## everything, with one summary
+	$(BIN)/weather-cluster build --all
+	$(BIN)/weather-cluster images
+	$(BIN)/pytest
+
+.PHONY: test-unit
+test-unit: $(READY) promtool ## the logic alone, in seconds
+	$(BIN)/pytest tests/unit
+
+.PHONY: test-integration
+test-integration: setup $(CHECKOV) ## against a real control plane
+	$(BIN)/pytest tests/integration
+
+.PHONY: test-e2e
+test-e2e: setup ## against a real node (needs root)
+	$(BIN)/weather-cluster images
+	$(BIN)/pytest tests/e2e
+
+.PHONY: test-terraform
+test-terraform: setup $(CHECKOV) ## the AWS side, without AWS (needs terraform)
+	$(BIN)/pytest tests/terraform
+
+.PHONY: lint
+lint: $(READY) ## style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy operator/src webapp/src cluster/src plugin/src tests
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: setup ## figures in tables; no assertion on time
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)
+
+.PHONY: clean
+clean: ## the cluster and everything that was built here; the cache of binaries stays
+	[ ! -x $(BIN)/weather-cluster ] || $(BIN)/weather-cluster down
+	rm -rf $(VENV) .venv-checkov build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,127 @@
+"""The command `weather-cluster`."""
+
+import shlex
+import sys
+
+import click
+from rich.console import Console
+
+from weather_cluster import (
+    binaries,
+    clusters,
+    demo,
+    images,
+    loading,
+    processes,
+    progress,
+    sbom,
+    settings,
+    sizes,
+)
+from weather_cluster.errors import ClusterError
+
+console = Console(stderr=True, soft_wrap=True)
+name_option = click.option("--name", default=clusters.DEFAULT_NAME, show_default=True)
+
+
+class Commands(click.Group):
+    """A group whose commands end with a sentence, not a traceback, when a cluster cannot do."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except ClusterError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Run a real Kubernetes on this machine."""
+
+
+@main.command()
+@name_option
+@click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 4))
+@click.option("--control-plane-only", is_flag=True, help="No pod really runs; needs no root.")
+def up(name: str, nodes: int, control_plane_only: bool) -> None:
+    """Bring a cluster up; harmless when it runs already."""
+    cluster = clusters.up(
+        name,
+        nodes=nodes,
+        control_plane_only=control_plane_only,
+        report=progress.on(console),
+    )
+    option = "" if name == clusters.DEFAULT_NAME else f" --name {name}"
+    click.echo(f"cluster {cluster.name} is up: eval $(weather-cluster env{option})")
+
+
+@main.command()
+@click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
+def build(everything: bool) -> None:
+    """Build a cluster's programs, as far as they are not built yet."""
+    names = {*sizes.WITH_NODES, *(sizes.CONTROL_PLANE if everything else ())}
+    ordered = [name for name in binaries.BINARIES if name in names]
+    binaries.ensure(ordered, settings.from_environment(), progress.on(console))
+
+
+@main.command()
+@name_option
+def down(name: str) -> None:
+    """Take a cluster away, with all that belongs to it."""
+    clusters.down(name)
+    click.echo(f"cluster {name} is gone")
+
+
+@main.command()
+@name_option
+def status(name: str) -> None:
+    """Say of each component whether it runs, and how a dead one ended."""
+    directory = clusters.find(name).directory
+    components = processes.components(directory)
+    for component, runs in components.items():
+        click.echo(f"{component:<26} {'running' if runs else 'dead'}")
+    dead = [component for component, runs in components.items() if not runs]
+    for component in dead:
+        click.echo(f"\n{component} ended so ({processes.log_file(directory, component)}):")
+        click.echo(processes.tail(directory, component))
+    sys.exit(1 if dead else 0)
+
+
+@main.command()
+@name_option
+@click.argument("image")
+def load(name: str, image: str) -> None:
+    """Make a local image usable by pods under its very name."""
+    loading.load(clusters.find(name), image)
+    click.echo(f"{image} is on every node of cluster {name}")
+
+
+@main.command()
+@name_option
+@click.argument("component")
+def logs(name: str, component: str) -> None:
+    """Print the log of a component."""
+    directory = clusters.find(name).directory
+    if component not in processes.components(directory):
+        known = ", ".join(processes.components(directory))
+        raise ClusterError(f"cluster {name} has no component {component!r}, it has {known}")
+    click.echo(processes.log_file(directory, component).read_text(errors="replace"), nl=False)
+
+
+@main.command()
+@name_option
+def env(name: str) -> None:
+    """Print what a shell needs to use a cluster: eval $(weather-cluster env)."""
+    cluster = clusters.find(name)
+    click.echo(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+    click.echo(f"export PATH={shlex.quote(str(cluster.bin))}:$PATH")
+    click.echo(f"export WEATHER_CLUSTER_HOST={shlex.quote(cluster.host)}")
+
+
+for command in (images.images, images.push, sbom.sbom, demo.demo):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Clusters by name: bring one up, find it, take it down."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from weather_cluster import (
+    binaries,
+    cgroups,
+    network,
+    numbers,
+    processes,
+    settings,
+    sizes,
+    space,
+    toolchain,
+)
+from weather_cluster.errors import ClusterError
+from weather_cluster.locks import held
+from weather_cluster.progress import Report, silent
+from weather_cluster.sizes import Cluster
+
+__all__ = ["DEFAULT_NAME", "Cluster", "ClusterError", "at", "down", "find", "up"]
+
+DEFAULT_NAME = "weather"
+NEEDED_SPACE_GB = 1
+
+
+def up(
+    name: str = DEFAULT_NAME,
+    *,
+    nodes: int = 1,
+    control_plane_only: bool = False,
+    report: Report = silent,
+) -> Cluster:
+    """Give a cluster that runs: the one there is, or a new one in the place of a broken one.
+
+    Raises ClusterError, with nothing left behind, when this machine cannot run it.
+    """
+    directory = _directory(name)
+    size = 0 if control_plane_only else nodes
+    if _is_whole(directory):
+        return _of_size(find(name), size)
+    _check_machine(directory, with_nodes=bool(size))
+    wanted = sizes.WITH_NODES if size else sizes.CONTROL_PLANE
+    files = binaries.ensure(wanted, settings.from_environment(), report)
+    with held(str(directory)):
+        if _is_whole(directory):
+            return _of_size(find(name), size)
+        _clean(directory)
+        try:
+            _make_directory(directory, files)
+            cluster = sizes.bring_up(name, directory, size, report)
+            _remember(cluster)
+        except BaseException:
+            _clean(directory)
+            raise
+    return cluster
+
+
+def down(name: str = DEFAULT_NAME) -> None:
+    """Take everything of the cluster away, also of one that never came up whole.
+
+    Raises ClusterError when there is no such cluster.
+    """
+    directory = _directory(name)
+    with held(str(directory)):
+        if not _has_traces(directory):
+            raise _unknown(name)
+        _clean(directory)
+
+
+def find(name: str = DEFAULT_NAME) -> Cluster:
+    """Give the cluster of this name.
+
+    Raises ClusterError when there is none.
+    """
+    directory = _directory(name)
+    try:
+        values = json.loads((directory / "cluster.json").read_text())
+    except FileNotFoundError:
+        if directory.exists():
+            raise ClusterError(
+                f"cluster {name!r} is only half up: run weather-cluster up --name {name} again"
+            ) from None
+        raise _unknown(name) from None
+    paths = {key: Path(values[key]) for key in ("directory", "kubeconfig", "bin", "audit_log")}
+    return Cluster(**values | paths)
+
+
+def at(kubeconfig: str) -> Cluster | None:
+    """Give the cluster that this file is the kubeconfig of; None when it is none of ours."""
+    directory = Path(kubeconfig).parent
+    ours = settings.from_environment().clusters
+    return find(directory.name) if directory.parent == ours else None
+
+
+def _directory(name: str) -> Path:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", name):
+        raise ClusterError(
+            f"a cluster cannot be called {name!r}: use at most 40 small letters, digits and hyphens"
+        )
+    return settings.from_environment().clusters / name
+
+
+def _unknown(name: str) -> ClusterError:
+    return ClusterError(
+        f"there is no cluster {name!r}: start it with weather-cluster up --name {name}"
+    )
+
+
+def _is_whole(directory: Path) -> bool:
+    components = processes.components(directory)
+    complete = (directory / "cluster.json").exists() and bool(components)
+    return complete and all(components.values())
+
+
+def _of_size(cluster: Cluster, nodes: int) -> Cluster:
+    if cluster.nodes != nodes:
+        raise ClusterError(
+            f"cluster {cluster.name!r} runs with {cluster.nodes} nodes, not {nodes}: "
+            f"take it down first, or give the other one another --name"
+        )
+    return cluster
+
+
+def _has_traces(directory: Path) -> bool:
+    return (
+        directory.exists() or any(numbers.claimed(directory)) or any(processes.running(directory))
+    )
+
+
+def _make_directory(directory: Path, files: dict[str, Path]) -> None:
+    (directory / "bin").mkdir(parents=True)
+    (directory / "log").mkdir()
+    for name, file in files.items():
+        (directory / "bin" / name).symlink_to(file)
+
+
+def _check_machine(directory: Path, *, with_nodes: bool) -> None:
+    if sys.platform != "linux":
+        raise ClusterError(f"a cluster runs on Linux only, and this machine runs {sys.platform}")
+    if with_nodes and os.geteuid():
+        raise ClusterError(
+            "nodes need root for their namespaces: run this as root (sudo), "
+            "or use --control-plane-only, where no pod really runs"
+        )
+    programs = ("ip", "nft", "nsenter", "unshare", "mount") if with_nodes else ()
+    toolchain.require("setsid", *programs)
+    space.check(directory.parent, NEEDED_SPACE_GB, "a cluster's data", "XDG_STATE_HOME")
+
+
+def _remember(cluster: Cluster) -> None:
+    unfinished = cluster.directory / "cluster.json.unfinished"
+    unfinished.write_text(json.dumps(asdict(cluster), default=str, indent=2))
+    unfinished.rename(cluster.directory / "cluster.json")
+
+
+def _clean(directory: Path) -> None:
+    processes.kill_all(directory)
+    for number in numbers.claimed(directory):
+        cgroups.remove(f"weather-{number}-*")
+        network.remove(number)
+    if directory.exists():
+        shutil.rmtree(directory)

@@ -1,0 +1,59 @@
+"""How a request to the API can fail: for good, because we were behind, or for now."""
+
+import json
+
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+
+# Under server-side apply an object that breaks the schema is answered with 500 and no reason.
+_BREAKS_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
+
+
+class ApiError(Exception):
+    """The API's refusal, in its own words; `reason` is one word, `status` the HTTP status."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class RefusedError(ApiError):
+    """The request cannot succeed as it is: only a person, or a change elsewhere, helps."""
+
+
+class ConflictError(ApiError):
+    """The object is not what the request took it for: look again, then decide again."""
+
+
+class UnavailableError(ApiError):
+    """The API cannot answer now; the same request may succeed later."""
+
+    def __init__(self, status: int, reason: str, message: str, *, retry_after: float = 0) -> None:
+        super().__init__(status, reason, message)
+        self.retry_after = retry_after
+
+
+class UnconfiguredError(Exception):
+    """Neither a service account nor a kubeconfig leads to a cluster."""
+
+
+def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
+    """Return the error that an answer of the API server stands for."""
+    try:
+        answer = json.loads(data)
+    except ValueError:
+        answer = {"message": data.decode(errors="replace")[:1000]}
+    reason, message = answer.get("reason") or "", answer.get("message") or f"HTTP {status}"
+    details = answer.get("details") or {}
+    if status == 409:
+        return ConflictError(status, reason or "Conflict", message)
+    if status == 500 and message.startswith(_BREAKS_SCHEMA):
+        return RefusedError(status, "Invalid", message)
+    # 410: what a list or a watch went on from is too old; from the start it works.
+    if status in (401, 408, 410, 429) or status >= 500:
+        after = retry_after or details.get("retryAfterSeconds", 0)
+        return UnavailableError(status, reason or "Unavailable", message, retry_after=after)
+    if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in details.get("causes", ())):
+        reason = NAMESPACE_TERMINATING
+    return RefusedError(status, reason or "Refused", message)

@@ -1,0 +1,148 @@
+"""The figures that Prometheus reads."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from weather_operator.kinds import WEATHER_APP, Key, Manifest, key_of
+from weather_operator.status import condition
+from weather_operator.store import Store
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+_DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_CONVERGENCES = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Metrics:
+    """All metrics of one process."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "weather_operator_reconciles_total",
+            "Reconciles by how they ended.",
+            ["result"],
+            registry=registry,
+        )
+        self.reconcile_seconds = Histogram(
+            "weather_operator_reconcile_duration_seconds",
+            "How long one reconcile took.",
+            buckets=_DURATIONS,
+            registry=registry,
+        )
+        self.queue_depth = Gauge(
+            "weather_operator_queue_depth",
+            "WeatherApps that wait for a worker, those that wait for a later try among them.",
+            registry=registry,
+        )
+        self.queue_oldest_age = Gauge(
+            "weather_operator_queue_oldest_age_seconds",
+            "How long the WeatherApp has waited that is due the longest; 0 when none is due.",
+            registry=registry,
+        )
+        self.requests = Counter(
+            "weather_operator_api_requests_total",
+            "Requests to the API server, kopf's apart. Code 0 means that none answered.",
+            ["verb", "kind", "code"],
+            registry=registry,
+        )
+        self.rollouts = Counter(
+            "weather_operator_rollouts_total",
+            "Rollouts that ended, by how: the outcomes of the WeatherApps' history.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.converge_seconds = Histogram(
+            "weather_operator_converge_duration_seconds",
+            "From a change of a WeatherApp's spec until it is Ready with it.",
+            buckets=_CONVERGENCES,
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "weather_operator_leader",
+            "1 while this process holds the Lease.",
+            registry=registry,
+        )
+        self.watch_age = Gauge(
+            "weather_operator_watch_age_seconds",
+            "Since the last event or complete list of a kind; a resync lists every kind.",
+            ["kind"],
+            registry=registry,
+        )
+
+    def exposition(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class Fleet(Collector):
+    """What the WeatherApps are and say, read when asked: a series goes with its WeatherApp."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one sample of each metric for each WeatherApp."""
+        info = GaugeMetricFamily(
+            "weather_app_info",
+            "The version that serves, and Ready's reason.",
+            labels=["namespace", "name", "version", "colour", "reason"],
+        )
+        gauges = {
+            "replicas_desired": _gauge("weather_app_replicas_desired", "Pods that are wanted."),
+            "replicas_ready": _gauge("weather_app_replicas_ready", "Pods that are ready."),
+            "ready": _gauge("weather_app_ready", "1 while the condition Ready is True."),
+            "stalled": _gauge("weather_app_stalled", "1 while only a person helps."),
+        }
+        for body in self._store.all(WEATHER_APP):
+            name, status = key_of(body), body.get("status", {})
+            words = (status.get("version", ""), status.get("colour", ""), _reason(status))
+            info.add_metric([name.namespace, name.name, *words], 1)
+            for gauge, value in _values(status):
+                gauges[gauge].add_metric([name.namespace, name.name], value)
+        return (info, *gauges.values())
+
+
+class Convergence:
+    """Measures from the change of a WeatherApp's spec until the app is Ready with it."""
+
+    def __init__(
+        self, observe: Callable[[float], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._observe = observe
+        self._clock = clock
+        self._asked: dict[Key, tuple[int, float]] = {}
+
+    def see(self, event: str | None, body: Manifest) -> None:
+        """Take in what a watch tells of a WeatherApp; what was asked before it began is unknown."""
+        key, generation = key_of(body), body["metadata"]["generation"]
+        status = body.get("status", {})
+        if event == "DELETED":
+            self._asked.pop(key, None)
+        elif status.get("observedGeneration") != generation:
+            if event and self._asked.get(key, (0, 0))[0] != generation:
+                self._asked[key] = (generation, self._clock())
+        elif key in self._asked and condition(status, "Ready").get("status") == "True":
+            self._observe(self._clock() - self._asked.pop(key)[1])
+
+
+def _gauge(name: str, help_: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_, labels=["namespace", "name"])
+
+
+def _values(status: Manifest) -> Iterator[tuple[str, float]]:
+    ready, _, desired = status.get("ready", "0/0").partition("/")
+    yield "replicas_desired", int(desired)
+    yield "replicas_ready", int(ready)
+    for type_ in ("Ready", "Stalled"):
+        yield type_.lower(), condition(status, type_).get("status") == "True"
+
+
+def _reason(status: Manifest) -> str:
+    reason: str = condition(status, "Ready").get("reason", "")
+    return reason

@@ -1,0 +1,268 @@
+"""What one object of ours says, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from weather_operator.kinds import Key, Manifest, key_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version in the catalogue.
+
+    `digest` is what the image's tag meant when the registry was first asked about this `edition` of
+    the release, its uid and generation; `told` whether its status has the registry's answer.
+    """
+
+    version: str
+    colour: str
+    image: str
+    digest: str | None = field(default=None, compare=False)
+    edition: str = field(default="", compare=False)
+    told: bool = field(default=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.colour})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """How the pods are reached."""
+
+    type: str
+    port: int
+    node_port: int | None
+    annotations: Mapping[str, str]
+    external_traffic_policy: str | None
+    load_balancer_class: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscaling:
+    """Within which numbers of pods the load decides, and how."""
+
+    min_replicas: int
+    max_replicas: int
+    target_cpu_percent: int
+    scale_down_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressSpec:
+    """How an Ingress leads to the Service. Without a host it answers to every one."""
+
+    class_name: str
+    host: str | None
+    path: str
+    annotations: Mapping[str, str]
+    secret: str | None
+    certificate: str | None
+    ssl_redirect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySpec:
+    """How a route of the Gateway API leads to the Service. `parents` are as the API has them."""
+
+    parents: tuple[Manifest, ...]
+    hostnames: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretKey:
+    """A key of a Secret."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """Where the weather comes from and how it is shown."""
+
+    provider: str
+    units: str
+    language: str
+    api_key: SecretKey | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutSpec:
+    """How pods of one revision give way to those of another. A surge may be a percentage."""
+
+    progress_deadline_seconds: int
+    min_ready_seconds: int
+    max_surge: int | str
+    max_unavailable: int | str
+    auto_rollback: bool
+    paused: bool
+    attempt: int
+    history_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeatherApp:
+    """A WeatherApp: what is wanted, and the status that was last written.
+
+    `resources` and `pod` are as the API has them: their parts go into the pods unread.
+    `scaled_to` is what `kubectl scale` last asked for, None where replicas were set otherwise.
+    """
+
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    city: str
+    colour: str | None
+    version: str | None
+    replicas: int
+    scaled_to: int | None
+    autoscaling: Autoscaling | None
+    suspend: bool
+    service: ServiceSpec
+    ingress: IngressSpec | None
+    gateway: GatewaySpec | None
+    weather: Weather
+    rollout: RolloutSpec
+    resources: Manifest
+    pod: Manifest
+    status: Manifest
+
+    @property
+    def first_replicas(self) -> int:
+        """How many pods there are to be before the load decides, if it does."""
+        return self.autoscaling.min_replicas if self.autoscaling else self.replicas
+
+    @property
+    def gateways(self) -> tuple[Key, ...]:
+        """The names of the Gateways that the app's route asks for."""
+        here = self.key.namespace
+        return tuple(
+            Key(namespace=each.get("namespace", here), name=each["name"])
+            for each in (self.gateway.parents if self.gateway else ())
+        )
+
+    @property
+    def path(self) -> str:
+        """The path under which the app serves, the same on every way to it."""
+        routes = (self.ingress, self.gateway)
+        return next((route.path for route in routes if route), "/")
+
+
+def parse_release(body: Manifest) -> Release:
+    """Read a WeatherRelease that the API server has validated."""
+    metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
+    told = status.get("observedGeneration") == metadata.get("generation", 1)
+    return Release(
+        version=spec["version"],
+        colour=spec["colour"],
+        image=spec["image"],
+        digest=status.get("digest") if told else None,
+        edition=f"{metadata['uid']}/{metadata.get('generation', 1)}",
+        told=told,
+    )
+
+
+def parse_app(body: Manifest) -> WeatherApp:
+    """Read a WeatherApp that the API server has validated and filled with its defaults."""
+    metadata, spec = body["metadata"], body["spec"]
+    return WeatherApp(
+        key=key_of(body),
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        city=spec["city"],
+        colour=spec.get("colour"),
+        version=spec.get("version"),
+        replicas=spec["replicas"],
+        scaled_to=spec["replicas"] if _is_scaled(metadata) else None,
+        autoscaling=_parse_autoscaling(spec["autoscaling"]) if "autoscaling" in spec else None,
+        suspend=spec["suspend"],
+        service=_parse_service(spec["service"]),
+        ingress=_parse_ingress(spec["ingress"]) if "ingress" in spec else None,
+        gateway=_parse_gateway(spec["gateway"]) if "gateway" in spec else None,
+        weather=_parse_weather(spec["weather"]),
+        rollout=_parse_rollout(spec["rollout"]),
+        resources=spec["resources"],
+        pod=spec.get("pod", {}),
+        status=body.get("status", {}),
+    )
+
+
+def is_scaling(entry: Manifest) -> bool:
+    """Tell whether an entry of managedFields records a use of the subresource scale."""
+    return entry.get("subresource") == "scale"
+
+
+def _is_scaled(metadata: Manifest) -> bool:
+    return any(
+        is_scaling(entry) and "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+        for entry in metadata.get("managedFields", ())
+    )
+
+
+def _parse_autoscaling(spec: Manifest) -> Autoscaling:
+    return Autoscaling(
+        min_replicas=spec["minReplicas"],
+        max_replicas=spec["maxReplicas"],
+        target_cpu_percent=spec["targetCPUUtilizationPercentage"],
+        scale_down_seconds=spec["scaleDownStabilizationSeconds"],
+    )
+
+
+def _parse_service(spec: Manifest) -> ServiceSpec:
+    return ServiceSpec(
+        type=spec["type"],
+        port=spec["port"],
+        node_port=spec.get("nodePort"),
+        annotations=spec.get("annotations", {}),
+        external_traffic_policy=spec.get("externalTrafficPolicy"),
+        load_balancer_class=spec.get("loadBalancerClass"),
+    )
+
+
+def _parse_ingress(spec: Manifest) -> IngressSpec:
+    tls = spec.get("tls", {})
+    return IngressSpec(
+        class_name=spec["className"],
+        host=spec.get("host"),
+        path=spec["path"],
+        annotations=spec.get("annotations", {}),
+        secret=tls.get("secretName"),
+        certificate=tls.get("certificateArn"),
+        ssl_redirect=spec.get("sslRedirect", True),
+    )
+
+
+def _parse_gateway(spec: Manifest) -> GatewaySpec:
+    return GatewaySpec(
+        parents=tuple(spec["parentRefs"]),
+        hostnames=tuple(spec.get("hostnames", ())),
+        path=spec["path"],
+    )
+
+
+def _parse_weather(spec: Manifest) -> Weather:
+    secret = spec.get("apiKeySecretRef")
+    return Weather(
+        provider=spec["provider"],
+        units=spec["units"],
+        language=spec["language"],
+        api_key=SecretKey(name=secret["name"], key=secret["key"]) if secret else None,
+    )
+
+
+def _parse_rollout(spec: Manifest) -> RolloutSpec:
+    return RolloutSpec(
+        progress_deadline_seconds=spec["progressDeadlineSeconds"],
+        min_ready_seconds=spec["minReadySeconds"],
+        max_surge=spec["maxSurge"],
+        max_unavailable=spec["maxUnavailable"],
+        auto_rollback=spec["autoRollback"],
+        paused=spec["paused"],
+        attempt=spec["attempt"],
+        history_limit=spec["historyLimit"],
+    )

@@ -1,0 +1,269 @@
+"""One pass for one WeatherApp: the place where the pure parts meet the API."""
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from weather_operator import blockers, render
+from weather_operator.address import Ways
+from weather_operator.api import Api
+from weather_operator.blockers import Blocker
+from weather_operator.children import Children, refused
+from weather_operator.drift import difference
+from weather_operator.errors import RefusedError
+from weather_operator.events import Recorder
+from weather_operator.flight import ROLLING_BACK, SCALING
+from weather_operator.history import ROLLING_OUT
+from weather_operator.inquiry import Inquiry, patience
+from weather_operator.kinds import (
+    DEPLOYMENT,
+    GATEWAY,
+    HTTP_ROUTE,
+    INGRESS,
+    REPLICA_SET,
+    SERVICE,
+    WEATHER_APP,
+    Key,
+    Kind,
+    Manifest,
+)
+from weather_operator.metrics import Metrics
+from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.pinning import pinned
+from weather_operator.progress import progress, seconds_between
+from weather_operator.queue import Priority
+from weather_operator.releases import CatalogueError, release_for
+from weather_operator.revisions import Revision, revision_in
+from weather_operator.rollout import Decision, Situation, Step, carry, decide
+from weather_operator.status import Observation, condition, status
+from weather_operator.store import FIELD_MANAGER, Store, is_ours
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 0.15
+"""How long the cluster's own controllers are given to answer our writes before a status is told."""
+
+_LONGEST_LOOK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a pass ended: whether all was said and done, or when to come again."""
+
+    again_after: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What one pass has found: what the spec asks for, what to do about it, what was refused."""
+
+    desired: Revision | None = None
+    decision: Decision | None = None
+    refusals: tuple[Blocker, ...] = ()
+
+
+class Reconciler:
+    """Brings an app's children, then its status, to what its spec says."""
+
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        recorder: Recorder,
+        metrics: Metrics,
+        *,
+        asked: Collection[str] | None = None,
+        now: Callable[[], str],
+    ) -> None:
+        """Take the editions of releases whose registry was asked; None where nobody asks."""
+        self._api = api
+        self._store = store
+        self._recorder = recorder
+        self._metrics = metrics
+        self._inquiry = Inquiry(api)
+        self._asked = asked
+        self._now = now
+        self._changing: set[Key] = set()
+
+    @property
+    def changing(self) -> int:
+        """How many apps are in a change: the more, the less is asked and told of each."""
+        return len(self._changing)
+
+    async def reconcile(self, key: Key, priority: Priority) -> Outcome:
+        """Do what is due for one app. The same call again, at any time, does no harm.
+
+        Raises ConflictError when the store is behind, UnavailableError when nothing answers.
+        """
+        body = self._store.get(WEATHER_APP, key)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            self._changing.discard(key)
+            return Outcome()
+        app, now = parse_app(body), self._now()
+        try:
+            release = release_for(app, self._store)
+        except CatalogueError as error:
+            refusal = Blocker(reason=error.reason, message=error.message)
+            return await self._tell(app, Findings(refusals=(refusal,)), now)
+        image = self._pinned(app, release)
+        manifests = dict(render.children(app, image or release))
+        desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
+        if image is None or desired is None or app.suspend:
+            return await self._tell(app, Findings(desired=desired), now)
+        children = Children(self._api, self._store, app, happened=priority is Priority.CHILD)
+        found = await self._carry_out(children, app, desired, manifests, now)
+        return found if isinstance(found, Outcome) else await self._tell(app, found, now)
+
+    async def _carry_out(
+        self,
+        children: Children,
+        app: WeatherApp,
+        desired: Revision,
+        manifests: dict[Kind, Manifest],
+        now: str,
+    ) -> Findings | Outcome:
+        """Write what is due; what came of it is told once the cluster has answered our writes."""
+        try:
+            decision = await self._decide(app, desired, now)
+        except RefusedError as error:
+            return Findings(desired=desired, refusals=(refused(REPLICA_SET, app.key, error),))
+        manifests[DEPLOYMENT] = carry(manifests[DEPLOYMENT], decision)
+        try:
+            await children.bring(list(manifests.items()))
+        except RefusedError:
+            return Outcome()  # the namespace ends, and the app with it
+        written = children.written
+        for correction in written.corrections:
+            await self._recorder.record(app, "DriftCorrected", correction, warning=False)
+        if written.anything and not written.refusals:
+            return Outcome(again_after=SETTLE_SECONDS)
+        return Findings(desired=desired, decision=decision, refusals=tuple(written.refusals))
+
+    async def _decide(self, app: WeatherApp, desired: Revision, now: str) -> Decision:
+        deployment = self._owned(DEPLOYMENT, app)
+        seen = Situation(
+            app=app,
+            desired=desired,
+            live=revision_in(deployment["spec"]["template"]) if deployment else None,
+            progress=progress(deployment, wanted=app.first_replicas),
+            now=now,
+        )
+        while (decision := decide(seen)) is None:
+            seen = replace(seen, held=await self._inquiry.held(app, deployment))
+        return decision
+
+    def _pinned(self, app: WeatherApp, release: Release) -> Release | None:
+        """Return the release with the image that pods are given, None while that is asked for."""
+        asked = self._asked is None or release.told or release.edition in self._asked
+        return pinned(app, release, self._owned(DEPLOYMENT, app), awaited=not asked)
+
+    async def _tell(self, app: WeatherApp, found: Findings, now: str) -> Outcome:
+        shown = status(app, await self._observe(app, found, now), now=now)
+        await self._write_status(app, shown)
+        if found.refusals and found.desired:
+            return Outcome(failed=True)
+        if found.decision and found.decision.step is Step.FAIL:
+            return Outcome(again_after=0)
+        if "rollout" not in shown or app.suspend:
+            self._changing.discard(app.key)
+            return Outcome()
+        self._changing.add(app.key)
+        return Outcome(again_after=_next_look(shown["rollout"], now, patience(self.changing)))
+
+    async def _observe(self, app: WeatherApp, found: Findings, now: str) -> Observation:
+        deployment = self._owned(DEPLOYMENT, app)
+        hindrances = await self._inquiry.hindrances(
+            app, deployment, now, patience=patience(self.changing)
+        )
+        previous = app.status.get("blockers", ())
+        return Observation(
+            desired=found.desired,
+            deployment=deployment,
+            ways=self._ways(app),
+            decision=found.decision,
+            refusals=blockers.dated(found.refusals, previous, at=now),
+            hindrances=blockers.dated(hindrances, previous, at=now),
+        )
+
+    def _ways(self, app: WeatherApp) -> Ways:
+        return Ways(
+            service=self._owned(SERVICE, app),
+            ingress=self._owned(INGRESS, app),
+            route=self._owned(HTTP_ROUTE, app),
+            gateways=tuple(self._store.get(GATEWAY, each) for each in app.gateways),
+            node=self._store.node_address(),
+        )
+
+    def _owned(self, kind: Kind, app: WeatherApp) -> Manifest | None:
+        live = self._store.get(kind, app.key)
+        return live if live and is_ours(live, app) else None
+
+    async def _write_status(self, app: WeatherApp, shown: Manifest) -> None:
+        """Apply the status unless it is there already, and tell of a change that matters."""
+        body = self._store.get(WEATHER_APP, app.key)
+        manifest = {
+            "apiVersion": WEATHER_APP.api_version,
+            "kind": WEATHER_APP.name,
+            # A uid is ignored here: the version is what keeps it off a newer or another object.
+            "metadata": {
+                "name": app.key.name,
+                "namespace": app.key.namespace,
+                "resourceVersion": app.resource_version,
+            },
+            "status": shown,
+        }
+        where = {"manager": FIELD_MANAGER, "subresource": "status"}
+        if body is not None and not difference(manifest, body, **where):
+            return
+        answer = await self._api.apply(WEATHER_APP, manifest, force=True, **where)
+        self._store.put(WEATHER_APP, answer)
+        for outcome in _ended(app.status, shown):
+            self._metrics.rollouts.labels(outcome).inc()
+        await self._tell_transition(app, shown)
+        await self._tell_ignored(app, shown)
+
+    async def _tell_transition(self, app: WeatherApp, shown: Manifest) -> None:
+        before, after = condition(app.status, "Ready"), condition(shown, "Ready")
+        if (before.get("status"), before.get("reason")) == (after["status"], after["reason"]):
+            return
+        log.info(
+            "status",
+            extra={"app": str(app.key), "ready": after["status"], "reason": after["reason"]},
+        )
+        if after["reason"] in (ROLLING_OUT, SCALING):
+            return  # the user has just asked for it; what came of it is told
+        stalled = condition(shown, "Stalled")["status"] == "True"
+        warning = stalled or after["reason"] in ("Blocked", ROLLING_BACK)
+        await self._recorder.record(app, after["reason"], after["message"], warning=warning)
+
+    async def _tell_ignored(self, app: WeatherApp, shown: Manifest) -> None:
+        """Tell of a `kubectl scale` that came while autoscaling was on already."""
+        ignored = shown.get("ignoredReplicas")
+        news = ignored not in (None, app.status.get("ignoredReplicas"))
+        if news and "autoscaling" in app.status:
+            message = (
+                f"kubectl scale to {ignored} is not used while autoscaling is set: "
+                f"change spec.autoscaling ({shown['autoscaling']}), or take it away"
+            )
+            await self._recorder.record(app, "ScaleIgnored", message, warning=True)
+
+
+def _ended(before: Manifest, after: Manifest) -> list[str]:
+    """Return the outcomes of the rollouts that have ended between two statuses."""
+    known = before.get("history", ())
+    return [each["outcome"] for each in after.get("history", ()) if each not in known]
+
+
+def _next_look(change: Manifest, now: str, soonest: float) -> float:
+    """Look soon at a young change, seldom at an old one, and at its deadline."""
+    age = seconds_between(change["startedAt"], now)
+    look = max(min(age, _LONGEST_LOOK_SECONDS), soonest)
+    left = seconds_between(now, change["deadline"]) if "deadline" in change else look
+    return min(look, left) if left > 0 else look
+
+
+def utc_now() -> str:
+    """Return the time as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,59 @@
+"""From a WeatherApp and a release to the manifests of its children, the same every time."""
+
+from weather_operator.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    HTTP_ROUTE,
+    INGRESS,
+    SERVICE,
+    Kind,
+    Manifest,
+)
+from weather_operator.model import Release, WeatherApp
+from weather_operator.render.labels import MANAGED_BY, selector
+from weather_operator.render.pods import (
+    PORT,
+    REVISION_ANNOTATION,
+    pod_template,
+    revision,
+    revision_of,
+)
+from weather_operator.render.routes import http_route, ingress
+from weather_operator.render.services import service, stopover
+from weather_operator.render.workload import autoscaler, deployment, disruption_budget, replicas
+
+__all__ = [
+    "MANAGED_BY",
+    "PORT",
+    "REVISION_ANNOTATION",
+    "autoscaler",
+    "children",
+    "deployment",
+    "disruption_budget",
+    "http_route",
+    "ingress",
+    "pod_template",
+    "replicas",
+    "revision",
+    "revision_of",
+    "selector",
+    "service",
+    "stopover",
+]
+
+
+def children(app: WeatherApp, release: Release) -> tuple[tuple[Kind, Manifest], ...]:
+    """Return every child that the app wants, in the order in which they are written."""
+    wanted = [
+        (DEPLOYMENT, deployment(app, release)),
+        (SERVICE, service(app)),
+        (DISRUPTION_BUDGET, disruption_budget(app)),
+    ]
+    if app.autoscaling:
+        wanted.append((AUTOSCALER, autoscaler(app, app.autoscaling)))
+    if app.ingress:
+        wanted.append((INGRESS, ingress(app, app.ingress)))
+    if app.gateway:
+        wanted.append((HTTP_ROUTE, http_route(app, app.gateway)))
+    return tuple(wanted)

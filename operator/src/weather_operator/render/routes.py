@@ -1,0 +1,84 @@
+"""The ways to the Service from outside: an Ingress, and a route of the Gateway API."""
+
+import json
+
+from weather_operator.kinds import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
+from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
+from weather_operator.render.labels import head
+from weather_operator.render.pods import READINESS_PATH
+
+ALB = "alb"
+DRAIN_SECONDS = 30
+
+_ALB = "alb.ingress.kubernetes.io"
+
+
+def ingress(app: WeatherApp, spec: IngressSpec) -> Manifest:
+    """Return the Ingress. The user's annotations win over those of its class."""
+    annotations = alb_annotations(spec) if spec.class_name == ALB else {}
+    manifest = {
+        **head(app, INGRESS, annotations={**annotations, **spec.annotations}),
+        "spec": {"ingressClassName": spec.class_name, "rules": [_rule(app, spec)]},
+    }
+    if spec.secret:
+        hosts = {"hosts": [spec.host]} if spec.host else {}
+        manifest["spec"]["tls"] = [{**hosts, "secretName": spec.secret}]
+    return manifest
+
+
+def alb_annotations(spec: IngressSpec) -> dict[str, str]:
+    """Return what the AWS Load Balancer Controller is told.
+
+    https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
+    """
+    told = {
+        "scheme": "internet-facing",
+        "target-type": "ip",
+        # The load balancer asks the pods themselves, below no path.
+        "healthcheck-path": READINESS_PATH,
+        "target-group-attributes": f"deregistration_delay.timeout_seconds={DRAIN_SECONDS}",
+    }
+    if spec.certificate:
+        told["certificate-arn"] = spec.certificate
+        told["listen-ports"] = json.dumps([{"HTTP": 80}, {"HTTPS": 443}])
+        if spec.ssl_redirect:
+            told["ssl-redirect"] = "443"
+    return {f"{_ALB}/{name}": value for name, value in told.items()}
+
+
+def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
+    """Return the HTTPRoute.
+
+    Its lists are replaced whole, so what the API server would fill in is written out.
+    """
+    group = GATEWAY.api_version.partition("/")[0]
+    manifest = {
+        **head(app, HTTP_ROUTE),
+        "spec": {
+            "parentRefs": [{"group": group, "kind": GATEWAY.name, **each} for each in spec.parents],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": spec.path}}],
+                    "backendRefs": [
+                        {
+                            "group": "",
+                            "kind": SERVICE.name,
+                            "name": app.key.name,
+                            "port": app.service.port,
+                            "weight": 1,
+                        }
+                    ],
+                }
+            ],
+        },
+    }
+    if spec.hostnames:
+        manifest["spec"]["hostnames"] = list(spec.hostnames)
+    return manifest
+
+
+def _rule(app: WeatherApp, spec: IngressSpec) -> Manifest:
+    service = {"name": app.key.name, "port": {"number": app.service.port}}
+    path = {"path": spec.path, "pathType": "Prefix", "backend": {"service": service}}
+    rule: Manifest = {"http": {"paths": [path]}}
+    return {"host": spec.host, **rule} if spec.host else rule

@@ -1,0 +1,37 @@
+"""The Service: how the pods are reached."""
+
+from dataclasses import replace
+
+from weather_operator.kinds import SERVICE, Manifest
+from weather_operator.model import WeatherApp
+from weather_operator.render.labels import head, selector
+
+
+def service(app: WeatherApp) -> Manifest:
+    """Return the Service. It does not know the version, so an upgrade leaves it alone."""
+    port: Manifest = {
+        "name": "http",
+        "port": app.service.port,
+        "targetPort": "http",
+        "protocol": "TCP",
+    }
+    if app.service.node_port is not None:
+        port["nodePort"] = app.service.node_port
+    spec: Manifest = {"type": app.service.type, "selector": selector(app), "ports": [port]}
+    if app.service.external_traffic_policy is not None:
+        spec["externalTrafficPolicy"] = app.service.external_traffic_policy
+    if app.service.load_balancer_class is not None:
+        spec["loadBalancerClass"] = app.service.load_balancer_class
+    return {**head(app, SERVICE, annotations=dict(app.service.annotations)), "spec": spec}
+
+
+def stopover(app: WeatherApp) -> Manifest:
+    """Return the Service without a load balancer, whose class can change only in between."""
+    plain = replace(
+        app.service,
+        type="ClusterIP",
+        node_port=None,
+        external_traffic_policy=None,
+        load_balancer_class=None,
+    )
+    return service(replace(app, service=plain))

@@ -1,0 +1,84 @@
+"""The Deployment, who sets the number of its pods, and how many of them may go at a time."""
+
+from weather_operator.kinds import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Manifest
+from weather_operator.model import Autoscaling, Release, WeatherApp
+from weather_operator.render.labels import head, selector, version_labels
+from weather_operator.render.pods import pod_template
+
+
+def deployment(app: WeatherApp, release: Release) -> Manifest:
+    """Return the Deployment, without its replicas: those have a manager of their own.
+
+    What people like to change by hand is declared although it is the default, to be put back.
+    """
+    return {
+        **head(app, DEPLOYMENT, labels=version_labels(release)),
+        "spec": {
+            "selector": {"matchLabels": selector(app)},
+            "paused": False,
+            "minReadySeconds": app.rollout.min_ready_seconds,
+            "progressDeadlineSeconds": app.rollout.progress_deadline_seconds,
+            "revisionHistoryLimit": app.rollout.history_limit,
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {
+                    "maxSurge": app.rollout.max_surge,
+                    "maxUnavailable": app.rollout.max_unavailable,
+                },
+            },
+            "template": pod_template(app, release),
+        },
+    }
+
+
+def replicas(app: WeatherApp) -> Manifest:
+    """Return the manifest with which the replicas' manager sets their number alone."""
+    return {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.name,
+        "metadata": {"name": app.key.name, "namespace": app.key.namespace},
+        "spec": {"replicas": app.first_replicas},
+    }
+
+
+def disruption_budget(app: WeatherApp) -> Manifest:
+    """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared."""
+    return {
+        **head(app, DISRUPTION_BUDGET),
+        "spec": {
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": selector(app)},
+        },
+    }
+
+
+def autoscaler(app: WeatherApp, spec: Autoscaling) -> Manifest:
+    """Return the HorizontalPodAutoscaler, which from then on is who sets the number of pods."""
+    return {
+        **head(app, AUTOSCALER),
+        "spec": {
+            "scaleTargetRef": {
+                "apiVersion": DEPLOYMENT.api_version,
+                "kind": DEPLOYMENT.name,
+                "name": app.key.name,
+            },
+            "minReplicas": spec.min_replicas,
+            "maxReplicas": spec.max_replicas,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {
+                            "type": "Utilization",
+                            "averageUtilization": spec.target_cpu_percent,
+                        },
+                    },
+                }
+            ],
+            "behavior": {
+                "scaleDown": {"stabilizationWindowSeconds": spec.scale_down_seconds},
+            },
+        },
+    }

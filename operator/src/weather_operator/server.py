@@ -1,0 +1,51 @@
+"""The operator's own HTTP side: probes and metrics."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from weather_operator.metrics import CONTENT_TYPE, Metrics
+
+
+@asynccontextmanager
+async def serve(
+    port: int,
+    *,
+    metrics: Metrics,
+    is_ready: Callable[[], bool],
+    trouble: Callable[[], str],
+) -> AsyncIterator[None]:
+    """Serve /healthz, /readyz and /metrics on all addresses while the context lasts.
+
+    `trouble` says what only a restart of the process helps against. Raises OSError when the port
+    cannot be had.
+    """
+
+    async def healthz(_: web.Request) -> web.Response:
+        words = trouble()
+        return web.Response(text=f"{words or 'ok'}\n", status=503 if words else 200)
+
+    async def readyz(_: web.Request) -> web.Response:
+        if is_ready():
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="the first list is not complete\n")
+
+    async def exposition(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", exposition),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, port=port).start()
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,59 @@
+"""What the environment decides, read once."""
+
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(Exception):
+    """A variable of the environment that cannot be used, in a sentence for who set it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this process runs. Durations are in seconds; no namespaces means all of them."""
+
+    namespaces: tuple[str, ...]
+    pod_name: str
+    pod_namespace: str
+    lease_name: str
+    http_port: int
+    log_level: str
+    workers: int
+    resync_seconds: int
+    refresh_seconds: int
+    insecure_registries: tuple[str, ...]
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that the variables give. Raises SettingsError."""
+    log_level = environment.get("LOG_LEVEL", "INFO").upper()
+    if log_level not in LOG_LEVELS:
+        raise SettingsError(f"LOG_LEVEL is {log_level!r}: give one of {', '.join(LOG_LEVELS)}")
+    return Settings(
+        namespaces=_names(environment, "WATCH_NAMESPACES"),
+        pod_name=environment.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        pod_namespace=environment.get("POD_NAMESPACE") or "default",
+        lease_name=environment.get("LEASE_NAME") or "weather-operator",
+        http_port=_number(environment, "HTTP_PORT", default=8080, low=0, high=65535),
+        log_level=log_level,
+        workers=_number(environment, "WORKERS", default=16, low=1, high=256),
+        resync_seconds=_number(environment, "RESYNC_SECONDS", default=600, low=1, high=86400),
+        refresh_seconds=_number(environment, "REFRESH_SECONDS", default=600, low=0, high=86400),
+        insecure_registries=_names(environment, "INSECURE_REGISTRIES"),
+    )
+
+
+def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    given = environment.get(name, "").split(",")
+    return tuple(each.strip() for each in given if each.strip())
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError(f"{name} is {text!r}: give a whole number from {low} to {high}")
+    return int(text)

@@ -1,0 +1,196 @@
+"""The API's watches, through kopf: it lists, streams, reconnects and logs in, and no more.
+
+Only `on.event` handlers are used, on a registry of our own: kopf writes nothing, keeps no state in
+our objects, and handles no error of ours.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, cast
+
+import kopf
+from kubernetes.aio import client
+
+from weather_operator.api import Api
+from weather_operator.controller import CHILD_SELECTOR, Controller
+from weather_operator.errors import ApiError
+from weather_operator.kinds import CHILDREN, GATEWAY_API, WATCHED, Kind, Manifest
+from weather_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_GATEWAY_API_SECONDS = 3
+_LONG_SECONDS = 60
+
+
+class _Backoffs:
+    """Endless, so that an outage of any length is survived; capped, so that its end is noticed."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.2
+        while True:
+            yield delay
+            delay = min(2 * delay, 10)
+
+
+class _Lists:
+    """Notices from the events of one kind that kopf has listed it."""
+
+    def __init__(self) -> None:
+        self._listed: set[str] = set()
+
+    def begin(self, event: str | None, uid: str) -> bool:
+        """Tell whether this event is the first of a list."""
+        if event is not None:
+            return False
+        first = not self._listed or uid in self._listed
+        if first:
+            self._listed.clear()
+        self._listed.add(uid)
+        return first
+
+
+class _NoEssence(kopf.AnnotationsDiffBaseStorage):
+    """Remembers nothing of an object to compare it with: half of kopf's time per event."""
+
+    def build(self, **_unused: Any) -> kopf.BodyEssence:
+        return cast(kopf.BodyEssence, {})
+
+
+async def watch(
+    api: Api, controller: Controller, settings: Settings, *, handle_signals: Callable[[], None]
+) -> None:
+    """Tell the controller of every event, until cancelled.
+
+    kopf ends on what it takes for fatal, such as an error within a stream, and is started again. It
+    takes the process's signals to itself when it starts; `handle_signals` takes them back.
+    """
+    quieten()
+
+    async def follow(*kinds: Kind) -> None:
+        pauses = iter(_Backoffs())
+        while True:
+            if kinds == GATEWAY_API:
+                await _until_served(api, controller)
+            began = time.monotonic()
+            registry = kopf.OperatorRegistry()
+            _log_in_through(api, registry)
+            for kind in kinds:
+                _follow(kind, controller, registry)
+            tasks = await kopf.spawn_tasks(
+                registry=registry,
+                settings=_settings(),
+                clusterwide=not settings.namespaces,
+                namespaces=settings.namespaces,
+                standalone=True,
+            )
+            handle_signals()
+            error = await _first_error(tasks)
+            named = {"kinds": [kind.name for kind in kinds], "error": repr(error)}
+            log.warning("the watches ended and start again", extra=named)
+            if time.monotonic() - began > _LONG_SECONDS:
+                pauses = iter(_Backoffs())
+            await asyncio.sleep(next(pauses))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(*(kind for kind in WATCHED if kind not in GATEWAY_API)))
+        group.create_task(follow(*GATEWAY_API))
+
+
+async def _first_error(tasks: Collection[asyncio.Task[Any]]) -> BaseException | None:
+    """Wait until one of kopf's tasks ends, which none should, and end the others."""
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return next((task.exception() for task in ended if not task.cancelled()), None)
+
+
+async def _until_served(api: Api, controller: Controller) -> None:
+    """Return when the Gateway API is there; look once, and again while an app asks for it."""
+    asked = True
+    while True:
+        try:
+            if asked and await api.serves(GATEWAY_API):
+                return controller.list_again()
+        except ApiError:
+            pass  # said by the connection itself
+        await asyncio.sleep(_GATEWAY_API_SECONDS)
+        asked = controller.asks_for_gateways()
+
+
+def quieten() -> None:
+    """Keep kopf from saying at length what is said here, or by our own client, in a line."""
+    logging.getLogger("kopf").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").addFilter(_is_not_kopfs)
+
+
+def _is_not_kopfs(record: logging.LogRecord) -> bool:
+    """Tell whether a record is of another error than one that kopf left in a task of its own."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return True
+    raised_in = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    # A context manager of kopf's that is broken off complains from the standard library.
+    raised_in = [name for name in raised_in if name != "contextlib"]
+    names = (type(error).__module__, *raised_in[-1:])
+    return not any(name.partition(".")[0] == "kopf" for name in names)
+
+
+def _follow(kind: Kind, controller: Controller, registry: kopf.OperatorRegistry) -> None:
+    group, _, version = kind.api_version.rpartition("/")
+    lists = _Lists()
+
+    async def on_event(event: kopf.RawEvent, **_unused: Any) -> None:
+        type_, body = event["type"], cast(Manifest, event["object"])
+        if lists.begin(type_, body["metadata"]["uid"]):
+            controller.list_again()
+        controller.see(kind, type_, body)
+
+    kopf.on.event(group, version, kind.plural, id=kind.plural, registry=registry)(on_event)
+
+
+def _log_in_through(api: Api, registry: kopf.OperatorRegistry) -> None:
+    async def log_in(**_unused: Any) -> kopf.ConnectionInfo:
+        await api.log_in()
+        found = api.configuration
+        scheme, _, token = (await _authorization(found)).rpartition(" ")
+        return kopf.ConnectionInfo(
+            server=found.host,
+            ca_path=found.ssl_ca_cert,
+            insecure=not found.verify_ssl,
+            certificate_path=found.cert_file,
+            private_key_path=found.key_file,
+            scheme=scheme or None,
+            token=token or None,
+        )
+
+    kopf.on.login(registry=registry)(log_in)
+
+
+async def _authorization(found: client.Configuration) -> str:
+    """Return the Authorization header's value, empty where a certificate identifies us."""
+    value: str | None = await found.get_api_key_with_prefix("BearerToken")
+    return value or ""
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoEssence()
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 0.5
+    settings.watching.chunk_size = 500
+    settings.networking.connect_timeout = 5
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Backoffs()
+    settings.process.ultimate_exiting_timeout = None
+    for kind in CHILDREN:
+        group, _, version = kind.api_version.rpartition("/")
+        settings.watching.label_selectors[group, version, kind.plural] = CHILD_SELECTOR
+    return settings

@@ -1,0 +1,211 @@
+// The page: a card for each site, a tile for each pod, moved by the server's events.
+
+const SHAPES = {
+  yellow: "M12 2.5 23 21.5H1z",
+  green: "M12 1.5a10.5 10.5 0 1 1 0 21 10.5 10.5 0 0 1 0-21z",
+  red: "M2.5 2.5h19v19h-19z",
+};
+const OTHER_SHAPE = "M12 1 23 12 12 23 1 12z";
+const SETTLED = new Set(["Serving", "ScaledToZero"]);
+const SYMBOLS = { good: "✓", waiting: "↻", bad: "!" };
+const MOST_TILES = 60;
+
+const $ = (id) => document.getElementById(id);
+const cards = new Map();
+
+// -- making elements --
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function drawing(name, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function version(number, colour) {
+  if (!number) return element("span", { class: "quiet" }, "no version yet");
+  const shape = drawing("path", { d: SHAPES[colour] ?? OTHER_SHAPE, fill: "var(--band)", stroke: "var(--edge)" });
+  const icon = drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, shape);
+  return element("span", { class: "version", "data-colour": colour }, icon, `${number} ${colour}`);
+}
+
+// Keep what is there, by key: only what is new comes in and only what is gone goes.
+function reconcile(list, wanted, key, make, update) {
+  const there = new Map([...list.children].filter((each) => !each.classList.contains("gone")).map((each) => [each.dataset.key, each]));
+  wanted.forEach((each, place) => {
+    const found = there.get(key(each));
+    const shown = found ?? make(each);
+    shown.dataset.key = key(each);
+    there.delete(key(each));
+    update(shown, each);
+    if (!found) list.insertBefore(shown, list.children[place] ?? null);
+  });
+  for (const gone of there.values()) leave(gone);
+}
+
+function leave(shown) {
+  if (!shown.classList.contains("pod") || matchMedia("(prefers-reduced-motion: reduce)").matches) return shown.remove();
+  shown.classList.add("gone");
+  shown.addEventListener("animationend", () => shown.remove());
+}
+
+// -- a pod, a ReplicaSet, a site --
+
+function makePod(pod) {
+  const short = pod.version.replace(/(\.0){1,2}$/, "") || "?";
+  const middle = pod.colour === "yellow" ? 15.5 : 12.3;
+  const size = [11, 10, 7.5, 6.5, 5.5][Math.min(short.length, 5) - 1];
+  const tile = drawing(
+    "svg",
+    { viewBox: "0 0 24 24", role: "img" },
+    drawing("path", { class: "shape", d: SHAPES[pod.colour] ?? OTHER_SHAPE }),
+    drawing("text", { x: 12, y: middle, "font-size": size }, short),
+    drawing("path", { class: "cross", d: "M3 21 21 3" }),
+    drawing("g", { class: "badge" }, drawing("circle", { cx: 21, cy: 4, r: 5 }), drawing("text", { x: 21, y: 4.2 }, "!")),
+  );
+  const name = element("code", { "aria-hidden": "true" }, pod.name.slice(pod.name.lastIndexOf("-") + 1));
+  return element("li", { class: "pod", "data-colour": pod.colour }, tile, name, element("span", { class: "why" }));
+}
+
+function updatePod(shown, pod) {
+  const restarts = pod.restarts ? `, ${pod.restarts} restarts` : "";
+  const words = `${pod.name}: ${pod.version} ${pod.colour}, ${pod.reason}${restarts}, on ${pod.node || "no node"}`;
+  shown.dataset.state = pod.state;
+  shown.title = words;
+  shown.querySelector("svg").setAttribute("aria-label", words);
+  shown.querySelector(".why").textContent = pod.state === "failing" ? pod.reason : "";
+}
+
+function makeSet(set) {
+  const head = element("div", { class: "set-head" }, version(set.version, set.colour), element("span", { class: "count" }), element("code", {}, set.name));
+  return element("li", { class: "set" }, head, element("ul", { class: "pods" }), element("span", { class: "more" }));
+}
+
+function updateSet(shown, set) {
+  shown.querySelector(".count").textContent = `${set.ready} of ${set.wanted} ready`;
+  reconcile(shown.querySelector(".pods"), set.pods.slice(0, MOST_TILES), (pod) => pod.uid, makePod, updatePod);
+  const hidden = set.pods.length - MOST_TILES;
+  shown.querySelector(".more").textContent = hidden > 0 ? `and ${hidden} more pods` : "";
+}
+
+function makeSite(site) {
+  return element(
+    "article",
+    { class: "site", "data-colour": "" },
+    element("div", { class: "top" }, element("h2", {}, site.name), element("span", { class: "reason" }, element("b"), " ", element("span"))),
+    element("div", { class: "way" }),
+    element("p", { class: "message" }),
+    element("div", { class: "deployment" }, element("span"), element("progress"), element("span")),
+    element("ul", { class: "sets" }),
+  );
+}
+
+function updateSite(card, site) {
+  const mood = moodOf(site);
+  card.dataset.mood = mood;
+  card.dataset.colour = site.colour;
+  card.dataset.words = [site.namespace, site.name, site.city, site.version, site.colour, site.wanted_version, site.reason].join(" ").toLowerCase();
+  card.querySelector(".reason b").textContent = SYMBOLS[mood];
+  card.querySelector(".reason span").textContent = (site.reason || "no status yet") + (site.current ? "" : ", spec not seen yet");
+  const target = site.wanted_version && site.wanted_version !== site.version ? [element("span", {}, `→ ${site.wanted_version}`)] : [];
+  const place = element("span", { class: "quiet" }, `${site.namespace} · ${site.city}`);
+  card.querySelector(".way").replaceChildren(place, version(site.version, site.colour), ...target);
+  const message = card.querySelector(".message");
+  message.textContent = site.message;
+  message.hidden = SETTLED.has(site.reason) || !site.message;
+  updateDeployment(card, site.deployment);
+}
+
+function updateDeployment(card, deployment) {
+  const row = card.querySelector(".deployment");
+  const [name, counts] = row.querySelectorAll("span");
+  const bar = row.querySelector("progress");
+  bar.hidden = !deployment;
+  name.textContent = deployment ? "Deployment" : "no Deployment";
+  counts.textContent = deployment ? `${deployment.updated} of ${deployment.wanted} updated, ${deployment.available} available` : "";
+  const sets = deployment?.replica_sets.filter((set) => set.wanted || set.pods.length) ?? [];
+  if (deployment) {
+    bar.max = Math.max(deployment.wanted, 1);
+    bar.value = deployment.updated;
+    bar.ariaLabel = counts.textContent;
+  }
+  reconcile(card.querySelector(".sets"), sets, (set) => set.uid, makeSet, updateSet);
+}
+
+function moodOf(site) {
+  const pods = site.deployment?.replica_sets.flatMap((set) => set.pods) ?? [];
+  if (site.stalled || pods.some((pod) => pod.state === "failing")) return "bad";
+  return SETTLED.has(site.reason) && site.current ? "good" : "waiting";
+}
+
+// -- all of them --
+
+function put(site) {
+  const key = `${site.namespace}/${site.name}`;
+  let card = cards.get(key);
+  if (!card) {
+    card = makeSite(site);
+    cards.set(key, card);
+    card.dataset.key = key;
+    const after = [...$("sites").children].find((other) => other.dataset.key > key);
+    $("sites").insertBefore(card, after ?? null);
+  }
+  updateSite(card, site);
+}
+
+function filter() {
+  const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const which = document.querySelector("#filter :checked").value;
+  const mood = { changing: "waiting", trouble: "bad" }[which];
+  const counts = { waiting: 0, bad: 0 };
+  let shown = 0;
+  for (const card of cards.values()) {
+    counts[card.dataset.mood] += 1;
+    card.hidden = !((!mood || card.dataset.mood === mood) && words.every((word) => card.dataset.words.includes(word)));
+    shown += !card.hidden;
+  }
+  $("all").textContent = cards.size;
+  $("changing").textContent = counts.waiting;
+  $("trouble").textContent = counts.bad;
+  $("none").hidden = shown > 0;
+  $("none").textContent = cards.size ? "No site is like that." : "There is no WeatherApp yet: kubectl apply -f examples/london.yaml";
+}
+
+function say(state, words) {
+  $("link").dataset.state = state;
+  $("link").textContent = words;
+}
+
+const events = new EventSource("events");
+events.addEventListener("start", (event) => {
+  $("place").textContent = JSON.parse(event.data).place;
+  $("sites").replaceChildren();
+  cards.clear();
+});
+events.addEventListener("news", (event) => {
+  const news = JSON.parse(event.data);
+  news.apps.forEach(put);
+  for (const key of news.gone) {
+    cards.get(key)?.remove();
+    cards.delete(key);
+  }
+  news.trouble ? say("trouble", `not up to date: ${news.trouble}`) : say("live", "live");
+  filter();
+});
+events.addEventListener("error", () => say("lost", "lost: is the command still running?"));
+
+$("search").addEventListener("input", filter);
+$("filter").addEventListener("change", filter);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && event.target !== $("search")) {
+    event.preventDefault();
+    $("search").focus();
+  }
+});

@@ -1,0 +1,205 @@
+"""What an apply would change: the edits of each child, and the pods that are replaced."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from weather_operator.history import failure
+from weather_operator.kinds import Manifest
+from weather_operator.model import WeatherApp
+from weather_operator.progress import floor
+from weather_operator.render import REVISION_ANNOTATION
+from weather_operator.revisions import Revision
+from weather_operator.rollout import Decision, Step
+
+from kubectl_weather.tree import BAD, GOOD, QUIET, WAITING, Branch, Word, version
+
+Body = dict[str, Any]
+
+MADE, CHANGED, KEPT, DELETED, REFUSED = "is made", "changes", "stays", "is deleted", "is refused"
+
+_MEANINGS = {MADE: GOOD, CHANGED: WAITING, KEPT: QUIET, DELETED: BAD, REFUSED: BAD}
+_BOOKKEEPING = {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"}
+_LONGEST = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A field and its values as they are and as they would be, None where it is not there."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """What becomes of a child: it is made, changes, stays, is deleted or is refused."""
+
+    kind: str
+    name: str
+    fate: str
+    edits: tuple[Edit, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an apply of one WeatherApp would do. `carried` is what its pods will be of."""
+
+    namespace: str
+    name: str
+    version: str
+    colour: str
+    carried_version: str
+    carried_colour: str
+    notes: tuple[str, ...]
+    children: tuple[Child, ...]
+    replaced: tuple[str, ...]
+    floor: int
+
+    def json(self) -> Body:
+        """Return everything as plain values."""
+        return asdict(self)
+
+
+def edits(before: Manifest, after: Manifest) -> tuple[Edit, ...]:
+    """Return what differs in what people declare of two states of an object."""
+    return tuple(_edits(_declared(before), _declared(after), ""))
+
+
+def replaced(
+    pods: Sequence[Body], before: Manifest | None, after: Manifest | None
+) -> tuple[str, ...]:
+    """Return the names of the pods that a change of the Deployment's template replaces."""
+    if before is None or after is None:
+        return ()
+    old, new = before["spec"]["template"], after["spec"]["template"]
+    if old == new:
+        return ()
+    # One revision in both means that somebody changed the template by hand: all pods have that.
+    kept = None if _revision(old) == _revision(new) else _revision(new)
+    return tuple(
+        sorted(
+            pod["metadata"]["name"]
+            for pod in pods
+            if kept is None or _revision(pod) != kept
+            if "deletionTimestamp" not in pod["metadata"]
+        )
+    )
+
+
+def notes(app: WeatherApp, desired: Revision, decision: Decision | None) -> Iterator[str]:
+    """Tell why the operator would not simply carry the spec out."""
+    if app.suspend:
+        yield "spec.suspend is true: the operator leaves everything as it is"
+        return
+    if decision is None or decision.step is Step.CARRY_OUT:
+        if decision and decision.frozen:
+            yield "spec.rollout.paused is true: no pod is replaced before kubectl weather resume"
+        return
+    kept = decision.carried.revision if decision.carried else desired
+    known = failure(app.status, desired.revision, attempt=app.rollout.attempt)
+    if known:
+        yield (
+            f"{desired} failed before ({known['reason']}): the pods stay {kept} "
+            f"until kubectl weather retry {app.key.name}"
+        )
+    else:
+        yield f"spec.rollout.paused is true: the pods stay {kept} until kubectl weather resume"
+    if decision.objection:
+        yield decision.objection
+
+
+def least(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:
+    """Return how many pods serve at any time between two states of the Deployment."""
+    wanted = [each["spec"].get("replicas", 1) for each in (before, after) if each]
+    return min((floor(number, app.rollout.max_unavailable) for number in wanted), default=0)
+
+
+def drawn(plan: Plan) -> Branch:
+    """Return a plan as a tree."""
+    heading = [Word(f"WeatherApp {plan.name}"), version(plan.version, plan.colour)]
+    if (plan.version, plan.colour) != (plan.carried_version, plan.carried_colour):
+        heading = [heading[0], Word("asks for"), heading[1], Word("carries")]
+        heading.append(version(plan.carried_version, plan.carried_colour))
+    return Branch(
+        heading,
+        [
+            *(Branch([Word(each, WAITING)]) for each in plan.notes),
+            *(_child(each) for each in plan.children),
+            _pods(plan),
+        ],
+    )
+
+
+def _child(child: Child) -> Branch:
+    words = [Word(f"{child.kind} {child.name}"), Word(child.fate, _MEANINGS[child.fate])]
+    if child.why:
+        words.append(Word(child.why, BAD))
+    lines = [Branch([Word(_line(each))]) for each in child.edits]
+    return Branch(words, lines)
+
+
+def _line(edit: Edit) -> str:
+    if edit.before is None:
+        return f"+ {edit.path}: {_short(edit.after)}"
+    if edit.after is None:
+        return f"- {edit.path}: {_short(edit.before)}"
+    return f"~ {edit.path}: {_short(edit.before)} → {_short(edit.after)}"
+
+
+def _pods(plan: Plan) -> Branch:
+    if not plan.replaced:
+        return Branch([Word("no pod is replaced", GOOD)])
+    number = len(plan.replaced)
+    what = "1 pod is replaced" if number == 1 else f"{number} pods are replaced"
+    serving = f"never fewer than {plan.floor} serve"
+    return Branch(
+        [Word(f"{what}, {serving}", WAITING)],
+        [Branch([Word(f"Pod {name}")]) for name in plan.replaced],
+    )
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _declared(body: Manifest) -> Manifest:
+    """Leave out what the API server keeps for itself, and the status."""
+    fields = {name: value for name, value in body.items() if name != "status"}
+    metadata = {name: value for name, value in body["metadata"].items() if name not in _BOOKKEEPING}
+    annotations = {
+        name: value
+        for name, value in metadata.get("annotations", {}).items()
+        if not name.startswith("deployment.kubernetes.io/")
+    }
+    return {**fields, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _edits(before: Any, after: Any, path: str) -> Iterator[Edit]:
+    if before == after:
+        return
+    old, new = _by_name(before), _by_name(after)
+    if old is None or new is None:
+        yield Edit(path=path, before=before, after=after)
+        return
+    form = f"{path}[{{}}]" if isinstance(before, list) else f"{path}.{{}}" if path else "{}"
+    for name in dict.fromkeys((*old, *new)):
+        yield from _edits(old.get(name), new.get(name), form.format(name))
+
+
+def _by_name(value: Any) -> dict[str, Any] | None:
+    """Return the parts of a value, None where it is compared whole."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and all(isinstance(each, dict) and "name" in each for each in value):
+        return {each["name"]: each for each in value}
+    return None
+
+
+def _revision(body: Body) -> str | None:
+    found: str | None = body["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
+    return found

@@ -1,0 +1,177 @@
+"""A plan is made by the operator's own pure parts, and tried out by the API server.
+
+The WeatherApp comes as an apply would leave it. What the operator would then want of each child is
+rendered and decided here as it does it, and applied under its name by server-side dry run: so
+defaults, admission and the fields of others are as they will be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from weather_operator import render
+from weather_operator.kinds import (
+    AUTOSCALER,
+    CHILDREN,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    POD,
+    REPLICA_SET,
+    WEATHER_RELEASE,
+    Kind,
+    Manifest,
+)
+from weather_operator.model import WeatherApp, parse_app
+from weather_operator.pinning import pinned
+from weather_operator.progress import progress
+from weather_operator.releases import CatalogueError, release_for
+from weather_operator.revisions import Revision, held, revision_in
+from weather_operator.rollout import Decision, Situation, carry, decide
+from weather_operator.store import FIELD_MANAGER, Store, is_ours
+
+from kubectl_weather import plan
+from kubectl_weather.api import Api
+from kubectl_weather.errors import ForbiddenError, NotServedError, PluginError
+from kubectl_weather.plan import CHANGED, DELETED, KEPT, MADE, REFUSED, Child, Plan
+from kubectl_weather.sites import labels_of
+
+Body = dict[str, Any]
+
+_FOREIGN = "there is one that is not of this WeatherApp: delete it or rename the WeatherApp"
+
+
+class Planner:
+    """Plans for WeatherApps with one catalogue; `releases` would be applied with them."""
+
+    def __init__(self, api: Api, releases: Sequence[Body] = ()) -> None:
+        self._api = api
+        self._store = Store()
+        named = {each["metadata"]["name"]: each for each in api.list(WEATHER_RELEASE)}
+        named |= {each["metadata"]["name"]: each for each in releases}
+        for each in named.values():
+            self._store.put(WEATHER_RELEASE, each)
+
+    def plan(self, body: Body) -> Plan:
+        """Return what would follow from this WeatherApp. Raises PluginError."""
+        body["metadata"].setdefault("resourceVersion", "0")  # one that is not there yet has none
+        app = parse_app(body)
+        live = self._read(app)
+        try:
+            release = release_for(app, self._store)
+        except CatalogueError as error:
+            raise PluginError(f"{app.key.name} cannot be rolled out: {error}") from None
+        image = pinned(app, release, _own(live, DEPLOYMENT, app), awaited=False) or release
+        manifests = dict(render.children(app, image))
+        desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
+        if desired is None:
+            raise PluginError(f"{app.key.name} is rendered without a revision")  # never
+        decision = None if app.suspend else self._decide(app, desired, live)
+        if decision:
+            manifests[DEPLOYMENT] = carry(manifests[DEPLOYMENT], decision)
+        return self._tell(app, desired, decision, manifests, live)
+
+    def _tell(
+        self,
+        app: WeatherApp,
+        desired: Revision,
+        decision: Decision | None,
+        manifests: dict[Kind, Manifest],
+        live: dict[Kind, Manifest],
+    ) -> Plan:
+        before = live.get(DEPLOYMENT)
+        after, children = before, []
+        for kind in CHILDREN:
+            if app.suspend or not (kind in live or kind in manifests):
+                continue
+            child, answer = self._child(kind, app, manifests.get(kind), live.get(kind), live)
+            children += [child] if child else []
+            after = answer if kind is DEPLOYMENT else after
+        carried = revision_in(after["spec"]["template"]) if after else None
+        labels = labels_of(app.key.name)
+        pods = self._api.list(POD, namespace=app.key.namespace, labels=labels)
+        shown = carried or desired
+        return Plan(
+            namespace=app.key.namespace,
+            name=app.key.name,
+            version=desired.version,
+            colour=desired.colour,
+            carried_version=shown.version,
+            carried_colour=shown.colour,
+            notes=tuple(plan.notes(app, desired, decision)),
+            children=tuple(children),
+            replaced=plan.replaced(pods, before, after),
+            floor=plan.least(app, before, after),
+        )
+
+    def _child(
+        self,
+        kind: Kind,
+        app: WeatherApp,
+        manifest: Manifest | None,
+        before: Manifest | None,
+        live: dict[Kind, Manifest],
+    ) -> tuple[Child | None, Manifest | None]:
+        """Return what becomes of a child, and the child as it will be."""
+        child = Child(kind=kind.name, name=app.key.name, fate=KEPT)
+        ours = before is not None and is_ours(before, app)
+        if manifest is None:
+            return (replace(child, fate=DELETED), None) if ours else (None, before)
+        if before is not None and not ours:
+            return replace(child, fate=REFUSED, why=_FOREIGN), before
+        if (
+            kind is DEPLOYMENT
+            and (number := _replicas(app, before, AUTOSCALER in live)) is not None
+        ):
+            manifest = {**manifest, "spec": {**manifest["spec"], "replicas": number}}
+        try:
+            answer = self._api.try_apply(kind, app.key, manifest, manager=FIELD_MANAGER)
+        except ForbiddenError:
+            raise
+        except PluginError as error:
+            return replace(child, fate=REFUSED, why=str(error)), before
+        if before is None:
+            return replace(child, fate=MADE), answer
+        changes = plan.edits(before, answer)
+        return replace(child, fate=CHANGED if changes else KEPT, edits=changes), answer
+
+    def _decide(self, app: WeatherApp, desired: Revision, live: dict[Kind, Manifest]) -> Decision:
+        deployment = _own(live, DEPLOYMENT, app)
+        seen = Situation(
+            app=app,
+            desired=desired,
+            live=revision_in(deployment["spec"]["template"]) if deployment else None,
+            progress=progress(deployment, wanted=app.first_replicas),
+            now=self._api.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        where = {"namespace": app.key.namespace, "labels": labels_of(app.key.name)}
+        while (decision := decide(seen)) is None:
+            sets = self._api.list(REPLICA_SET, **where) if deployment else []
+            seen = replace(seen, held=held(sets, deployment) if deployment else ())
+        return decision
+
+    def _read(self, app: WeatherApp) -> dict[Kind, Manifest]:
+        found = {}
+        for kind in CHILDREN:
+            try:
+                body = self._api.find(kind, app.key)
+            except NotServedError:
+                if kind is not HTTP_ROUTE:
+                    raise
+                continue  # the Gateway API is not installed
+            if body:
+                found[kind] = body
+        return found
+
+
+def _own(live: dict[Kind, Manifest], kind: Kind, app: WeatherApp) -> Manifest | None:
+    body = live.get(kind)
+    return body if body and is_ours(body, app) else None
+
+
+def _replicas(app: WeatherApp, before: Manifest | None, scaled: bool) -> int | None:
+    """Return the number of pods that the operator would set, None where that is not its own."""
+    if app.autoscaling is None:
+        return app.first_replicas
+    if scaled or (before and before["spec"]["replicas"] >= app.first_replicas):
+        return None
+    return app.first_replicas

@@ -1,0 +1,4 @@
+output "weather" {
+  description = "Every output of the root."
+  value       = module.weather
+}

@@ -1,0 +1,223 @@
+"""How fast the page is, how small, how soon there, and whether a restart loses a request.
+
+The server has one core, wrk another.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import psutil
+from support.deadlines import eventually
+from support.webapp import Site, free_port, ready, running, wait_for_end
+
+from bench.figures import Figure
+
+SECONDS = 5
+CONNECTIONS = 32
+PATHS = {"page": "/", "JSON": "/api/v1/weather", "badge": "/badge.svg"}
+STARTS = 5
+RESTARTS = 10
+STEADY_SECONDS = 60
+CLIENTS = 4
+APP = """
+import sys
+from aiohttp import web
+from weather_webapp import kept
+from weather_webapp.app import make_app
+from weather_webapp.settings import Settings
+kept.MOST = int(sys.argv[2])
+settings = Settings(provider="sample", version="2.0.0", colour="green")
+app = make_app(settings)
+web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+"""
+STATIC = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log stderr;
+events {{ worker_connections 1000; }}
+http {{
+  access_log off; sendfile on; keepalive_requests 100000; open_file_cache max=10;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; default_type text/html;
+  server {{ listen {port}; root {folder}; }}
+}}
+"""
+
+
+def measure() -> list[Figure]:
+    """Measure on this machine's loopback interface, with the sample weather."""
+    if shutil.which("wrk") is None:
+        sys.exit("bench webapp: wrk is missing: apt-get install wrk")
+    with running(APP_VERSION="2.0.0", APP_COLOUR="green") as site:
+        ready(site)
+        _pin(site.process.pid)
+        page = site.get("/").text
+        through_nginx = [f for n, p in PATHS.items() for f in _load(f"{n}, NGINX", site.port, p)]
+        memory = _memory(site)
+        sizes = _sizes(site)
+    with _static(page) as port:
+        static = _load("page as a static file, NGINX", port, "/index.html")
+    alone = []
+    for title, kept in (("app alone", 200), ("app alone, rendered for each", 0)):
+        with _app(kept) as port:
+            for name, path in PATHS.items() if kept else [("page", "/")]:
+                alone += _load(f"{name}, {title}", port, path)
+    return [*through_nginx, *static, *alone, *sizes, *memory, _starts(), *_restarts()]
+
+
+def _load(name: str, port: int, path: str) -> list[Figure]:
+    """Return requests per second and the 99th percentile, after a second of warming up."""
+    address = f"http://127.0.0.1:{port}{path}"
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", "--latency", address]
+    subprocess.run([*command, "-d1s"], check=True, capture_output=True)
+    text = subprocess.run(
+        [*command, f"-d{SECONDS}s"], check=True, capture_output=True, text=True
+    ).stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    slow = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
+    assert rate
+    assert slow
+    assert "Non-2xx" not in text, text
+    milliseconds = float(slow[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[slow[2]]
+    return [
+        Figure(name=name, values=[float(rate[1])], unit="requests/s"),
+        Figure(name="  of 100 requests 99 within", values=[milliseconds], unit="ms"),
+    ]
+
+
+def _pin(pid: int) -> None:
+    process = psutil.Process(pid)
+    for each in (process, *process.children(recursive=True)):
+        each.cpu_affinity([0])
+
+
+def _sizes(site: Site) -> list[Figure]:
+    page = site.get("/").text.encode()
+    return [
+        Figure(name="page, raw", values=[len(page) / 1000], unit="kB"),
+        Figure(name="page, gzip", values=[len(gzip.compress(page, 6)) / 1000], unit="kB"),
+    ]
+
+
+def _memory(site: Site) -> list[Figure]:
+    sums = {"app": 0.0, "NGINX": 0.0, "launcher": 0.0}
+    launcher = psutil.Process(site.process.pid)
+    for process in (launcher, *launcher.children(recursive=True)):
+        name = "NGINX" if "nginx" in process.name() else "app"
+        name = "launcher" if process == launcher else name
+        sums[name] += process.memory_full_info().uss / 2**20
+    return [Figure(name=f"memory of its own, {n}", values=[s], unit="MiB") for n, s in sums.items()]
+
+
+@contextmanager
+def _app(kept: int) -> Iterator[int]:
+    port = free_port()
+    process = subprocess.Popen(
+        ["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(kept)]
+    )
+    try:
+        yield _listening(port)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def _static(page: str) -> Iterator[int]:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        Path(folder, "index.html").write_text(page)
+        configuration = Path(folder, "nginx.conf")
+        configuration.write_text(STATIC.format(folder=folder, port=port))
+        process = subprocess.Popen(
+            ["taskset", "-c", "0", "nginx", "-e", "stderr", "-p", folder, "-c", configuration],
+            env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
+        )
+        try:
+            yield _listening(port)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _listening(port: int) -> int:
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    eventually(listens, seconds=20)
+    return port
+
+
+def _starts() -> Figure:
+    seconds = []
+    for _ in range(STARTS):
+        began = time.monotonic()
+        with running(DRAIN_SECONDS="0") as site:
+            ready(site)
+            seconds.append(time.monotonic() - began)
+    return Figure(name="start → ready", values=seconds, unit="s")
+
+
+class Balancer:
+    """Clients that ask only sites that said ready within the last moment, as a Service does."""
+
+    def __init__(self) -> None:
+        self.ready: list[Site] = []
+        self.sent = self.failed = 0
+        self.over = threading.Event()
+
+    def visit(self) -> None:
+        """Ask one ready site after the other until it is over."""
+        while not self.over.is_set():
+            for site in tuple(self.ready):
+                self.sent += 1
+                self.failed += site.get(f"/?{time.monotonic_ns()}").status != 200
+
+
+def _leave(site: Site, balancer: Balancer) -> None:
+    site.process.terminate()
+    eventually(lambda: site.get("/readyz").status == 503, seconds=5, every=0.02)
+    balancer.ready.remove(site)
+    assert wait_for_end(site.process, 20) == 0
+
+
+def _is_past(moment: float) -> bool:
+    return time.monotonic() >= moment
+
+
+def _restarts() -> list[Figure]:
+    """Restart one of two sites again and again while clients ask; a site leaves when it drains."""
+    balancer = Balancer()
+    clients = [threading.Thread(target=balancer.visit) for _ in range(CLIENTS)]
+    began = time.monotonic()
+    with ExitStack() as stack:
+        balancer.ready = [ready(stack.enter_context(running())) for _ in range(2)]
+        for client in clients:
+            client.start()
+        try:
+            for number in range(RESTARTS):
+                due = began + (number + 1) * STEADY_SECONDS / RESTARTS
+                old = balancer.ready[0]
+                balancer.ready.append(ready(stack.enter_context(running())))
+                _leave(old, balancer)
+                eventually(partial(_is_past, due), seconds=STEADY_SECONDS)
+        finally:
+            balancer.over.set()
+            for client in clients:
+                client.join()
+    return [
+        Figure(name=f"requests over {RESTARTS} restarts", values=[balancer.sent], unit=""),
+        Figure(name="  of them failed", values=[balancer.failed], unit=""),
+    ]

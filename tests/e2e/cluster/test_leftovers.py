@@ -1,0 +1,180 @@
+"""What is on the machine before `up` and after `down`, and nothing else."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from support import machine
+from support.clusters import unique_name
+from support.deadlines import eventually
+from support.kubectl import Shell
+from weather_cluster import clusters, loading, network, numbers, processes, settings
+
+pytestmark = pytest.mark.skipif(bool(os.geteuid()), reason="a cluster with real nodes needs root")
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a cluster that is gone after the test, however far it came."""
+    name = unique_name(f"left-{abs(hash(request.node.name)) % 1000}")
+    yield name
+    directory = settings.from_environment().clusters / name
+    if directory.exists() or any(numbers.claimed(directory)):
+        clusters.down(name)
+
+
+class Before:
+    """The machine as it was, to be compared with what it is."""
+
+    def __init__(self) -> None:
+        others = "|".join(
+            rf"weather(-cluster)?-{link.name.removeprefix('weather-cluster-')}\b"
+            for link in numbers.claims()
+        )
+        # Clusters of other test runs, and image builds, come and go meanwhile.
+        self._others = re.compile(rf"containers/storage|10\.231\.|{others or '(?!)'}")
+        self._things = machine.things(self._others)
+
+    def assert_same(self, number: int) -> None:
+        """What the cluster of this number could have left is not there."""
+        now = machine.things(self._others)
+        own = {t for t in now - self._things if not self._of_another(t, number)}
+        assert own == set()
+        assert not list(Path("/sys/fs/cgroup").glob(f"**/weather-{number}-*"))
+
+    def _of_another(self, thing: str, number: int) -> bool:
+        found = re.search(r"weather(?:-cluster)?-(\d+)", thing)
+        return bool(found) and found is not None and int(found[1]) != number
+
+
+def namespaces(number: int) -> set[int]:
+    return {path.stat().st_ino for path in Path("/run/netns").glob(f"weather-{number}-*")}
+
+
+def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> None:
+    before = Before()
+    cluster = clusters.up(name, nodes=2)
+    loading.load(cluster, busybox)
+    shell = Shell(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
+    nodes = {node["metadata"]["name"] for node in shell.get("nodes")["items"]}
+    assert nodes == {"node-1", "node-2"}
+
+    shell.apply(spread_over_nodes(busybox))
+    shell.kubectl("expose", "deployment/site", "--port=80", "--target-port=8080", "--type=NodePort")
+    shell.kubectl("rollout", "status", "deployment/site", "--timeout=60s")
+    pods = shell.get("pods")["items"]
+    assert {pod["spec"]["nodeName"] for pod in pods} == nodes
+    port = shell.get("service", "site")["spec"]["ports"][0]["nodePort"]
+    every_pod = {pod["metadata"]["name"] for pod in pods}
+    for node in network.nodes_of(cluster.number, 2):
+        seen: set[str] = set()
+
+        def all_seen(url: str = f"http://{node.address}:{port}/", seen: set[str] = seen) -> bool:
+            seen.add(served_by(url))
+            return seen >= every_pod
+
+        eventually(all_seen, seconds=30, every=0.01)
+
+    inside = namespaces(cluster.number)
+    assert machine.processes_in(inside)
+    clusters.down(name)
+    before.assert_same(cluster.number)
+    assert machine.processes_in(inside) == set()
+    assert not cluster.directory.exists()
+    assert list(processes.running(cluster.directory)) == []
+
+
+@pytest.mark.parametrize("half_way", ["containerd-1", "kube-apiserver", "kubelet-1"])
+def test_down_after_a_killed_up_leaves_nothing(name: str, half_way: str) -> None:
+    before = Before()
+    directory = settings.from_environment().clusters / name
+    command = [sys.executable, "-m", "weather_cluster", "up", "--name", name]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
+        eventually(lambda: processes.components(directory).get(half_way), every=0.01)
+        up.kill()
+    (number,) = numbers.claimed(directory)
+    inside = namespaces(number)
+    clusters.down(name)
+    before.assert_same(number)
+    assert machine.processes_in(inside) == set()
+    assert not directory.exists()
+
+
+def test_an_interrupted_up_leaves_nothing(name: str) -> None:
+    before = Before()
+    directory = settings.from_environment().clusters / name
+    command = [sys.executable, "-m", "weather_cluster", "up", "--name", name]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
+        eventually(lambda: processes.components(directory).get("kubelet-1"), every=0.01)
+        (number,) = numbers.claimed(directory)
+        up.send_signal(signal.SIGINT)
+    assert up.returncode == 1
+    before.assert_same(number)
+    assert not directory.exists()
+
+
+def test_up_heals_a_node_and_down_needs_no_directory(name: str) -> None:
+    before = Before()
+    cluster = clusters.up(name)
+    kubelets = [p.pid for p in processes.running(cluster.directory) if p.component == "kubelet-1"]
+    os.kill(kubelets[0], signal.SIGKILL)
+    eventually(lambda: not processes.components(cluster.directory)["kubelet-1"])
+    healed = clusters.up(name)
+    assert all(processes.components(healed.directory).values())
+    shutil.rmtree(healed.directory, ignore_errors=True)  # Programs still write there.
+    clusters.down(name)
+    before.assert_same(healed.number)
+
+
+def served_by(url: str) -> str:
+    try:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 the cluster's own address
+            return str(answer.read(), "utf-8").strip()
+    except OSError as error:
+        raise AssertionError(url) from error
+
+
+def spread_over_nodes(image: str) -> dict[str, object]:
+    labels = {"app": "site"}
+    serve = (
+        "busybox mkdir -p /site/www && busybox hostname >/site/www/index.html && "
+        "exec busybox httpd -f -p 8080 -h /site/www"
+    )
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "site", "namespace": "default"},
+        "spec": {
+            "replicas": 4,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "topologySpreadConstraints": [
+                        {
+                            "maxSkew": 1,
+                            "topologyKey": "topology.kubernetes.io/zone",
+                            "whenUnsatisfiable": "DoNotSchedule",
+                            "labelSelector": {"matchLabels": labels},
+                        }
+                    ],
+                    "containers": [
+                        {
+                            "name": "main",
+                            "image": image,
+                            "command": ["/bin/busybox", "sh", "-c", serve],
+                            "volumeMounts": [{"name": "site", "mountPath": "/site"}],
+                        }
+                    ],
+                    "volumes": [{"name": "site", "emptyDir": {"medium": "Memory"}}],
+                },
+            },
+        },
+    }

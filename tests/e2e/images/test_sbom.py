@@ -1,0 +1,32 @@
+"""The bill of materials says what the images themselves hold."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.kubectl import ROOT
+
+COMMAND = Path(sys.executable).with_name("weather-cluster")
+
+
+@pytest.mark.parametrize(
+    ("image", "part", "package"),
+    [("weather-operator-0.1.0", "operator", "kopf"), ("weather-3.0.0", "webapp", "aiohttp")],
+)
+def test_what_was_pinned_is_in_the_image_and_on_its_bill(
+    image: str, part: str, package: str, tmp_path: Path
+) -> None:
+    if os.geteuid():
+        pytest.skip("looking into an image needs root")
+    made = subprocess.run([COMMAND, "sbom", tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    bill = json.loads((tmp_path / f"{image}.cdx.json").read_text())
+    found = {each["purl"] for each in bill["components"]}
+    pins = (ROOT / f"requirements/{part}.txt").read_text()
+    (version,) = re.findall(rf"^{package}==(\S+)", pins, re.M)
+    assert f"pkg:pypi/{package}@{version}" in found
+    assert any(each.startswith("pkg:deb/debian/libc6@") for each in found)

@@ -1,0 +1,55 @@
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.clusters import control_plane
+from support.kubectl import Shell
+from support.operator import Operator, Site, install, shell_of
+from weather_cluster.clusters import Cluster
+
+__all__ = ["control_plane"]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def shell(control_plane: Cluster) -> Shell:
+    """A user's shell on a control plane that has the kinds and the catalogue."""
+    shell = shell_of(control_plane)
+    install(shell)
+    return shell
+
+
+@pytest.fixture(scope="session")
+def _operator(
+    control_plane: Cluster, shell: Shell, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    log = tmp_path_factory.mktemp("operator") / "log"
+    log.touch()
+    operator = Operator(kubeconfig=Path(control_plane.kubeconfig), log=log)
+    yield operator
+    operator.stop()
+    assert not [line for line in operator.lines() if "exc_info" in line], "a traceback was logged"
+
+
+@pytest.fixture
+def operator(_operator: Operator) -> Operator:
+    """The operator, leading; a test may stop or kill it."""
+    _operator.ensure_leading()
+    return _operator
+
+
+@pytest.fixture
+def namespace(shell: Shell) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"operator-{next(_numbers)}"
+    shell.kubectl("create", "namespace", name)
+    yield name
+    shell.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def site(operator: Operator, shell: Shell, namespace: str) -> Site:
+    """A WeatherApp called london that is yet to be applied."""
+    return Site(shell=shell, namespace=namespace)

@@ -1,0 +1,68 @@
+"""What goes wrong is one sentence and exit code 1; a wrong call is exit code 2."""
+
+from pathlib import Path
+
+import pytest
+from support.kubectl import Shell
+
+COMMANDS = [
+    ["tree"],
+    ["tree", "london", "-w"],
+    ["explain", "london"],
+    ["history", "london"],
+    ["rollback", "london"],
+    ["retry", "london"],
+    ["pause", "london"],
+    ["resume", "london"],
+    ["open", "london"],
+    ["dashboard"],
+]
+
+
+def sentence(shell: Shell, *words: str) -> str:
+    """The one sentence with which a command fails."""
+    run = shell.run("kubectl", "weather", *words)
+    assert (run.returncode, run.stdout) == (1, ""), run.stdout + run.stderr
+    (line,) = run.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_cluster(shell: Shell, tmp_path: Path, command: list[str]) -> None:
+    lost = Shell(kubeconfig=tmp_path / "none", bin=shell.bin, host=shell.host)
+    assert sentence(lost, *command).startswith("Error: the cluster does not answer: dial tcp")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_rights(nobody: Shell, command: list[str]) -> None:
+    said = sentence(nobody, *command)
+    assert said.startswith("Error: you lack a right: weatherapps")
+    assert "serviceaccount" in said
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "london" in each], ids=" ".join)
+def test_an_unknown_app(shell: Shell, namespace: str, command: list[str]) -> None:
+    said = sentence(shell, *command, "-n", namespace)
+    assert said.startswith(f"Error: there is no WeatherApp london in namespace {namespace}")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_unknown_context(shell: Shell, command: list[str]) -> None:
+    assert sentence(shell, *command, "--context=mars") == 'Error: context "mars" does not exist'
+
+
+def test_no_kubectl(shell: Shell, tmp_path: Path) -> None:
+    run = shell.run("env", f"PATH={tmp_path}", *_plugin(shell), "tree")
+    assert run.returncode == 1
+    assert run.stderr.startswith("Error: kubectl is not on the PATH")
+
+
+def _plugin(shell: Shell) -> list[str]:
+    return [shell.run("which", "kubectl-weather").stdout.strip()]
+
+
+@pytest.mark.parametrize("words", [["tree", "london", "-A"], ["tree", "-A", "-n", "x"], ["climb"]])
+def test_a_wrong_call(shell: Shell, words: list[str]) -> None:
+    run = shell.run("kubectl", "weather", *words)
+    assert run.returncode == 2
+    assert run.stderr.startswith("Usage: kubectl")

@@ -1,0 +1,126 @@
+"""The page as a person sees it: pictures to look at in build/screenshots, and what axe finds."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from support.browser import accessibility_violations, chromium, picture
+from support.deadlines import eventually
+from support.webapp import Site, ready, running
+
+VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0", "blue": "4.0.0"}
+WHO = {"POD_NAME": "london-6c9f7d5b8-x2x4k", "NODE_NAME": "node-1", "APP_COMMIT": "1a2b3c4d5e6f"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with running(APP_VERSION="2.0.0", APP_COLOUR="green", **WHO) as site:
+        yield ready(site)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 900, "height": 900})
+    yield context
+    context.close()
+
+
+def open_page(context: BrowserContext, site: Site, path: str = "/") -> Page:
+    """Open this address; what the browser complains of, or fetches elsewhere, is an error."""
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
+    requested: list[str] = []
+    page.goto(f"http://127.0.0.1:{site.port}{path}")
+    assert [text for text in troubles if "404 (Not Found)" not in text] == []
+    assert {url.split("/")[2] for url in requested if not url.startswith("data:")} == {
+        f"127.0.0.1:{site.port}"
+    }
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("page", "/"),
+        ("imperial-french", "/?city=Tokyo&units=imperial&lang=fr"),
+        ("404", "/?city=Pariis"),
+        ("live", "/live"),
+    ],
+)
+def test_nothing_keeps_anybody_out(
+    context: BrowserContext, site: Site, name: str, path: str, scheme: str
+) -> None:
+    page = open_page(context, site, path)
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    picture(page, f"{name}-{scheme}")
+    assert accessibility_violations(page) == []
+
+
+def test_axe_would_find_something(context: BrowserContext, site: Site) -> None:
+    page = open_page(context, site)
+    page.locator("label").evaluate("label => label.remove()")
+    page.locator("html").evaluate("html => html.removeAttribute('lang')")
+    assert any("html-has-lang" in each for each in accessibility_violations(page))
+
+
+@pytest.mark.parametrize("path", ["/", "/?lang=de", "/live", "/?city=Pariis"])
+def test_a_small_screen_scrolls_in_one_direction(
+    context: BrowserContext, site: Site, path: str
+) -> None:
+    page = open_page(context, site, path)
+    page.set_viewport_size({"width": 320, "height": 640})
+    picture(page, f"320px-{re.sub('[^a-z]', '', path)}")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+@pytest.mark.parametrize("colour", VERSIONS)
+def test_each_version_wears_its_colour(browser: Browser, colour: str) -> None:
+    environment = {"APP_VERSION": VERSIONS[colour], "APP_COLOUR": colour, **WHO}
+    with running(**environment) as site, browser.new_context() as context:
+        ready(site)
+        page = open_page(context, site)
+        page.set_viewport_size({"width": 900, "height": 420})
+        assert f"v{VERSIONS[colour]} {colour}" in page.locator(".band").inner_text()
+        picture(page, f"colour-{colour}", whole=False)
+        assert accessibility_violations(page) == []
+
+
+def test_a_city_is_found_by_keyboard_alone(context: BrowserContext, site: Site) -> None:
+    page = open_page(context, site)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Tokyo")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?city=Tokyo")
+    assert page.locator("h1").inner_text().startswith("Tokyo")
+
+
+def test_all_works_without_script(browser: Browser, site: Site) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = open_page(context, site, "/live")
+        assert page.locator(".tiles img").count() == 60
+        eventually(lambda: site_badges(site) >= 60)
+
+
+def site_badges(site: Site) -> int:
+    return sum("badge.svg" in line.get("path", "") for line in site.lines())
+
+
+def test_live_counts_who_answers(context: BrowserContext, site: Site) -> None:
+    page = open_page(context, site, "/live")
+    counts = page.locator(".counts dd")
+    eventually(lambda: counts.count() == 1 and int(counts.inner_text()) > 10)
+    assert "v2.0.0 green" in page.locator(".counts").inner_text()

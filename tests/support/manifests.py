@@ -1,0 +1,127 @@
+"""Objects as the API server would give them, for tests of the logic alone."""
+
+import json
+from typing import Any
+
+Manifest = dict[str, Any]
+
+ROLLOUT = {
+    "progressDeadlineSeconds": 120,
+    "minReadySeconds": 5,
+    "maxSurge": 1,
+    "maxUnavailable": 0,
+    "autoRollback": True,
+    "paused": False,
+    "attempt": 0,
+    "historyLimit": 10,
+}
+
+
+def app_body(
+    *,
+    status: Manifest | None = None,
+    generation: int = 1,
+    rollout: Manifest | None = None,
+    **spec: Any,
+) -> Manifest:
+    """A WeatherApp with the schema's defaults."""
+    return {
+        "metadata": {
+            "name": "london",
+            "namespace": "default",
+            "uid": "app-1",
+            "generation": generation,
+            "resourceVersion": "10",
+        },
+        "spec": {
+            "city": "London",
+            "colour": "yellow",
+            "replicas": 2,
+            "suspend": False,
+            "service": {"type": "ClusterIP", "port": 80},
+            "weather": {"provider": "auto", "units": "metric", "language": "en"},
+            "rollout": {**ROLLOUT, **(rollout or {})},
+            "resources": {
+                "requests": {"cpu": "50m", "memory": "64Mi"},
+                "limits": {"memory": "192Mi"},
+            },
+            **spec,
+        },
+        "status": status or {},
+    }
+
+
+COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
+
+
+def template(version: str = "2.0.0", image: str = "") -> Manifest:
+    """A pod template of this version; its revision is called after it."""
+    return {
+        "metadata": {
+            "annotations": {"weather.quantspark.io/revision": f"r{version[0]}"},
+            "labels": {
+                "app.kubernetes.io/version": version,
+                "weather.quantspark.io/colour": COLOURS[version],
+            },
+        },
+        "spec": {"containers": [{"name": "web", "image": image or f"weather:{version}"}]},
+    }
+
+
+def deployment(
+    *,
+    wanted: int = 2,
+    replicas: int = 2,
+    updated: int = 2,
+    available: int = 2,
+    observed: bool = True,
+    version: str = "2.0.0",
+) -> Manifest:
+    """A live Deployment that is so far."""
+    return {
+        "metadata": {"name": "london", "uid": "deployment-1", "generation": 3},
+        "spec": {"replicas": wanted, "template": template(version)},
+        "status": {
+            "observedGeneration": 3 if observed else 2,
+            "replicas": replicas,
+            "updatedReplicas": updated,
+            "readyReplicas": available,
+            "availableReplicas": available,
+        },
+    }
+
+
+def replica_set(version: str, *, wanted: int, available: int, image: str = "") -> Manifest:
+    """A ReplicaSet of the Deployment."""
+    held = template(version, image)
+    held["metadata"]["labels"]["pod-template-hash"] = "abc"
+    owner = {"kind": "Deployment", "name": "london", "uid": "deployment-1", "controller": True}
+    return {
+        "metadata": {"name": f"london-{version}", "ownerReferences": [owner]},
+        "spec": {"replicas": wanted, "template": held},
+        "status": {"availableReplicas": available},
+    }
+
+
+def fields_of(manifest: Any, keys: dict[str, tuple[str, ...]], path: str = "") -> Manifest:
+    """What the API server records in managedFields for an apply of the manifest.
+
+    `keys` names the lists that are merged by key, by their path, and the keys.
+    """
+    fields: Manifest = {}
+    for name, value in manifest.items():
+        here = f"{path}.{name}"
+        if isinstance(value, dict) and value:
+            fields[f"f:{name}"] = fields_of(value, keys, here)
+        elif here in keys:
+            fields[f"f:{name}"] = {
+                item_key(item, keys[here]): {".": {}, **fields_of(item, keys, here)}
+                for item in value
+            }
+        else:
+            fields[f"f:{name}"] = {}
+    return fields
+
+
+def item_key(item: Manifest, names: tuple[str, ...]) -> str:
+    return "k:" + json.dumps({name: item[name] for name in names}, separators=(",", ":"))

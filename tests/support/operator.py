@@ -1,0 +1,232 @@
+"""The operator as a real process on a real API server, and the WeatherApps that tests give it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from support.deadlines import eventually
+from support.kubectl import ROOT, Shell
+from weather_cluster.clusters import Cluster
+
+CATALOGUE = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
+AGENT = "weather-operator"
+
+
+def shell_of(cluster: Cluster) -> Shell:
+    """A user's shell on the cluster."""
+    return Shell(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
+
+
+def install(shell: Shell) -> None:
+    """Install the kinds and the three releases that the chart brings."""
+    shell.kubectl("apply", "-f", "crds/")
+    shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
+    for version, colour in CATALOGUE.items():
+        shell.apply(release(version, colour, f"weather:{version}"))
+
+
+def release(version: str, colour: str, image: str, *, name: str | None = None) -> dict[str, Any]:
+    """A WeatherRelease."""
+    return {
+        "apiVersion": "weather.quantspark.io/v1",
+        "kind": "WeatherRelease",
+        "metadata": {"name": name or version},
+        "spec": {"version": version, "colour": colour, "image": image},
+    }
+
+
+def weather_app(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
+    """A WeatherApp for London, yellow unless the spec says otherwise; ready pods count at once."""
+    if "version" not in spec:
+        spec.setdefault("colour", "yellow")
+    spec["rollout"] = {"minReadySeconds": 0, **spec.get("rollout", {})}
+    return {
+        "apiVersion": "weather.quantspark.io/v1",
+        "kind": "WeatherApp",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"city": "London", **spec},
+    }
+
+
+def free_port() -> int:
+    """A port of this machine that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Operator:
+    """`python -m weather_operator`, whose life a test holds in its hands."""
+
+    kubeconfig: Path
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return at once."""
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "HTTP_PORT": str(self.port),
+            # One identity, so that it need not wait for the Lease of one that was killed.
+            "POD_NAME": "under-test",
+            # What registries elsewhere say is no test's business but those that ask their own.
+            "REFRESH_SECONDS": "0",
+            **self.environment,
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "weather_operator"],
+                env=environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+
+    def ensure_leading(self) -> None:
+        """Return when it runs, has listed everything and watches."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        eventually(lambda: self.get("/readyz")[0] == 200 and self.metric("weather_operator_leader"))
+
+    def stop(self) -> int:
+        """Ask it to end as Kubernetes does, and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a warning."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        self.process = None
+        return code
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Its answer over HTTP: status and text; status 0 while nothing answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.startswith((f"{name} ", f"{name}{{"))
+        )
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged; every line must be JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One WeatherApp as its user sees it."""
+
+    shell: Shell
+    namespace: str
+    name: str = "london"
+
+    def apply(self, **spec: Any) -> None:
+        """Apply the WeatherApp with this spec."""
+        self.shell.apply(weather_app(self.name, self.namespace, **spec))
+
+    def kubectl(self, *words: str, text: str | None = None) -> str:
+        """Run kubectl in the site's namespace."""
+        return self.shell.kubectl("-n", self.namespace, *words, text=text)
+
+    def get(self, kind: str = "weatherapp", name: str | None = None) -> dict[str, Any]:
+        """The WeatherApp, or a child of it."""
+        body: dict[str, Any] = self.shell.get("-n", self.namespace, kind, name or self.name)
+        return body
+
+    def find(self, kind: str) -> dict[str, Any] | None:
+        """The child of this kind, None where there is none."""
+        found = self.shell.get("-n", self.namespace, kind)["items"]
+        return next((each for each in found if each["metadata"]["name"] == self.name), None)
+
+    def status(self) -> dict[str, Any]:
+        """The status of the generation that the user wrote last, empty until there is one."""
+        body = self.get()
+        status: dict[str, Any] = body.get("status", {})
+        current = status.get("observedGeneration") == body["metadata"]["generation"]
+        return status if current else {}
+
+    def condition(self, type_: str) -> dict[str, Any]:
+        """A condition of the current status, empty until there is one."""
+        return _condition(self.status(), type_)
+
+    def reason(self) -> str:
+        """Ready's reason: what kubectl get prints as STATUS."""
+        return str(self.condition("Ready").get("reason", ""))
+
+    def wait_for(self, reason: str, *, seconds: float = 30) -> dict[str, Any]:
+        """The status, once Ready's reason is this one."""
+
+        def reached() -> dict[str, Any]:
+            status = self.status()
+            assert _condition(status, "Ready").get("reason", "") == reason
+            return status
+
+        return eventually(reached, seconds=seconds)
+
+    def events(self, reason: str) -> list[dict[str, Any]]:
+        """The events of this reason about the WeatherApp."""
+        found = self.shell.get("-n", self.namespace, "events")["items"]
+        return [each for each in found if each["reason"] == reason]
+
+
+def _condition(status: dict[str, Any], type_: str) -> dict[str, Any]:
+    conditions = status.get("conditions", ())
+    return next((each for each in conditions if each["type"] == type_), {})
+
+
+def audited(log: Path, *, since: int = 0) -> Iterator[dict[str, Any]]:
+    """The operator's own finished requests about objects in the audit log, from an offset on."""
+    with log.open() as lines:
+        lines.seek(since)
+        for line in lines:
+            if not line.endswith("\n"):
+                return
+            event = json.loads(line)
+            ours = event.get("userAgent") == AGENT and "objectRef" in event
+            if ours and event["stage"] == "ResponseComplete":
+                yield event
+
+
+def is_write(event: dict[str, Any]) -> bool:
+    """Whether a request may change something other than the Lease."""
+    writes = event["verb"] in ("create", "update", "patch", "delete")
+    return writes and event["objectRef"]["resource"] != "leases"
+
+
+def crd_schema(kind: str) -> dict[str, Any]:
+    """The OpenAPI schema of a kind, as crds/ has it."""
+    definition = yaml.safe_load((ROOT / "crds" / f"{kind.lower()}.yaml").read_text())
+    schema: dict[str, Any] = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema

@@ -1,0 +1,47 @@
+"""What changes while a test goes on, as the API server tells a watch: nothing is missed."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.deadlines import eventually
+from support.operator import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One line for each state that the objects have had since the record began."""
+
+    file: Path
+
+    def lines(self) -> list[str]:
+        """The states so far, the first one included."""
+        whole, _, _ = self.file.read_text().rpartition("\n")
+        return whole.split("\n")
+
+    def numbers(self) -> list[int]:
+        """The states so far, where each is a number."""
+        return [int(line) for line in self.lines()]
+
+
+@contextmanager
+def watching(site: Site, *what: str, show: str) -> Iterator[Record]:
+    """Record, while the context lasts, what `kubectl get` shows of the objects by a JSONPath."""
+    with tempfile.TemporaryDirectory() as directory:
+        record = Record(file=Path(directory) / "record")
+        words = ("kubectl", "-n", site.namespace, "get", *what, "--watch")
+        with record.file.open("w") as output:
+            watch = subprocess.Popen(
+                [*words, "-o", f'jsonpath={show}{{"\\n"}}'],
+                stdout=output,
+                env=site.shell.environment,
+            )
+        try:
+            eventually(lambda: record.file.stat().st_size)
+            yield record
+        finally:
+            watch.terminate()
+            watch.wait()

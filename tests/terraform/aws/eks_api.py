@@ -1,0 +1,164 @@
+"""EKS over HTTP, as the Terraform provider speaks to it."""
+
+import json
+import re
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from terraform.aws import eks_members as members
+from terraform.aws.eks import VERSIONS, Eks, Json
+from terraform.aws.refusals import RefusedError, missing
+
+# How an answer calls one of a kind.
+ONE_OF = {
+    "node-groups": "nodegroup",
+    "fargate-profiles": "fargateProfile",
+    "addons": "addon",
+    "access-entries": "accessEntry",
+    "pod-identity-associations": "association",
+}
+KIND = f"({'|'.join(ONE_OF)})"
+Route = tuple[str, str, Callable[..., Json]]
+
+
+def routes(eks: Eks) -> list[Route]:
+    """Method, pattern of the path, and what answers: called with the path's parts and the body."""
+
+    def create(name: str, kind: str, asked: Json) -> Json:
+        member = members.create(eks.cluster(name), kind, asked)
+        for key, value in member.items():
+            if key.endswith("Arn") and str(value).startswith("arn:aws:eks:"):
+                eks.tags[value] = member["tags"]
+        return {ONE_OF[kind]: member}
+
+    def change(name: str, kind: str, member: str, asked: Json) -> Json:
+        cluster = eks.cluster(name)
+        if kind == "node-groups":
+            members.update_node_group(cluster, member, asked)
+            return cluster.updated("ConfigUpdate")
+        changed = members.update_plainly(cluster, kind, member, asked)
+        return {ONE_OF[kind]: changed, **cluster.updated("AddonUpdate")}
+
+    def policies(name: str, principal: str) -> Json:
+        found: Json = members.find(eks.cluster(name), "access-entries", principal)["policies"]
+        return found
+
+    def allow(name: str, principal: str, asked: Json) -> Json:
+        now = {"associatedAt": time.time(), "modifiedAt": time.time()}
+        granted = {"policyArn": asked["policyArn"], "accessScope": asked["accessScope"], **now}
+        policies(name, principal)[asked["policyArn"]] = granted
+        named = {"clusterName": name, "principalArn": principal}
+        return {**named, "associatedAccessPolicy": granted}
+
+    one, member, entry = "/clusters/([^/]+)", f"/clusters/([^/]+)/{KIND}/([^/]+)", "/access-entries"
+    granted = f"{one}{entry}/([^/]+)/access-policies"
+    return [
+        ("POST", "/clusters", eks.create),
+        ("GET", one, lambda name, _: {"cluster": eks.cluster(name).description}),
+        ("DELETE", one, lambda name, _: eks.delete(name)),
+        ("POST", f"{one}/(?:update-config|updates)", eks.update),
+        (
+            "GET",
+            f"{one}/(?:node-groups/[^/]+/)?updates/([^/]+)",
+            lambda name, update, _: {
+                "update": eks.cluster(name).updates.get(update) or missing("update")
+            },
+        ),
+        ("GET", "/cluster-versions", lambda _: eks.versions()),
+        ("GET", "/addons/supported-versions", _addon_versions),
+        ("POST", granted, allow),
+        (
+            "GET",
+            granted,
+            lambda name, principal, _: {
+                "clusterName": name,
+                "principalArn": principal,
+                "associatedAccessPolicies": list(policies(name, principal).values()),
+            },
+        ),
+        (
+            "DELETE",
+            f"{granted}/([^/]+)",
+            lambda name, principal, policy, _: (
+                {} if policies(name, principal).pop(policy, None) else missing("access policy")
+            ),
+        ),
+        ("POST", f"{one}/{KIND}", create),
+        (
+            "GET",
+            member,
+            lambda name, kind, each, _: {ONE_OF[kind]: members.find(eks.cluster(name), kind, each)},
+        ),
+        (
+            "DELETE",
+            member,
+            lambda name, kind, each, _: {
+                ONE_OF[kind]: members.delete(eks.cluster(name), kind, each)
+            },
+        ),
+        ("POST", f"{member}(?:/update|/update-config|/update-version)?", change),
+        ("GET", "/tags/(.+)", lambda arn, _: {"tags": eks.tags.get(arn, {})}),
+        ("POST", "/tags/(.+)", lambda arn, asked: eks.tags[arn].update(asked["tags"]) or {}),
+        ("DELETE", "/tags/(.+)", lambda arn, asked: _untag(eks.tags[arn], asked["tagKeys"])),
+    ]
+
+
+def serve(eks: Eks) -> str:
+    """Address of an EKS that answers, on a free port of this machine."""
+    known, lock = routes(eks), threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            url = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked = json.loads(body) if body else {"tagKeys": parse_qs(url.query).get("tagKeys")}
+            try:
+                with lock:
+                    status, found = 200, _answer(known, self.command, url.path, asked)
+            except RefusedError as refused:
+                status, found = refused.status, {"message": str(refused)}
+                self.kind = refused.kind
+            except Exception:  # a fault of ours must not look like one that a retry cures
+                status, found = 400, {"message": traceback.format_exc()}
+                self.kind = "InvalidRequestException"
+            data = json.dumps(found).encode()
+            self.send_response(status)
+            if status != 200:
+                self.send_header("x-amzn-ErrorType", self.kind)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the base class calls these names
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def _answer(known: list[Route], method: str, path: str, asked: Json) -> Json:
+    for allowed, pattern, respond in known:
+        match = re.fullmatch(pattern, path)
+        if match and method == allowed:
+            return respond(*(unquote(part) for part in match.groups()), asked)
+    raise RefusedError(501, "NotImplemented", f"{method} {path}")
+
+
+def _addon_versions(_: Json) -> Json:
+    fits = [{"clusterVersion": version, "defaultVersion": True} for version in VERSIONS]
+    version = {"addonVersion": "v1.0.0-eksbuild.1", "compatibilities": fits}
+    return {"addons": [{"addonName": name, "addonVersions": [version]} for name in members.ADDONS]}
+
+
+def _untag(tags: dict[str, str], keys: list[str]) -> Json:
+    for key in keys:
+        tags.pop(key, None)
+    return {}

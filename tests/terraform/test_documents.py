@@ -1,0 +1,42 @@
+import re
+from pathlib import Path
+
+import pytest
+from terraform.runner import REPOSITORY, SOURCE
+from terraform.tables import READMES, written
+
+WITH_TABLES = {".", "bootstrap", "modules/bastion", "modules/ecr", "modules/eks", "modules/vpc"}
+
+
+def test_each_folder_with_variables_has_a_readme() -> None:
+    assert {str(readme.parent.relative_to(SOURCE)) for readme in READMES} >= WITH_TABLES
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_tables_are_made_of_the_code(readme: Path) -> None:
+    text = readme.read_text()
+    if str(readme.parent.relative_to(SOURCE)) in WITH_TABLES:
+        assert "<!-- inputs -->" in text
+        assert "<!-- outputs -->" in text
+    assert text == written(readme), "PYTHONPATH=tests .venv/bin/python -m terraform.tables"
+
+
+def test_links_lead_somewhere() -> None:
+    for readme in READMES:
+        for link in re.findall(r"\]\(([^)#]+)\)", readme.read_text()):
+            assert (readme.parent / link).exists() or "://" in link, f"{readme}: {link}"
+
+
+def test_what_the_runbook_names_is_there() -> None:
+    runbook = (SOURCE / "RUNBOOK.md").read_text()
+    outputs = set(re.findall(r'^output "(\w+)"', (SOURCE / "outputs.tf").read_text(), re.MULTILINE))
+    assert set(re.findall(r"output -raw (\w+)", runbook)) <= outputs | {"backend_hcl"}
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"^ *make ([a-z-]+)", runbook, re.MULTILINE)) <= set(targets)
+
+
+def test_every_exception_is_told() -> None:
+    text = "\n".join(path.read_text() for path in SOURCE.rglob("*.tf"))
+    readme = (SOURCE / "README.md").read_text()
+    for check in set(re.findall(r"#checkov:skip=(\w+):", text)):
+        assert check in readme, check

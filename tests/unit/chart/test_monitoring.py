@@ -1,0 +1,100 @@
+"""Alerts fire when they should, lead to a runbook, and ask for metrics that exist."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.metrics_core import Metric
+from support.kubectl import ROOT
+from weather_operator.kinds import WEATHER_APP
+from weather_operator.metrics import Fleet, Metrics
+from weather_operator.store import Store
+from weather_webapp.identity import identify
+from weather_webapp.metrics import Metrics as Page
+from weather_webapp.settings import Settings
+
+FILES = ROOT / "charts/weather-operator/files"
+ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text())
+RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+DASHBOARD = json.loads((FILES / "dashboard.json").read_text())
+QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+RUNBOOKS = (ROOT / "docs/runbooks.md").read_text()
+NAMES = re.compile(r"\bweather_[a-z_]+")
+SUFFIXES = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "gauge": ("",),
+    "info": ("_info",),
+}
+
+
+@pytest.fixture
+def promtool() -> str:
+    found = shutil.which("promtool") or shutil.which(str(ROOT / "build/promtool"))
+    if not found:
+        pytest.skip("there is no promtool: make build/promtool takes it from Debian's package")
+    return found
+
+
+def test_each_alert_fires_when_it_should_and_an_ordinary_day_is_silent(promtool: str) -> None:
+    tests = ROOT / "tests/unit/chart/alerts.yaml"
+    run = subprocess.run([promtool, "test", "rules", tests], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    tested = set(re.findall(r"alertname: (\w+)", tests.read_text()))
+    assert tested == {rule["alert"] for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_each_alert_says_what_is_wrong_and_leads_to_its_runbook(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    document, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    assert document == "docs/runbooks.md"
+    assert f"\n## {rule['alert']}\n" in RUNBOOKS
+    assert anchor == rule["alert"].lower()
+
+
+def test_each_runbook_has_its_alert() -> None:
+    assert set(re.findall(r"^## (.+)$", RUNBOOKS, re.M)) == {rule["alert"] for rule in RULES}
+
+
+def exposed(metric: Metric) -> Iterator[str]:
+    for suffix in SUFFIXES[metric.type]:
+        yield metric.name + suffix
+
+
+def operators() -> set[str]:
+    store = Store()
+    metadata = {"name": "a", "namespace": "b", "uid": "c", "resourceVersion": "1"}
+    store.put(WEATHER_APP, {"metadata": metadata})
+    families = [*Metrics().registry.collect(), *Fleet(store).collect()]
+    return {name for family in families for name in exposed(family)}
+
+
+def pages() -> set[str]:
+    page = Page(identify(Settings(), hostname="here"))
+    return {name for family in page.registry.collect() for name in exposed(family)}
+
+
+@pytest.mark.parametrize("query", [*QUERIES, *(rule["expr"] for rule in RULES)])
+def test_queries_ask_for_metrics_that_exist(query: str) -> None:
+    assert set(NAMES.findall(query)) <= operators() | pages()
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_dashboards_queries_can_be_read(query: str, promtool: str) -> None:
+    plain = query.replace("$__rate_interval", "5m").replace("$namespace", ".*")
+    run = subprocess.run(
+        [promtool, "check", "rules", "/dev/stdin"],
+        input=yaml.safe_dump(
+            {"groups": [{"name": "g", "rules": [{"record": "r", "expr": plain}]}]}
+        ),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr

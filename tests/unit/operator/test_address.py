@@ -1,0 +1,123 @@
+from typing import Any
+
+import pytest
+from support.manifests import app_body
+from weather_operator import address
+from weather_operator.address import Ways
+from weather_operator.model import WeatherApp, parse_app
+
+ARN = "arn:aws:acm:eu-west-2:123456789012:certificate/1"
+
+
+def app(**spec: Any) -> WeatherApp:
+    return parse_app(app_body(**spec))
+
+
+def given(*addresses: dict[str, str]) -> dict[str, Any]:
+    return {"status": {"loadBalancer": {"ingress": list(addresses)}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "addresses", "url"),
+    [
+        ({"type": "ClusterIP", "ports": [{"port": 80}]}, [], "http://london.default.svc/"),
+        ({"type": "ClusterIP", "ports": [{"port": 81}]}, [], "http://london.default.svc:81/"),
+        ({"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}, [], "http://n1:30080/"),
+        ({"type": "NodePort", "ports": [{"port": 80}]}, [], None),
+        ({"type": "LoadBalancer", "ports": [{"port": 80}]}, [], None),
+        ({"type": "LoadBalancer", "ports": [{"port": 80}]}, [{"hostname": "lb"}], "http://lb/"),
+        ({"type": "LoadBalancer", "ports": [{"port": 90}]}, [{"ip": "::1"}], "http://[::1]:90/"),
+    ],
+)
+def test_a_service_answers_where_its_type_says(
+    spec: dict[str, Any], addresses: list[dict[str, str]], url: str | None
+) -> None:
+    service = {"spec": spec, **given(*addresses)}
+    assert address.url(app(), Ways(service=service, node="n1")) == url
+
+
+def test_a_service_that_is_not_there_answers_nowhere() -> None:
+    assert address.url(app(), Ways(node="n1")) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "url"),
+    [
+        ({}, "http://lb/"),
+        ({"path": "/london"}, "http://lb/london/"),
+        ({"host": "w.example.com", "path": "/a/b"}, "http://w.example.com/a/b/"),
+        ({"host": "*.example.com"}, "http://london.example.com/"),
+        ({"tls": {"secretName": "cert"}}, "https://lb/"),
+        ({"className": "alb", "tls": {"certificateArn": ARN}}, "https://lb/"),
+        (
+            {"host": "w.example.com", "tls": {"certificateArn": ARN}, "sslRedirect": False},
+            "https://w.example.com/",
+        ),
+    ],
+)
+def test_an_ingress_answers_once_its_load_balancer_has_an_address(
+    spec: dict[str, Any], url: str
+) -> None:
+    ingress = {"className": "nginx", "path": "/", **spec}
+    london = app(ingress=ingress)
+    assert address.url(london, Ways(ingress=given({"hostname": "lb"}))) == url
+    for waiting in (Ways(), Ways(ingress={}), Ways(ingress=given())):
+        assert address.url(london, waiting) is None
+        assert "has no address" in address.pending(london, waiting)
+
+
+def gateway(name: str, *listeners: dict[str, Any], at: str | None = "10.9.9.9") -> dict[str, Any]:
+    """A Gateway as the store keeps it."""
+    return {"metadata": {"name": name}, "status": {"address": at, "listeners": list(listeners)}}
+
+
+def route(accepted: str, message: str = "") -> dict[str, Any]:
+    condition = {"type": "Accepted", "status": accepted, "reason": "Because", "message": message}
+    parent = {"parentRef": {"name": "public"}, "conditions": [condition]}
+    return {"status": {"parents": [parent]}}
+
+
+HTTP = {"name": "http", "port": 80, "protocol": "HTTP"}
+HTTPS = {"name": "https", "port": 443, "protocol": "HTTPS"}
+ODD = {"name": "odd", "port": 8443, "protocol": "HTTPS", "hostname": "*.example.com"}
+TCP = {"name": "tcp", "port": 9, "protocol": "TCP"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "listeners", "url"),
+    [
+        ({}, [HTTP], "http://10.9.9.9/"),
+        ({}, [TCP], None),
+        ({}, [HTTP, HTTPS], "https://10.9.9.9/"),
+        ({"path": "/london"}, [HTTPS], "https://10.9.9.9/london/"),
+        ({"hostnames": ["w.example.com", "x.example.com"]}, [HTTP], "http://w.example.com/"),
+        ({}, [ODD], "https://london.example.com:8443/"),
+        ({"parentRefs": [{"name": "public", "sectionName": "http"}]}, [HTTPS, HTTP],
+         "http://10.9.9.9/"),
+        ({"parentRefs": [{"name": "public", "port": 8443}]}, [HTTPS, ODD],
+         "https://london.example.com:8443/"),
+        ({"parentRefs": [{"name": "public", "port": 8080}]}, [HTTPS], None),
+    ],
+)  # fmt: skip
+def test_a_gateway_answers_where_its_listener_does(
+    spec: dict[str, Any], listeners: list[dict[str, Any]], url: str | None
+) -> None:
+    london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/", **spec})
+    ways = Ways(route=route("True"), gateways=(gateway("public", *listeners),))
+    assert address.url(london, ways) == url
+
+
+def test_a_gateway_that_is_not_there_or_has_no_address_or_takes_no_route_answers_nowhere() -> None:
+    london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/"})
+    public = gateway("public", HTTP)
+    for ways in (
+        Ways(gateways=(public,)),
+        Ways(route={}, gateways=(public,)),
+        Ways(route=route("True"), gateways=(None,)),
+        Ways(route=route("True"), gateways=(gateway("public", HTTP, at=None),)),
+        Ways(route=route("False"), gateways=(public,)),
+    ):
+        assert address.url(london, ways) is None
+        assert "the HTTPRoute" in address.pending(london, ways)
+    words = address.pending(london, Ways(route=route("False", "no listener allows it")))
+    assert words == "Gateway public does not take the HTTPRoute, Because: no listener allows it"

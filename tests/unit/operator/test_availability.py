@@ -1,0 +1,75 @@
+from typing import Any
+
+import pytest
+from weather_operator.availability import Finding, status
+from weather_operator.reference import RegistryError
+
+NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"
+IMAGE = "r.example/weather:2.0.0"
+ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+
+
+def body(shown: dict[str, Any] | None = None, *, generation: int = 1) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "2.0.0", "uid": "u", "generation": generation},
+        "spec": {"version": "2.0.0", "colour": "green", "image": IMAGE},
+        "status": shown or {},
+    }
+
+
+def error(reason: str) -> Finding:
+    return Finding(error=RegistryError(reason, "the registry says why"))
+
+
+PINNED = {"observedGeneration": 1, "digest": ONE}
+GONE = Finding(error=RegistryError("NotFound", "no tag"), kept=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "finding", "rivals", "digest", "value", "reason", "words"),
+    [
+        ({}, Finding(digest=ONE), [], ONE, "True", "Resolved", "pods are given its digest"),
+        (PINNED, Finding(digest=ONE), [], ONE, "True", "Resolved", "pods are given its digest"),
+        (PINNED, Finding(digest=TWO), [], ONE, "True", "TagMoved", f"the image {IMAGE}@{TWO}"),
+        (PINNED, Finding(digest=TWO, kept=False), [], ONE, "False", "TagMoved", "is gone from the"),
+        (PINNED, error("NotFound"), [], ONE, "True", "TagGone", f"pods go on with {ONE}"),
+        (PINNED, GONE, [], ONE, "False", "TagGone", "is gone from the registry"),
+        ({}, error("NotFound"), [], None, "False", "NotFound", "the registry says why"),
+        ({}, error("InvalidImage"), [], None, "False", "InvalidImage", "the registry says why"),
+        ({}, error("AccessDenied"), [], None, "Unknown", "AccessDenied", "the registry says why"),
+        (PINNED, error("RegistryUnreachable"), [], ONE, "Unknown", "RegistryUnreachable", "why"),
+        (PINNED, error("UnexpectedAnswer"), [], ONE, "Unknown", "UnexpectedAnswer", "says why"),
+        (PINNED, Finding(digest=ONE), ["b"], ONE, "False", "AmbiguousVersion", "claimed by b too"),
+    ],
+)
+def test_the_condition_says_what_the_registry_said(
+    before: dict[str, Any],
+    finding: Finding,
+    rivals: list[str],
+    digest: str | None,
+    value: str,
+    reason: str,
+    words: str,
+) -> None:
+    shown = status(body(before), finding, rivals, now=NOW)
+    (condition,) = shown["conditions"]
+    assert shown.get("digest") == digest
+    assert (condition["type"], condition["status"]) == ("Available", value)
+    assert condition["reason"] == reason
+    assert words in condition["message"]
+
+
+def test_the_digest_is_the_first_one_until_the_release_is_changed() -> None:
+    first = status(body(), Finding(digest=ONE), [], now=NOW)
+    assert status(body(first), Finding(digest=TWO), [], now=NOW)["digest"] == ONE
+    changed = status(body(first, generation=2), Finding(digest=TWO), [], now=NOW)
+    assert (changed["digest"], changed["observedGeneration"]) == (TWO, 2)
+
+
+def test_the_time_is_that_of_the_last_change_and_nothing_else_tells_time() -> None:
+    first = status(body(), Finding(digest=ONE), [], now=NOW)
+    assert status(body(first), Finding(digest=ONE), [], now=LATER) == first
+    moved = status(body(first), Finding(digest=TWO), [], now=LATER)
+    assert moved["conditions"][0]["lastTransitionTime"] == NOW
+    lost = status(body(first), error("RegistryUnreachable"), [], now=LATER)
+    assert lost["conditions"][0]["lastTransitionTime"] == LATER

@@ -1,0 +1,80 @@
+"""When pods are asked for: what asking costs where many apps change at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.manifests import app_body, deployment
+from weather_operator.inquiry import PATIENCE_SECONDS, Inquiry, patience
+from weather_operator.kinds import POD, Kind
+from weather_operator.model import parse_app
+
+AT = "2026-01-01T10:00:{:02}Z"
+DEADLINE = "2026-01-01T10:02:00Z"
+"""Two minutes, the time that an app has, after it last got further, at 10:00:00."""
+
+
+class Pods:
+    """What is asked for pods. There are none: what matters here is whether anybody asks."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def list(self, kind: Kind, **_selection: str) -> tuple[list[Any], str]:
+        assert kind is POD
+        self.asked += 1
+        return [], "1"
+
+
+def asks(
+    *,
+    second: int,
+    changing: int = 1,
+    observed: bool = True,
+    updated: int = 1,
+    blocked: bool = False,
+    **change: str,
+) -> bool:
+    """Tell whether pods are asked for, so many seconds after an app last got further."""
+    told = {"updatedReplicas": 1, "availableReplicas": 2, "replicas": 3}
+    rollout = {"startedAt": "2026-01-01T09:50:00Z", "deadline": DEADLINE, **change}
+    known = [{"reason": "Unhealthy", "message": "", "since": AT.format(0)}] if blocked else []
+    app = parse_app(app_body(status={**told, "rollout": rollout, "blockers": known}))
+    live = deployment(replicas=3, updated=updated, available=2, observed=observed)
+    pods = Pods()
+    inquiry = Inquiry(pods)  # type: ignore[arg-type] # the one verb that it uses
+    asking = inquiry.hindrances(app, live, AT.format(second), patience=patience(changing))
+    assert asyncio.run(asking) == ()
+    return pods.asked > 0
+
+
+@pytest.mark.parametrize(
+    ("second", "changing", "expected"),
+    [(2, 1, False), (3, 1, True), (3, 30, True), (9, 100, False), (10, 100, True)],
+)
+def test_a_change_that_gets_no_further_is_asked_about_sooner_where_few_change(
+    second: int, changing: int, expected: bool
+) -> None:
+    assert asks(second=second, changing=changing) is expected
+
+
+def test_nothing_is_asked_before_the_controller_has_seen_the_change() -> None:
+    assert not asks(second=30, observed=False)
+
+
+def test_nothing_is_asked_of_a_change_that_just_got_further() -> None:
+    assert not asks(second=30, updated=2)
+
+
+def test_what_was_in_the_way_is_asked_about_again_although_the_change_got_further() -> None:
+    assert asks(second=1, updated=2, blocked=True)
+
+
+def test_past_its_deadline_a_change_is_asked_about_whatever_else_goes_on() -> None:
+    past = AT.format(1)
+    assert asks(second=1, changing=10_000, observed=False, deadline=past)
+
+
+def test_all_changes_together_ask_ten_times_a_second_at_most() -> None:
+    assert patience(0) == PATIENCE_SECONDS
+    assert all(number / patience(number) <= 10 for number in (1, 100, 1000, 10_000))

@@ -1,0 +1,88 @@
+from typing import Any
+
+from support.manifests import app_body
+from weather_operator.kinds import WEATHER_APP
+from weather_operator.metrics import Convergence, Fleet, Metrics
+from weather_operator.store import Store
+
+
+def status(reason: str, *, ready: bool, **more: Any) -> dict[str, Any]:
+    conditions = [
+        {"type": "Ready", "status": str(ready), "reason": reason, "message": ""},
+        {"type": "Stalled", "status": str(not ready), "reason": reason, "message": ""},
+    ]
+    return {"observedGeneration": 1, "conditions": conditions, **more}
+
+
+def samples(store: Store) -> dict[str, float]:
+    """The apps' lines of the exposition, by all that comes before their value."""
+    metrics = Metrics()
+    metrics.registry.register(Fleet(store))
+    lines = metrics.exposition().decode().splitlines()
+    return {
+        name: float(value)
+        for name, _, value in (line.rpartition(" ") for line in lines)
+        if name.startswith("weather_app_")
+    }
+
+
+def test_each_app_is_told_and_a_series_goes_with_its_app() -> None:
+    store = Store()
+    serving = status("Serving", ready=True, version="2.0.0", colour="green")
+    store.put(WEATHER_APP, app_body(status={**serving, "ready": "1/3"}))
+    london = 'namespace="default"'
+    assert samples(store) == {
+        'weather_app_info{colour="green",name="london",namespace="default",'
+        'reason="Serving",version="2.0.0"}': 1,
+        f'weather_app_replicas_desired{{name="london",{london}}}': 3,
+        f'weather_app_replicas_ready{{name="london",{london}}}': 1,
+        f'weather_app_ready{{name="london",{london}}}': 1,
+        f'weather_app_stalled{{name="london",{london}}}': 0,
+    }
+    store.remove(WEATHER_APP, app_body())
+    assert samples(store) == {}
+
+
+def test_an_app_without_a_status_is_told_as_not_ready() -> None:
+    store = Store()
+    store.put(WEATHER_APP, app_body())
+    told = samples(store)
+    assert told['weather_app_ready{name="london",namespace="default"}'] == 0
+    assert told['weather_app_replicas_desired{name="london",namespace="default"}'] == 0
+
+
+class Watched:
+    """A Convergence that hears of London, and what it measured."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.measured: list[float] = []
+        self._convergence = Convergence(self.measured.append, clock=lambda: self.now)
+
+    def hears(self, at: float, event: str | None, *, generation: int, ready: int = 0) -> None:
+        """`ready` is the generation of which the status says Ready."""
+        self.now = at
+        shown = {**status("Serving", ready=True), "observedGeneration": ready} if ready else {}
+        self._convergence.see(event, app_body(generation=generation, status=shown))
+
+
+def test_convergence_is_measured_from_the_last_change_until_ready_with_it() -> None:
+    watched = Watched()
+    watched.hears(10, "ADDED", generation=1)
+    watched.hears(12, "MODIFIED", generation=1)
+    watched.hears(15, "MODIFIED", generation=1, ready=1)
+    watched.hears(20, "MODIFIED", generation=1, ready=1)
+    watched.hears(30, "MODIFIED", generation=2, ready=1)
+    watched.hears(33, "MODIFIED", generation=3, ready=1)
+    watched.hears(34, "MODIFIED", generation=3, ready=3)
+    assert watched.measured == [5, 1]
+
+
+def test_convergence_is_not_measured_of_what_began_unseen_or_is_gone() -> None:
+    watched = Watched()
+    watched.hears(0, None, generation=2, ready=1)
+    watched.hears(5, "MODIFIED", generation=2, ready=2)
+    watched.hears(6, "MODIFIED", generation=3, ready=2)
+    watched.hears(7, "DELETED", generation=3)
+    watched.hears(8, "ADDED", generation=3, ready=3)
+    assert watched.measured == []

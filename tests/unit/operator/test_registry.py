@@ -1,0 +1,181 @@
+"""What registries answer, right and wrong, and what is made of it."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from weather_operator.availability import Finding
+from weather_operator.registries import Registries
+from weather_operator.registry import Registry
+
+MANIFEST = json.dumps({"schemaVersion": 2}).encode()
+KIND = "application/vnd.oci.image.index.v1+json"
+DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
+OTHER = f"sha256:{'0' * 64}"
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class StandIn:
+    """A registry that answers as a test says, and remembers what it was asked."""
+
+    answer: Answer
+    port: int = 0
+    seen: list[web.Request] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request)
+        return await self.answer(request)
+
+
+@pytest.fixture
+async def stand_in() -> AsyncIterator[StandIn]:
+    stand_in = StandIn(answer=manifest)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", stand_in.handle)
+    async with TestServer(app, host="127.0.0.1") as server:
+        assert server.port
+        stand_in.port = server.port
+        yield stand_in
+
+
+async def find(
+    stand_in: StandIn, *, pinned: str | None = None, image: str = "", seconds: float = 10
+) -> Finding:
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        registry = Registry(session, plain=(stand_in.host,))
+        registries = Registries(registry, seconds=seconds)
+        return await registries.find(image or f"{stand_in.host}/a/weather:1", pinned=pinned)
+
+
+async def manifest(request: web.Request) -> web.Response:
+    headers = {"Docker-Content-Digest": DIGEST}
+    return web.Response(body=MANIFEST, content_type=KIND, headers=headers)
+
+
+async def manifest_without_digest(request: web.Request) -> web.Response:
+    return web.Response(body=MANIFEST, content_type=KIND)
+
+
+def always(status: int, text: str = "", **headers: str) -> Answer:
+    async def answer(_: web.Request) -> web.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, text=text, headers=named)
+
+    return answer
+
+
+async def test_the_digest_is_read_from_one_question_that_is_no_pull(stand_in: StandIn) -> None:
+    assert await find(stand_in) == Finding(digest=DIGEST)
+    (asked,) = stand_in.seen
+    assert (asked.method, asked.path) == ("HEAD", "/v2/a/weather/manifests/1")
+    assert KIND in asked.headers["Accept"]
+
+
+async def test_a_registry_that_tells_no_digest_is_asked_for_the_content(stand_in: StandIn) -> None:
+    stand_in.answer = manifest_without_digest
+    assert await find(stand_in) == Finding(digest=DIGEST)
+
+
+def behind(realm: str = "http://{host}/token", given: object = "t0ken") -> Answer:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.json_response({"token": given})
+        if request.headers.get("Authorization") == f"Bearer {given}":
+            return await manifest(request)
+        challenge = f'Bearer realm="{realm.format(host=request.host)}",service="s",scope="all:*"'
+        return web.Response(status=401, headers={"WWW-Authenticate": challenge})
+
+    return answer
+
+
+async def test_a_token_is_fetched_for_reading_this_repository_alone(stand_in: StandIn) -> None:
+    stand_in.answer = behind()
+    assert await find(stand_in) == Finding(digest=DIGEST)
+    token = next(each for each in stand_in.seen if each.path == "/token")
+    assert dict(token.query) == {"service": "s", "scope": "repository:a/weather:pull"}
+    assert "Authorization" not in token.headers
+
+
+LONG = "x" * (4 * 1024 * 1024 + 1)
+WRONG: list[tuple[Answer, str, str]] = [
+    (always(404), "NotFound", "has no tag 1 of a/weather"),
+    (always(403), "AccessDenied", "does not let everybody read a/weather"),
+    (always(401), "AccessDenied", "name the image by its digest"),
+    (always(401, WWW_Authenticate='Basic realm="r"'), "AccessDenied", "knows no password"),
+    (always(401, WWW_Authenticate="Bearer nothing"), "AccessDenied", "does not let everybody"),
+    (always(503, "down for\n\x1b[2J maintenance"), "RegistryUnreachable", "503 down for [2J main"),
+    (always(429, "slow down"), "RegistryUnreachable", "HTTP 429 slow down"),
+    (always(200, "<html>hello</html>"), "UnexpectedAnswer", "as a registry does: HTTP 200 <html>h"),
+    (always(200), "UnexpectedAnswer", "as a registry does: HTTP 200"),
+    (always(200, LONG), "UnexpectedAnswer", "answers with more than 4194304 bytes"),
+    (always(200, "[" * 100_000), "UnexpectedAnswer", "HTTP 200 [[["),
+    (always(302, Location="http://127.0.0.1:1/"), "UnexpectedAnswer", "HTTP 302"),
+    (behind(realm="http://127.0.0.1:1/token"), "UnexpectedAnswer", "which is not its own"),
+    (behind(realm="https://evil.example/token"), "UnexpectedAnswer", "to evil.example, which"),
+    (behind(realm="file:///etc/passwd"), "UnexpectedAnswer", "which is not its own"),
+    (behind(given="a\r\nHost: b"), "UnexpectedAnswer", '{"token": "a'),
+    (behind(given=["t"]), "UnexpectedAnswer", '{"token": ["t"]}'),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason", "words"), WRONG)
+async def test_whatever_it_answers_is_said(
+    stand_in: StandIn, answer: Answer, reason: str, words: str
+) -> None:
+    stand_in.answer = answer
+    error = (await find(stand_in)).error
+    assert error is not None
+    assert (error.reason, words in error.message) == (reason, True), error.message
+    assert len(error.message) < 400
+    assert error.message.isprintable()
+
+
+async def test_a_registry_that_never_answers_is_left(stand_in: StandIn) -> None:
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    stand_in.answer = hang
+    error = (await find(stand_in, seconds=0.1)).error
+    assert error is not None
+    assert error.reason == "RegistryUnreachable"
+    assert "gave no answer within 0.1 s" in error.message
+
+
+async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(stand_in: StandIn) -> None:
+    error = (await find(stand_in, image=f"localhost:{stand_in.port}/weather:1")).error
+    assert error is not None
+    assert error.reason == "RegistryUnreachable"
+    assert stand_in.seen == []
+
+
+async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(stand_in: StandIn) -> None:
+    async def only_the_new(request: web.Request) -> web.Response:
+        return web.Response(status=404) if OTHER in request.path else await manifest(request)
+
+    assert await find(stand_in, pinned=OTHER) == Finding(digest=DIGEST, kept=True)
+    stand_in.answer = only_the_new
+    assert await find(stand_in, pinned=OTHER) == Finding(digest=DIGEST, kept=False)
+    assert await find(stand_in, pinned=DIGEST) == Finding(digest=DIGEST, kept=True)
+
+
+async def test_a_tag_that_is_gone_may_leave_its_image(stand_in: StandIn) -> None:
+    async def only_by_digest(request: web.Request) -> web.Response:
+        return await manifest(request) if "sha256" in request.path else web.Response(status=404)
+
+    stand_in.answer = only_by_digest
+    assert (await find(stand_in, pinned=DIGEST)).kept
+    stand_in.answer = always(404)
+    assert not (await find(stand_in, pinned=DIGEST)).kept

@@ -1,0 +1,62 @@
+from typing import Any
+
+import pytest
+from support.manifests import app_body
+from weather_operator.kinds import WEATHER_RELEASE
+from weather_operator.model import parse_app
+from weather_operator.releases import CatalogueError, release_for
+from weather_operator.store import Store
+
+
+def catalogue(*releases: tuple[str, str, str]) -> Store:
+    store = Store()
+    for number, (version, colour, image) in enumerate(releases):
+        metadata = {"name": f"r{number}", "uid": f"u{number}", "resourceVersion": "1"}
+        spec = {"version": version, "colour": colour, "image": image}
+        store.put(WEATHER_RELEASE, {"metadata": metadata, "spec": spec})
+    return store
+
+
+THREE = (("1.0.0", "yellow", "w:1"), ("2.0.0", "green", "w:2"), ("3.0.0", "red", "w:3"))
+
+
+def app(**spec: Any) -> Any:
+    return parse_app(app_body(**{"colour": None, "version": None, **spec}))
+
+
+@pytest.mark.parametrize("wish", [{"colour": "green"}, {"version": "2.0.0"}])
+def test_a_release_goes_by_version_or_colour(wish: dict[str, str]) -> None:
+    assert str(release_for(app(**wish), catalogue(*THREE))) == "2.0.0 (green)"
+
+
+@pytest.mark.parametrize(
+    ("wish", "releases", "reason", "words"),
+    [
+        ({"colour": "blue"}, THREE, "UnknownVersion", "choose one of 1.0.0 (yellow) w:1, 2.0.0"),
+        ({"version": "4.0.0"}, (), "UnknownVersion", "it is empty, add a WeatherRelease"),
+        (
+            {"colour": "red"},
+            (*THREE, ("3.1.0", "red", "w:4")),
+            "AmbiguousColour",
+            "give the version: 3.0.0 (red) w:3, 3.1.0 (red) w:4",
+        ),
+        (
+            {"version": "1.0.0"},
+            (*THREE, ("1.0.0", "yellow", "other:1")),
+            "AmbiguousVersion",
+            "delete all of these WeatherReleases but one",
+        ),
+    ],
+)
+def test_what_is_not_one_release_is_explained(
+    wish: dict[str, str], releases: tuple[Any, ...], reason: str, words: str
+) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        release_for(app(**wish), catalogue(*releases))
+    assert caught.value.reason == reason
+    assert words in caught.value.message
+
+
+def test_the_same_release_twice_is_one() -> None:
+    found = release_for(app(version="1.0.0"), catalogue(THREE[0], THREE[0]))
+    assert found.image == "w:1"

@@ -1,0 +1,25 @@
+import pytest
+from weather_operator.settings import SettingsError, from_environment
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    settings = from_environment({})
+    assert settings.namespaces == ()
+    assert (settings.pod_namespace, settings.lease_name) == ("default", "weather-operator")
+    assert (settings.http_port, settings.workers, settings.resync_seconds) == (8080, 16, 600)
+    assert settings.pod_name != from_environment({}).pod_name, "no two processes are one holder"
+
+
+def test_the_environment_decides() -> None:
+    settings = from_environment(
+        {"WATCH_NAMESPACES": "a, b,,", "POD_NAME": "p", "LOG_LEVEL": "debug", "WORKERS": "3"}
+    )
+    assert settings.namespaces == ("a", "b")
+    assert (settings.pod_name, settings.log_level, settings.workers) == ("p", "DEBUG", 3)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PORT", "WORKERS", "RESYNC_SECONDS"])
+@pytest.mark.parametrize("value", ["-1", "many", "1.5", "9999999"])
+def test_a_number_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is '{value}': give a whole number from"):
+        from_environment({name: value})

@@ -1,0 +1,296 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from support.manifests import app_body, deployment
+from weather_operator.address import Ways
+from weather_operator.blockers import Blocker
+from weather_operator.model import WeatherApp, parse_app
+from weather_operator.revisions import Revision
+from weather_operator.rollout import Decision, Step
+from weather_operator.status import Observation, condition, status
+
+NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:01:00Z"
+YELLOW = Revision(revision="r1", version="1.0.0", colour="yellow", image="weather:1.0.0")
+GREEN = Revision(revision="r2", version="2.0.0", colour="green", image="weather:2.0.0")
+RED = Revision(revision="r3", version="3.0.0", colour="red", image="weather:3.0.0")
+DONE = {"at": "2026-01-01T09:00:00Z", "outcome": "Succeeded", "seconds": 3}
+SERVED = {
+    "observedGeneration": 1,
+    "version": "1.0.0",
+    "colour": "yellow",
+    "image": "weather:1.0.0",
+    "replicas": 2,
+    "history": [{**YELLOW.manifest(), **DONE}],
+}
+CLUSTER_IP = Ways(service={"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})
+
+
+def app(**spec: Any) -> WeatherApp:
+    return parse_app(app_body(**spec))
+
+
+def seen(**changes: Any) -> Observation:
+    return replace(
+        Observation(desired=GREEN, deployment=deployment(), ways=CLUSTER_IP, decision=Decision()),
+        **changes,
+    )
+
+
+def ready(shown: dict[str, Any]) -> tuple[str, str]:
+    found = condition(shown, "Ready")
+    return found["status"], found["reason"]
+
+
+def flags(shown: dict[str, Any]) -> str:
+    """The abnormal conditions that hold."""
+    names = ("Reconciling", "Stalled")
+    return " ".join(name for name in names if condition(shown, name)["status"] == "True")
+
+
+PAST: dict[str, Any] = {
+    **SERVED,
+    "updatedReplicas": 1,
+    "replicas": 3,
+    "availableReplicas": 2,
+    "rollout": {
+        "phase": "RollingOut",
+        "from": "1.0.0",
+        "to": "2.0.0",
+        "revision": "r2",
+        "colour": "green",
+        "image": "weather:2.0.0",
+        "floor": 2,
+        "startedAt": "2026-01-01T09:58:00Z",
+        "deadline": NOW,
+    },
+}
+HALF = deployment(replicas=3, updated=1, available=2)
+REFUSED = (Blocker(reason="NameConflict", message="there is a Service london"),)
+HINDERED = (Blocker(reason="ImagePullBackOff", message="no such image"),)
+NODE_PORT = Ways(service={"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}})
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes", "expected", "abnormal"),
+    [
+        ({}, {}, ("True", "Serving"), ""),
+        ({"replicas": 0}, {"deployment": deployment(wanted=0, replicas=0, updated=0, available=0)},
+         ("True", "ScaledToZero"), ""),
+        ({}, {"deployment": HALF}, ("False", "RollingOut"), "Reconciling"),
+        ({}, {"deployment": HALF, "hindrances": HINDERED}, ("False", "Blocked"), "Reconciling"),
+        ({"status": PAST}, {"deployment": HALF},
+         ("False", "ProgressDeadlineExceeded"), "Stalled"),
+        ({}, {"deployment": None, "ways": Ways()},
+         ("False", "RollingOut"), "Reconciling"),
+        ({}, {"refusals": REFUSED}, ("False", "NameConflict"), "Stalled"),
+        ({}, {"refusals": REFUSED, "deployment": HALF}, ("False", "NameConflict"), "Stalled"),
+        ({"suspend": True}, {"deployment": HALF}, ("False", "Suspended"), ""),
+        ({"suspend": True}, {"refusals": REFUSED}, ("False", "Suspended"), ""),
+        ({}, {"ways": NODE_PORT}, ("False", "AddressPending"), "Reconciling"),
+        ({}, {"ways": replace(NODE_PORT, node="10.0.0.1")}, ("True", "Serving"), ""),
+        ({}, {"deployment": deployment(observed=False)}, ("False", "RollingOut"), "Reconciling"),
+    ],
+)  # fmt: skip
+def test_ready_sums_up(
+    spec: dict[str, Any], changes: dict[str, Any], expected: tuple[str, str], abnormal: str
+) -> None:
+    shown = status(app(**spec), seen(**changes), now=NOW)
+    assert ready(shown) == expected
+    assert flags(shown) == abnormal
+
+
+counts = st.integers(0, 4)
+observations = st.builds(
+    seen,
+    deployment=st.one_of(
+        st.none(),
+        st.builds(
+            deployment,
+            wanted=counts,
+            replicas=counts,
+            updated=counts,
+            available=counts,
+            observed=st.booleans(),
+            version=st.sampled_from(["1.0.0", "2.0.0", "3.0.0"]),
+        ),
+    ),
+    ways=st.sampled_from([Ways(), CLUSTER_IP, NODE_PORT, replace(NODE_PORT, node="10.0.0.1")]),
+    desired=st.sampled_from([None, GREEN]),
+    decision=st.sampled_from(
+        [
+            None,
+            Decision(),
+            Decision(frozen=True),
+            Decision(objection="it would be worse"),
+            Decision(step=Step.HOLD),
+            Decision(step=Step.HOLD, good=YELLOW),
+            Decision(step=Step.RESTORE, good=YELLOW),
+            Decision(step=Step.FAIL, good=YELLOW),
+        ]
+    ),
+    refusals=st.sampled_from([(), REFUSED]),
+    hindrances=st.sampled_from([(), HINDERED]),
+)
+apps = st.builds(
+    app,
+    suspend=st.booleans(),
+    replicas=counts,
+    status=st.sampled_from([{}, SERVED, PAST]),
+    rollout=st.fixed_dictionaries({"paused": st.booleans()}),
+)
+
+
+@given(apps, observations)
+def test_in_whatever_state_the_status_is_whole_and_no_contradiction(
+    app: WeatherApp, seen: Observation
+) -> None:
+    shown = status(app, seen, now=NOW)
+    types = [each["type"] for each in shown["conditions"]]
+    assert types == ["Ready", "Available", "Reconciling", "Stalled", "Paused"]
+    assert flags(shown) != "Reconciling Stalled"
+    if ready(shown)[0] == "True":
+        assert flags(shown) == ""
+        assert "rollout" not in shown
+    assert all(value is not None for value in shown.values())
+    assert all(each["message"] and each["reason"] for each in shown["conditions"])
+    assert shown["observedGeneration"] == app.generation
+
+
+@given(apps, observations)
+def test_the_status_of_the_same_world_does_not_change_with_time(
+    app: WeatherApp, seen: Observation
+) -> None:
+    assume(seen.decision is None or seen.decision.step is not Step.FAIL)
+    first = status(app, seen, now=NOW)
+    second = status(replace(app, status=first), seen, now=LATER)
+    third = status(replace(app, status=second), seen, now="2026-01-01T10:01:30Z")
+    assert third == second
+
+
+def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
+    first = status(app(), seen(deployment=HALF), now=NOW)
+    london = replace(app(), status=first)
+    blocked = status(london, seen(deployment=HALF, hindrances=HINDERED), now=LATER)
+    assert condition(blocked, "Ready")["lastTransitionTime"] == NOW
+    serving = status(london, seen(), now=LATER)
+    assert condition(serving, "Ready")["lastTransitionTime"] == LATER
+
+
+def test_the_version_changes_only_when_its_rollout_is_complete() -> None:
+    london = app(status=SERVED)
+    for changes in (
+        {"deployment": HALF},
+        {"deployment": deployment(version="1.0.0"), "refusals": REFUSED},
+        {"deployment": deployment(observed=False)},
+    ):
+        assert status(london, seen(**changes), now=NOW)["version"] == "1.0.0"
+    done = status(london, seen(), now=NOW)
+    assert (done["version"], done["colour"], done["image"]) == ("2.0.0", "green", "weather:2.0.0")
+
+
+def test_the_wish_is_shown_although_the_catalogue_does_not_know_it() -> None:
+    asked = app(version="9.0.0", colour=None, status=SERVED)
+    shown = status(
+        asked, seen(desired=None, deployment=deployment(version="1.0.0"), refusals=REFUSED), now=NOW
+    )
+    assert (shown["desiredVersion"], shown["version"]) == ("9.0.0", "1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("previous", "wanted", "unavailable", "floor"),
+    [
+        ({}, 2, 0, 2),
+        (SERVED, 5, 0, 2),
+        ({**SERVED, "replicas": 5}, 2, 0, 2),
+        ({**SERVED, "replicas": 0}, 3, 0, 3),
+        ({**SERVED, "replicas": 9, "rollout": {**PAST["rollout"], "floor": 1}}, 4, 0, 1),
+        ({**SERVED, "replicas": 5}, 4, 1, 3),
+        ({**SERVED, "replicas": 5}, 5, "50%", 3),
+        ({**SERVED, "replicas": 2}, 1, 1, 1),
+    ],
+)
+def test_the_floor_is_the_smaller_of_the_old_and_the_new_number_less_what_may_miss(
+    previous: dict[str, Any], wanted: int, unavailable: int | str, floor: int
+) -> None:
+    london = app(status=previous, rollout={"maxUnavailable": unavailable})
+    shown = status(london, seen(deployment=deployment(wanted=wanted, available=0)), now=NOW)
+    assert shown["rollout"]["floor"] == floor
+
+
+@pytest.mark.parametrize(("available", "holds"), [(1, "False"), (2, "True"), (4, "True")])
+def test_available_means_at_or_above_the_floor(available: int, holds: str) -> None:
+    scaling = deployment(wanted=5, replicas=5, updated=5, available=available)
+    shown = status(app(status=SERVED, replicas=5), seen(deployment=scaling), now=NOW)
+    assert condition(shown, "Available")["status"] == holds
+
+
+def test_a_changed_number_is_scaling_and_a_changed_template_a_rollout() -> None:
+    same = {**SERVED, "version": "2.0.0", "history": [{**GREEN.manifest(), **DONE}]}
+    scaling = deployment(wanted=5, replicas=5, updated=5, available=2)
+    assert ready(status(app(status=same), seen(deployment=scaling), now=NOW))[1] == "Scaling"
+    other = deployment(wanted=2, replicas=3, updated=1, available=2)
+    assert ready(status(app(status=same), seen(deployment=other), now=NOW))[1] == "RollingOut"
+
+
+def test_a_pause_says_that_the_new_version_waits_while_the_old_one_is_scaled() -> None:
+    scaling = deployment(wanted=3, replicas=2, updated=2, available=2, version="1.0.0")
+    held = Decision(step=Step.HOLD)
+    shown = status(app(status=SERVED), seen(deployment=scaling, decision=held), now=NOW)
+    assert shown["rollout"]["phase"] == "Scaling"
+    message = condition(shown, "Ready")["message"]
+    assert message == "paused: 1.0.0 to 2.0.0 waits until spec.rollout.paused is false"
+
+
+def test_a_rollout_stays_one_until_its_end_and_keeps_its_start() -> None:
+    first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
+    last_pod = deployment(replicas=2, updated=2, available=1)
+    then = status(app(status=first), seen(deployment=last_pod), now=LATER)
+    assert then["rollout"]["phase"] == "RollingOut"
+    assert then["rollout"]["startedAt"] == NOW
+    assert then["rollout"]["from"] == "1.0.0"
+
+
+def test_a_changed_mind_starts_a_rollout_of_its_own() -> None:
+    first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
+    half_red = deployment(replicas=3, updated=1, available=2, version="3.0.0")
+    then = status(app(status=first), seen(deployment=half_red, desired=RED), now=LATER)
+    assert (then["rollout"]["to"], then["rollout"]["startedAt"]) == ("3.0.0", LATER)
+    newest = {**GREEN.manifest(), "at": LATER, "outcome": "Superseded", "seconds": 60}
+    assert then["history"][0] == newest
+
+
+AUTOSCALING = {
+    "minReplicas": 2,
+    "maxReplicas": 10,
+    "targetCPUUtilizationPercentage": 70,
+    "scaleDownStabilizationSeconds": 300,
+}
+
+
+def test_while_the_load_decides_the_deployment_says_how_many_pods_are_wanted() -> None:
+    scaled = deployment(wanted=7, replicas=7, updated=7, available=7)
+    shown = status(app(replicas=3, autoscaling=AUTOSCALING), seen(deployment=scaled), now=NOW)
+    assert (shown["ready"], shown["autoscaling"]) == ("7/7", "2–10")
+    assert ready(shown) == ("True", "Serving")
+    assert "autoscaling" not in status(app(), seen(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("subresource", "spec", "ignored"),
+    [
+        ("scale", {"replicas": 7, "autoscaling": AUTOSCALING}, 7),
+        ("scale", {"replicas": 7}, None),
+        ("", {"replicas": 7, "autoscaling": AUTOSCALING}, None),
+    ],
+)
+def test_what_kubectl_scale_asked_for_is_shown_where_it_is_not_used(
+    subresource: str, spec: dict[str, Any], ignored: int | None
+) -> None:
+    body = app_body(**spec)
+    entry = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    body["metadata"]["managedFields"] = [{**entry, "subresource": subresource}]
+    shown = status(parse_app(body), seen(), now=NOW)
+    assert shown.get("ignoredReplicas") == ignored

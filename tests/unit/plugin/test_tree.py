@@ -1,0 +1,57 @@
+import io
+
+from kubectl_weather import printing
+from kubectl_weather.sites import site
+from kubectl_weather.tree import tree
+from rich.console import Console
+from support import families
+
+APP = families.app(
+    status=families.status("Blocked", "1.0.0 to 2.0.0 waits", desiredVersion="2.0.0")
+)
+DEPLOYMENT = families.deployment(APP, updated=1)
+GONE = families.replica_set(DEPLOYMENT, 1, "3.0.0", wanted=0, ready=0)
+OLD = families.replica_set(DEPLOYMENT, 2, "1.0.0")
+NEW = families.replica_set(DEPLOYMENT, 3, "2.0.0", wanted=1, ready=0)
+PODS = [
+    families.pod(NEW, "a", ready=False, waiting="ImagePullBackOff"),
+    families.pod(OLD, "b"),
+    families.pod(OLD, "c", going=True),
+]
+
+
+def drawn(**options: object) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=200, **options)  # type: ignore[arg-type] # a table
+    console.print(
+        printing.drawn(tree(site(APP, [DEPLOYMENT], [GONE, OLD, NEW], PODS), families.NOW))
+    )
+    return out.getvalue()
+
+
+def test_a_tree_tells_version_shape_readiness_reason_node_and_age_in_words() -> None:
+    assert drawn().splitlines() == [
+        "WeatherApp london  London  ▲ 1.0.0 yellow  → 2.0.0  2/2  Blocked  5m",
+        "├── 1.0.0 to 2.0.0 waits",
+        "└── Deployment london  1 of 2 updated  2 available  60s",
+        "    ├── ReplicaSet london-3  ● 2.0.0 green  0/1  60s",
+        "    │   └── Pod london-3-a  ✘ ImagePullBackOff  2 restarts  node-1  60s",
+        "    ├── ReplicaSet london-2  ▲ 1.0.0 yellow  2/2  60s",
+        "    │   ├── Pod london-2-b  ✔ Ready  node-1  60s",
+        "    │   └── Pod london-2-c  x Terminating  node-1  60s",
+        "    └── 1 more ReplicaSet without pods",
+    ]
+
+
+def test_colour_is_for_terminals_and_adds_no_word() -> None:
+    assert "\x1b[" not in drawn()
+    coloured = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=200)
+    with coloured.capture() as capture:
+        coloured.print(printing.line(tree(site(APP, [], [], []), families.NOW).words))
+    assert "\x1b[1;33m▲ 1.0.0 yellow" in capture.get()
+
+
+def test_an_app_that_nobody_has_seen_says_so() -> None:
+    new = families.app()
+    words = [word.text for word in tree(site(new, [], [], []), families.NOW).words]
+    assert words == ["WeatherApp london", "London", "no version yet", "?/?", "no status yet", "5m"]

@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+from weather_webapp.settings import Settings, SettingsError
+
+
+def test_nothing_set_is_london_in_metric_units() -> None:
+    settings = Settings.read({})
+    assert (settings.city, settings.units, settings.provider) == ("London", "metric", "auto")
+    assert (settings.port, settings.drain_seconds, settings.base_path) == (8080, 5, "")
+
+
+def test_every_variable_is_read() -> None:
+    assert Settings.read(
+        {
+            "APP_VERSION": "2.0.0",
+            "APP_COLOUR": "green",
+            "WEATHER_CITY": "São Paulo",
+            "WEATHER_PROVIDER": "sample",
+            "WEATHER_UNITS": "imperial",
+            "WEATHER_LANG": "en",
+            "OPENWEATHER_API_KEY": "key",
+            "OPENWEATHER_API_KEY_FILE": "/var/run/secrets/weather/api-key",
+            "OPENWEATHER_BASE_URL": "http://stand-in:8000/",
+            "OPEN_METEO_BASE_URL": "http://stand-in:8001",
+            "OPEN_METEO_GEOCODING_URL": "http://stand-in:8002",
+            "UPSTREAM_BUDGET_PER_MIN": "12",
+            "BASE_PATH": "/london/",
+            "PORT": "8081",
+            "DRAIN_SECONDS": "0.5",
+            "CONTAINER_ID": "abc",
+            "POD_NAME": "london-1",
+            "POD_NAMESPACE": "default",
+            "NODE_NAME": "node-1",
+            "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+            "FAULT_LATENCY_MS": "200",
+            "FAULT_ERROR_RATE": "0.1",
+            "FAULT_STARTUP": "never-ready",
+            "FAULT_CRASH_AFTER_SECONDS": "30",
+        }
+    ) == Settings(
+        version="2.0.0",
+        colour="green",
+        city="São Paulo",
+        provider="sample",
+        units="imperial",
+        language="en",
+        openweather_api_key="key",
+        openweather_api_key_file=Path("/var/run/secrets/weather/api-key"),
+        openweather_base_url="http://stand-in:8000",
+        open_meteo_base_url="http://stand-in:8001",
+        open_meteo_geocoding_url="http://stand-in:8002",
+        upstream_budget_per_minute=12,
+        base_path="/london",
+        port=8081,
+        drain_seconds=0.5,
+        container_id="abc",
+        pod="london-1",
+        namespace="default",
+        node="node-1",
+        in_kubernetes=True,
+        fault_latency_ms=200,
+        fault_error_rate=0.1,
+        fault_startup="never-ready",
+        fault_crash_after_seconds=30,
+    )
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings.read({"WEATHER_CITY": "", "PORT": "", "BASE_PATH": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "advice"),
+    [
+        ("WEATHER_UNITS", "kelvin", "write one of metric, imperial"),
+        ("WEATHER_PROVIDER", "guess", "write one of auto, openweathermap, open-meteo, sample"),
+        ("WEATHER_LANG", "en-GB", "write one of en"),
+        ("WEATHER_CITY", "a\nb", "write 1 to 80 characters"),
+        ("WEATHER_CITY", "x" * 81, "write 1 to 80 characters"),
+        ("APP_VERSION", "two", "write a version such as 1.2.3"),
+        ("APP_COLOUR", '"><script>', "write 1 to 20 letters a to z"),
+        ("OPENWEATHER_BASE_URL", "file:///etc/passwd", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "api.open-meteo.com", "write an address such as"),
+        ("UPSTREAM_BUDGET_PER_MIN", "0", "write a number from 1 to 6000"),
+        ("BASE_PATH", "london", "write a path such as /london"),
+        ("BASE_PATH", '/"; }', "write a path such as /london"),
+        ("PORT", "0", "write a number from 1 to 65535"),
+        ("PORT", "http", "write a number from 1 to 65535"),
+        ("DRAIN_SECONDS", "nan", "write a number from 0 to 3600"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_advice(variable: str, text: str, advice: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable} is ") as raised:
+        Settings.read({variable: text})
+    assert advice in str(raised.value)
+
+
+def test_the_key_is_not_in_the_representation() -> None:
+    assert "secret" not in repr(Settings.read({"OPENWEATHER_API_KEY": "secret"}))

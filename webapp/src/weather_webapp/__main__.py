@@ -1,0 +1,5 @@
+"""`python -m weather_webapp` is the container's first process."""
+
+from weather_webapp.launcher import main
+
+main()

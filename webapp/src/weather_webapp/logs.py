@@ -1,0 +1,30 @@
+"""Logs as one JSON object a line."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes time, level, message, and the fields given as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line."""
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in PLAIN},
+        }
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def log_to_stderr() -> None:
+    """Send every log line of this process to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

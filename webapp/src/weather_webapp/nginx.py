@@ -1,0 +1,65 @@
+"""NGINX's configuration, which keeps all that it writes below one directory."""
+
+import logging
+import os
+import re
+import socket
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from weather_webapp.negotiation import TERMINALS
+from weather_webapp.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STATUS = "status.sock"
+
+
+class Configuration(Template):
+    """NGINX has a use of its own for $."""
+
+    delimiter = "@"
+
+
+def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> Path:
+    """Write the configuration into `scratch` and return its path."""
+    text = (files("weather_webapp") / "nginx.conf").read_text(encoding="utf-8")
+    path = scratch / "nginx.conf"
+    path.write_text(
+        Configuration(text).substitute(
+            # As root NGINX would give up the rights by which it reaches the socket; else it cannot.
+            user="user root;" if os.getuid() == 0 else "",
+            scratch=scratch,
+            access_log=_access_log(),
+            app_socket=app_socket,
+            listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
+            plain_base=settings.base_path,
+            base=re.escape(settings.base_path),
+            version=settings.version,
+            colour=settings.colour,
+            status_socket=scratch / STATUS,
+            terminals="|".join(TERMINALS),
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def _access_log() -> str:
+    # NGINX opens what it logs to, and may not open a standard output that it inherits from root.
+    try:
+        os.close(os.open("/dev/stdout", os.O_WRONLY))
+    except OSError as error:
+        log.warning("requests are not logged", extra={"reason": str(error)})
+        return "off"
+    return "/dev/stdout json if=$is_logged"
+
+
+def _addresses(port: int) -> list[str]:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return [f"{port}"]
+    return [f"{port}", f"[::]:{port}"]

@@ -1,0 +1,101 @@
+"""One JSON answer from an upstream, or the kind of failure."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, TCPConnector
+
+from weather_webapp import traces
+from weather_webapp.observer import NOBODY, Observer
+from weather_webapp.providers import Failure, ProviderError, Quota
+from weather_webapp.weather import ProviderName
+
+LARGEST_BODY = 256 * 1024
+TIMEOUT = ClientTimeout(total=5, connect=2, sock_read=3)
+FAILURES = {
+    401: Failure.KEY_REFUSED,
+    403: Failure.KEY_REFUSED,
+    429: Failure.QUOTA_EXCEEDED,
+}
+
+
+def make_session() -> ClientSession:
+    """Return the session for all upstream calls: few connections, short waits."""
+    return ClientSession(timeout=TIMEOUT, connector=TCPConnector(limit=4, ttl_dns_cache=300))
+
+
+class Upstream:
+    """Calls one provider's addresses; errors and what is observed never hold the query."""
+
+    def __init__(
+        self, session: ClientSession, provider: ProviderName, observe: Observer = NOBODY
+    ) -> None:
+        self._session = session
+        self._provider = provider
+        self._observe = observe
+
+    async def find(self, url: str, query: Mapping[str, str]) -> Any:
+        """Return the JSON of a search; that nothing fits the query is CITY_UNKNOWN.
+
+        Raises ProviderError.
+        """
+        try:
+            return await self.get(url, query)
+        except ProviderError as error:
+            if error.status in (400, 404):
+                raise ProviderError(Failure.CITY_UNKNOWN, error.status) from None
+            raise
+
+    async def get(self, url: str, query: Mapping[str, str]) -> Any:
+        """Return the answer's JSON. Raises ProviderError."""
+        loop = asyncio.get_running_loop()
+        start, outcome = loop.time(), "cancelled"
+        try:
+            answer = await self._get(url, query)
+            outcome = "ok"
+            return answer
+        except ProviderError as error:
+            outcome = error.failure.value
+            raise
+        finally:
+            self._observe.upstream(self._provider, outcome, loop.time() - start)
+
+    async def _get(self, url: str, query: Mapping[str, str]) -> Any:
+        try:
+            asking = self._session.get(
+                url, params=query, headers=traces.headers(), allow_redirects=False
+            )
+            async with asking as answer:
+                status, body = answer.status, await _read(answer.content)
+        except (TimeoutError, ClientError, OSError, ValueError):
+            # The library's errors carry the address, and the address carries the key.
+            raise ProviderError(Failure.UNAVAILABLE) from None
+        if status != 200:
+            raise _refused(status, body)
+        try:
+            return json.loads(body, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            raise ProviderError(Failure.UNREADABLE) from None
+
+
+async def _read(content: StreamReader) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise ProviderError(Failure.UNREADABLE)
+    return bytes(body)
+
+
+def _refused(status: int, body: bytes) -> ProviderError:
+    reason = body[:1000].lower()
+    if status == 429 and b"concurrent" in reason:
+        return ProviderError(Failure.UNAVAILABLE, status)
+    quota: Quota = "day" if b"daily" in reason else "hour" if b"hourly" in reason else "minute"
+    return ProviderError(FAILURES.get(status, Failure.UNAVAILABLE), status, quota=quota)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

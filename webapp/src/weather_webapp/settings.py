@@ -1,0 +1,136 @@
+"""What the environment says, read once at start."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+ProviderChoice = Literal["auto", "openweathermap", "open-meteo", "sample"]
+Units = Literal["metric", "imperial"]
+Language = Literal["en", "de", "fr"]
+Startup = Literal["fail", "never-ready"]
+
+
+class SettingsError(ValueError):
+    """An environment variable holds what we cannot use; the text says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured, checked.
+
+    The API key is left out of the representation, so that no log or traceback shows it.
+    """
+
+    version: str = "0.0.0"
+    colour: str = "grey"
+    commit: str = ""
+    city: str = "London"
+    provider: ProviderChoice = "auto"
+    units: Units = "metric"
+    language: Language = "en"
+    openweather_api_key: str = field(default="", repr=False)
+    openweather_api_key_file: Path | None = None
+    openweather_base_url: str = "https://api.openweathermap.org"
+    open_meteo_base_url: str = "https://api.open-meteo.com"
+    open_meteo_geocoding_url: str = "https://geocoding-api.open-meteo.com"
+    upstream_budget_per_minute: int = 30
+    base_path: str = ""
+    port: int = 8080
+    metrics_port: int = 9090
+    drain_seconds: float = 5.0
+    container_id: str = ""
+    pod: str = ""
+    namespace: str = ""
+    node: str = ""
+    in_kubernetes: bool = False
+    fault_latency_ms: float = 0
+    fault_error_rate: float = 0
+    fault_startup: Startup | Literal[""] = ""
+    fault_crash_after_seconds: float = 0
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Settings":
+        """Return the settings of this environment; a variable that is empty counts as unset.
+
+        Raises SettingsError.
+        """
+        values: dict[str, Any] = {}
+        for variable, (name, parse) in VARIABLES.items():
+            if text := environment.get(variable):
+                try:
+                    values[name] = parse(text)
+                except ValueError as error:
+                    raise SettingsError(f"{variable} is {text[:80]!r}: {error}.") from None
+        return cls(**values)
+
+
+def _matching(pattern: str, advice: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(advice)
+        return text
+
+    return parse
+
+
+def _one_of(choices: Any) -> Callable[[str], str]:
+    names = get_args(choices)
+    return _matching("|".join(names), f"write one of {', '.join(names)}")
+
+
+def _number(low: float, high: float, kind: type[int] | type[float]) -> Callable[[str], float]:
+    advice = f"write a number from {low:g} to {high:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(advice) from None
+        if not low <= value <= high:
+            raise ValueError(advice)
+        return value
+
+    return parse
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write an address such as https://api.example")
+    return text.rstrip("/")
+
+
+VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "APP_VERSION": ("version", _matching(r"\d+\.\d+\.\d+", "write a version such as 1.2.3")),
+    "APP_COLOUR": ("colour", _matching(r"[a-z]{1,20}", "write 1 to 20 letters a to z")),
+    "APP_COMMIT": ("commit", _matching(r"[0-9a-f]{7,40}\+?", "write a commit such as 1a2b3c4d")),
+    "WEATHER_CITY": ("city", _matching(r"[^\x00-\x1f\x7f]{1,80}", "write 1 to 80 characters")),
+    "WEATHER_PROVIDER": ("provider", _one_of(ProviderChoice)),
+    "WEATHER_UNITS": ("units", _one_of(Units)),
+    "WEATHER_LANG": ("language", _one_of(Language)),
+    "OPENWEATHER_API_KEY": ("openweather_api_key", str.strip),
+    "OPENWEATHER_API_KEY_FILE": ("openweather_api_key_file", Path),
+    "OPENWEATHER_BASE_URL": ("openweather_base_url", _url),
+    "OPEN_METEO_BASE_URL": ("open_meteo_base_url", _url),
+    "OPEN_METEO_GEOCODING_URL": ("open_meteo_geocoding_url", _url),
+    "UPSTREAM_BUDGET_PER_MIN": ("upstream_budget_per_minute", _number(1, 6000, int)),
+    "BASE_PATH": (
+        "base_path",
+        lambda text: _matching(r"(/[\w.~-]+)*/?", "write a path such as /london")(text).rstrip("/"),
+    ),
+    "PORT": ("port", _number(1, 65535, int)),
+    "METRICS_PORT": ("metrics_port", _number(1, 65535, int)),
+    "DRAIN_SECONDS": ("drain_seconds", _number(0, 3600, float)),
+    "CONTAINER_ID": ("container_id", str),
+    "POD_NAME": ("pod", str),
+    "POD_NAMESPACE": ("namespace", str),
+    "NODE_NAME": ("node", str),
+    "KUBERNETES_SERVICE_HOST": ("in_kubernetes", bool),
+    "FAULT_LATENCY_MS": ("fault_latency_ms", _number(0, 60_000, float)),
+    "FAULT_ERROR_RATE": ("fault_error_rate", _number(0, 1, float)),
+    "FAULT_STARTUP": ("fault_startup", _one_of(Startup)),
+    "FAULT_CRASH_AFTER_SECONDS": ("fault_crash_after_seconds", _number(0, 86_400, float)),
+}
