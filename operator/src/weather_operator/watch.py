@@ -131,15 +131,16 @@ def quieten() -> None:
 
 
 def _is_not_kopfs(record: logging.LogRecord) -> bool:
-    """Tell whether a record is of another error than one that kopf left in a task of its own."""
+    """Tell whether a record is of another error than one that kopf left in a task of its own.
+
+    It is kopf's when its last code before any library's is: what it broke off complains from there.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return True
     raised_in = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    # A context manager of kopf's that is broken off complains from the standard library.
-    raised_in = [name for name in raised_in if name != "contextlib"]
-    names = (type(error).__module__, *raised_in[-1:])
-    return not any(name.partition(".")[0] == "kopf" for name in names)
+    packages = [name.partition(".")[0] for name in (*raised_in, type(error).__module__)]
+    return [name for name in packages if name in ("kopf", __package__)][-1:] != ["kopf"]
 
 
 def _follow(kind: Kind, controller: Controller, registry: kopf.OperatorRegistry) -> None:

@@ -55,14 +55,16 @@ def ready_pods(site: Site) -> set[str]:
 def test_every_ready_pod_gets_its_share_and_one_that_hangs_gets_none(site: Site) -> None:
     site.apply(replicas=3, service=NODE_PORT)
     url = site.wait_for("Serving", seconds=120)["url"]
+    # What the Deployment says, the endpoints and the node's rules follow a moment later.
+    eventually(lambda: len(ready_pods(site)) == 3)
     everyone = ready_pods(site)
+    eventually(lambda: set(served_by(url, 20)) == everyone)
     met = served_by(url, 200)
     assert set(met) == everyone
     assert min(met.count(pod) for pod in everyone) > 20
     victim = sorted(everyone)[0]
     site.kubectl("exec", victim, "--", "python3", "-c", HANG)
     eventually(lambda: ready_pods(site) == everyone - {victim})
-    # What the endpoints say, the node's rules follow a moment later.
     eventually(lambda: victim not in served_by(url, 10))
     assert set(served_by(url, 200)) == everyone - {victim}
 

@@ -68,6 +68,8 @@ def limited(
 ) -> Iterator[Operator]:
     """An operator with the rights of the chart's account alone; no other acts meanwhile."""
     operator.stop()
+    # Where a namespace ends, no right is enough.
+    eventually(lambda: "Terminating" not in phases(shell))
     config = kubeconfig.read(plane.kubeconfig)
     token = shell.kubectl("-n", HOME, "create", "token", "weather-operator").strip()
     config["users"][0]["user"] = {"token": token}
@@ -78,6 +80,10 @@ def limited(
     limited.ensure_leading()
     yield limited
     limited.stop()
+
+
+def phases(shell: Shell) -> set[str]:
+    return {each["status"]["phase"] for each in shell.get("namespaces")["items"]}
 
 
 MUST = (
