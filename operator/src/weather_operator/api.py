@@ -1,49 +1,26 @@
 """The Kubernetes API in a few verbs that speak dictionaries and raise errors of our own."""
 
 import asyncio
-import json
 import logging
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-import aiohttp
-from kubernetes.aio import client, config
-
-from weather_operator.errors import (
-    ApiError,
-    RefusedError,
-    UnavailableError,
-    UnconfiguredError,
-    error_of,
-)
+from weather_operator.connection import Connection
+from weather_operator.errors import RefusedError, UnavailableError
 from weather_operator.kinds import Key, Kind, Manifest
 
 log = logging.getLogger(__name__)
 
-Observe = Callable[[str, str, int], None]
-"""Told of each request: verb, plural of the kind, status code (0 where nothing answered)."""
-
-_Call = tuple[Any, Any, Any, Any, Any]
-"""What the library's `call_api` takes: method, URL, headers, body, form."""
-
 _APPLY = "application/apply-patch+yaml"
-_JSON = "application/json"
-_REQUEST_SECONDS = 30
 _FOLLOW_SECONDS = 240
 _PAGE = 500
 
 
 class Api:
-    """One connection pool to one API server."""
+    """What can be asked of one API server; what it does not grant is raised as an ApiError."""
 
-    def __init__(self, configuration: client.Configuration, *, observe: Observe) -> None:
-        self.configuration = configuration
-        self._client = client.ApiClient(configuration)
-        self._client.user_agent = "weather-operator"
-        self._observe = observe
-        self._reachable = True
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, subresource: str = ""
@@ -51,7 +28,7 @@ class Api:
         """Apply a manifest as the manager and return the live object."""
         metadata = manifest["metadata"]
         key = Key(namespace=metadata.get("namespace", ""), name=metadata["name"])
-        return await self._request(
+        return await self.connection.request(
             "PATCH",
             "apply",
             kind,
@@ -64,7 +41,7 @@ class Api:
     async def get(self, kind: Kind, key: Key) -> Manifest | None:
         """Return the object, None where there is none."""
         try:
-            return await self._request("GET", "get", kind, path_of(kind, key))
+            return await self.connection.request("GET", "get", kind, path_of(kind, key))
         except RefusedError as error:
             if error.status == 404:
                 return None
@@ -73,17 +50,17 @@ class Api:
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Create an object; one that exists already is a ConflictError."""
         path = path_of(kind, Key(namespace=manifest["metadata"]["namespace"], name=""))
-        return await self._request("POST", "create", kind, path, body=manifest)
+        return await self.connection.request("POST", "create", kind, path, body=manifest)
 
     async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
         """Replace an object; one that is past the body's resourceVersion is a ConflictError."""
-        return await self._request("PUT", "replace", kind, path_of(kind, key), body=body)
+        return await self.connection.request("PUT", "replace", kind, path_of(kind, key), body=body)
 
     async def delete(self, kind: Kind, key: Key, *, uid: str) -> None:
         """Delete the object of this uid; none there is as good, another one is a ConflictError."""
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         try:
-            await self._request("DELETE", "delete", kind, path_of(kind, key), body=body)
+            await self.connection.request("DELETE", "delete", kind, path_of(kind, key), body=body)
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -97,7 +74,7 @@ class Api:
         query = {name: value for name, value in selection.items() if value}
         while True:
             path = path_of(kind, Key(namespace=namespace, name=""))
-            page = await self._request("GET", "list", kind, path, query=query)
+            page = await self.connection.request("GET", "list", kind, path, query=query)
             found += page["items"]
             if not (token := page["metadata"].get("continue")):
                 return found, page["metadata"]["resourceVersion"]
@@ -117,153 +94,23 @@ class Api:
             "timeoutSeconds": str(_FOLLOW_SECONDS),
         }
         path = path_of(kind, Key(namespace=key.namespace, name=""))
-        try:
-            prepared = await self._prepare("GET", path, query, None, _JSON)
-            seconds = _FOLLOW_SECONDS + _REQUEST_SECONDS
-            answer = await self._client.call_api(*prepared, _request_timeout=seconds)
-            self._observe("watch", kind.plural, answer.status)
-            if answer.status >= 300:
-                raise await _error(answer)
-            async with answer.response as stream:
-                async for line in stream.content:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise error_of(
-                            event["object"].get("code", 500), json.dumps(event["object"]).encode()
-                        )
-                    yield None if event["type"] == "DELETED" else event["object"]
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
-            raise _unreachable(error) from error
+        events = self.connection.stream(kind, path, query, seconds=_FOLLOW_SECONDS)
+        async with aclosing(events):
+            async for event in events:
+                yield None if event["type"] == "DELETED" else event["object"]
 
     async def serves(self, kinds: Sequence[Kind]) -> bool:
         """Tell whether the API server knows all these kinds of one group."""
         group = kinds[0]
+        path = f"/apis/{group.api_version}"
         try:
-            answer = await self._request("GET", "discover", group, f"/apis/{group.api_version}")
+            answer = await self.connection.request("GET", "discover", group, path)
         except RefusedError as error:
             if error.status == 404:
                 return False
             raise
         served = {each["name"] for each in answer["resources"]}
         return served.issuperset(kind.plural for kind in kinds)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()  # type: ignore[no-untyped-call] # the library's own
-
-    async def log_in(self) -> None:
-        """Read the credentials again: a token may have run out."""
-        await _load(self.configuration)
-
-    async def _request(
-        self,
-        method: str,
-        verb: str,
-        kind: Kind,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Manifest | None = None,
-        content_type: str = _JSON,
-    ) -> Manifest:
-        arguments = (method, path, query or {}, body, content_type)
-        answer = await self._send(verb, kind, *arguments)
-        if answer.status == 401:
-            await self.log_in()
-            answer = await self._send(verb, kind, *arguments)
-        if answer.status >= 300:
-            raise await _error(answer)
-        told: Manifest = json.loads(answer.data)
-        return told
-
-    async def _send(
-        self,
-        verb: str,
-        kind: Kind,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Manifest | None,
-        content_type: str,
-    ) -> Any:
-        """Return the library's answer, read."""
-        prepared = await self._prepare(method, path, query, body, content_type)
-        try:
-            answer = await self._client.call_api(*prepared, _request_timeout=_REQUEST_SECONDS)
-            await answer.read()  # type: ignore[no-untyped-call] # the library's own
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
-            self._observe(verb, kind.plural, 0)
-            self._say_reachable(False, _words(error))
-            raise _unreachable(error) from error
-        self._observe(verb, kind.plural, answer.status)
-        self._say_reachable(True)
-        return answer
-
-    async def _prepare(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Manifest | None,
-        content_type: str,
-    ) -> _Call:
-        call: _Call = await self._client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            body=body,
-            header_params={"Accept": _JSON, "Content-Type": content_type},
-            auth_settings=["BearerToken"],
-        )
-        return call
-
-    def _say_reachable(self, reachable: bool, words: str = "") -> None:
-        if reachable == self._reachable:
-            return
-        self._reachable = reachable
-        server = {"server": self.configuration.host}
-        if reachable:
-            log.info("the API server answers again", extra=server)
-        else:
-            log.warning("the API server does not answer", extra={**server, "error": words})
-
-
-def _unreachable(error: Exception) -> UnavailableError:
-    return UnavailableError(0, "Unreachable", f"no answer from the API server: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    """A timeout has no words of its own."""
-    return str(error) or type(error).__name__
-
-
-@asynccontextmanager
-async def connect(*, observe: Observe) -> AsyncIterator[Api]:
-    """Give an Api with the service account's credentials, else the kubeconfig's.
-
-    Raises UnconfiguredError.
-    """
-    configuration = client.Configuration(
-        connection_pool_maxsize=40,
-        # Proxies from the environment go, and half of the CPU per request with them.
-        client_session_kwargs={"trust_env": False},
-    )
-    await _load(configuration)
-    api = Api(configuration, observe=observe)
-    try:
-        yield api
-    finally:
-        await api.close()
-
-
-async def _load(configuration: client.Configuration) -> None:
-    try:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
-    except config.ConfigException:
-        try:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise UnconfiguredError(str(error)) from error
 
 
 def path_of(kind: Kind, key: Key, subresource: str = "") -> str:
@@ -274,11 +121,6 @@ def path_of(kind: Kind, key: Key, subresource: str = "") -> str:
         parts += ["namespaces", key.namespace]
     parts += [kind.plural, key.name, subresource]
     return "/".join(part for part in parts if part)
-
-
-async def _error(answer: Any) -> ApiError:
-    after = answer.headers.get("Retry-After", "")
-    return error_of(answer.status, await answer.read(), int(after) if after.isdecimal() else 0)
 
 
 async def wait_until_served(api: Api, kinds: Sequence[Kind], *, every: float = 1) -> None:

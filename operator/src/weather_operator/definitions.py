@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from weather_operator.api import Api, connect
+from weather_operator.api import Api
+from weather_operator.connection import connect
 from weather_operator.errors import UnavailableError
 from weather_operator.kinds import DEFINITION, Key, Manifest, key_of
 
@@ -31,7 +32,8 @@ async def keep(manifests: Sequence[Manifest]) -> None:
 
     Raises ApiError, and UnconfiguredError where there is no cluster.
     """
-    async with connect(observe=lambda *_: None) as api:
+    async with connect(observe=lambda *_: None) as connection:
+        api = Api(connection)
         for manifest in manifests:
             await api.apply(DEFINITION, manifest, manager=_MANAGER, force=True)
             await _wait_until_established(api, key_of(manifest))

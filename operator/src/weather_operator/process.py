@@ -12,7 +12,8 @@ import aiohttp
 from pythonjsonlogger.json import JsonFormatter
 
 from weather_operator import definitions, reconcile, settings
-from weather_operator.api import Api, connect, wait_until_served
+from weather_operator.api import Api, wait_until_served
+from weather_operator.connection import connect
 from weather_operator.controller import Controller
 from weather_operator.errors import ApiError, RefusedError, UnconfiguredError
 from weather_operator.events import Recorder
@@ -136,7 +137,8 @@ async def run(settings: Settings) -> None:
         metrics.requests.labels(verb, kind, str(code)).inc()
 
     try:
-        async with connect(observe=observe) as api:
+        async with connect(observe=observe) as connection:
+            api = Api(connection)
             operator = Operator(
                 api, metrics, settings, handle_signals=lambda: _stop_on_signals(task)
             )

@@ -15,6 +15,7 @@ import kopf
 from kubernetes.aio import client
 
 from weather_operator.api import Api
+from weather_operator.connection import Connection
 from weather_operator.controller import CHILD_SELECTOR, Controller
 from weather_operator.errors import ApiError
 from weather_operator.kinds import CHILDREN, GATEWAY_API, WATCHED, Kind, Manifest
@@ -77,7 +78,7 @@ async def watch(
                 await _until_served(api, controller)
             began = time.monotonic()
             registry = kopf.OperatorRegistry()
-            _log_in_through(api, registry)
+            _log_in_through(api.connection, registry)
             for kind in kinds:
                 _follow(kind, controller, registry)
             tasks = await kopf.spawn_tasks(
@@ -156,10 +157,10 @@ def _follow(kind: Kind, controller: Controller, registry: kopf.OperatorRegistry)
     kopf.on.event(group, version, kind.plural, id=kind.plural, registry=registry)(on_event)
 
 
-def _log_in_through(api: Api, registry: kopf.OperatorRegistry) -> None:
+def _log_in_through(connection: Connection, registry: kopf.OperatorRegistry) -> None:
     async def log_in(**_unused: Any) -> kopf.ConnectionInfo:
-        await api.log_in()
-        found = api.configuration
+        await connection.log_in()
+        found = connection.configuration
         scheme, _, token = (await _authorization(found)).rpartition(" ")
         return kopf.ConnectionInfo(
             server=found.host,

@@ -1,57 +1,6 @@
-import json
-
 import pytest
 from weather_operator.api import path_of
-from weather_operator.errors import (
-    ApiError,
-    ConflictError,
-    RefusedError,
-    UnavailableError,
-    error_of,
-)
 from weather_operator.kinds import DEPLOYMENT, NODE, WEATHER_APP, Key
-
-SCHEMA = "failed to create typed patch object (default/london): .spec.x: field not declared"
-
-
-@pytest.mark.parametrize(
-    ("status", "answer", "kind", "reason"),
-    [
-        (400, {"reason": "BadRequest"}, RefusedError, "BadRequest"),
-        (403, {"reason": "Forbidden"}, RefusedError, "Forbidden"),
-        (404, {"reason": "NotFound"}, RefusedError, "NotFound"),
-        (409, {"reason": "AlreadyExists"}, ConflictError, "AlreadyExists"),
-        (422, {"reason": "Invalid"}, RefusedError, "Invalid"),
-        (500, {"message": SCHEMA}, RefusedError, "Invalid"),
-        (500, {"message": "etcdserver: leader changed"}, UnavailableError, "Unavailable"),
-        (503, {"reason": "ServiceUnavailable"}, UnavailableError, "ServiceUnavailable"),
-        (410, {"reason": "Expired"}, UnavailableError, "Expired"),
-        (429, {"reason": "TooManyRequests"}, UnavailableError, "TooManyRequests"),
-        (401, {"reason": "Unauthorized"}, UnavailableError, "Unauthorized"),
-    ],
-)
-def test_a_refusal_is_told_from_what_is_worth_a_retry(
-    status: int, answer: dict[str, str], kind: type[ApiError], reason: str
-) -> None:
-    error = error_of(status, json.dumps(answer).encode())
-    assert (type(error), error.status, error.reason) == (kind, status, reason)
-
-
-def test_the_server_says_how_long_to_wait() -> None:
-    answer = {"reason": "TooManyRequests", "details": {"retryAfterSeconds": 3}}
-    for error in (error_of(429, json.dumps(answer).encode()), error_of(429, b"", 3)):
-        assert isinstance(error, UnavailableError)
-        assert error.retry_after == 3
-
-
-def test_a_namespace_that_ends_has_a_word_of_its_own() -> None:
-    answer = {"reason": "Forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
-    assert error_of(403, json.dumps(answer).encode()).reason == "NamespaceTerminating"
-
-
-def test_an_answer_that_is_not_json_is_quoted() -> None:
-    error = error_of(502, b"<html>bad gateway")
-    assert (type(error), error.message) == (UnavailableError, "<html>bad gateway")
 
 
 @pytest.mark.parametrize(
