@@ -1,0 +1,117 @@
+"""The operator: what it is made of, what it waits for, and what goes on while it leads."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from weather_operator.api import Api, wait_until_served
+from weather_operator.controller import Controller
+from weather_operator.errors import ApiError
+from weather_operator.events import Recorder
+from weather_operator.kinds import WEATHER_APP, WEATHER_RELEASE, Key
+from weather_operator.lease import Lease
+from weather_operator.metrics import Fleet, Metrics
+from weather_operator.reconcile import Reconciler, utc_now
+from weather_operator.registries import Registries
+from weather_operator.registry import Registry
+from weather_operator.resolver import Resolver
+from weather_operator.settings import Settings
+from weather_operator.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Operator:
+    """One of several, which all wait for the Lease: it acts only while it holds it."""
+
+    def __init__(
+        self,
+        api: Api,
+        metrics: Metrics,
+        settings: Settings,
+        *,
+        handle_signals: Callable[[], None],
+    ) -> None:
+        self._api = api
+        self._metrics = metrics
+        self._settings = settings
+        self._handle_signals = handle_signals
+        self._watched_over: list[Callable[[], str]] = []
+        self.ready = False
+
+    def trouble(self) -> str:
+        """Say what only a restart of the process helps against, nothing while all is well."""
+        return "; ".join(words for each in self._watched_over if (words := each()))
+
+    async def run(self) -> None:
+        """Wait for the cluster and the Lease, then act until cancelled. Raises LeaseLostError."""
+        await wait_until_served(self._api, (WEATHER_APP, WEATHER_RELEASE))
+        key = Key(namespace=self._settings.pod_namespace, name=self._settings.lease_name)
+        lease = Lease(self._api, key, self._settings.pod_name)
+        self.ready = True
+        await lease.acquire()
+        self.ready = False
+        self._metrics.leader.set(1)
+        self._watched_over.append(lease.trouble)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lease.keep())
+                group.create_task(self._lead())
+        finally:
+            self._metrics.leader.set(0)
+            await lease.release()
+
+    async def _lead(self) -> None:
+        store = Store()
+        self._metrics.registry.register(Fleet(store))
+        recorder = Recorder(self._api, now=utc_now)
+        # Releases belong to no namespace, so who serves a few of them has no right to their status.
+        resolves = self._settings.refresh_seconds and not self._settings.namespaces
+        asked: set[str] | None = set() if resolves else None
+        reconciler = Reconciler(self._api, store, recorder, self._metrics, asked=asked, now=utc_now)
+        controller = Controller(self._api, store, reconciler, self._metrics, self._settings)
+        await self._synchronise(controller)
+        self.ready = True
+        self._watched_over.append(controller.trouble)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(controller.run())
+            group.create_task(self._watch(controller))
+            if asked is not None:
+                group.create_task(self._resolve(store, controller, asked))
+
+    async def _resolve(self, store: Store, controller: Controller, asked: set[str]) -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            registry = Registry(session, plain=self._settings.insecure_registries)
+            resolver = Resolver(
+                self._api,
+                store,
+                controller,
+                Registries(registry),
+                asked=asked,
+                refresh_seconds=self._settings.refresh_seconds,
+                now=utc_now,
+            )
+            await resolver.run()
+
+    async def _watch(self, controller: Controller) -> None:
+        watch = await asyncio.to_thread(_import_watch)
+        await watch(self._api, controller, self._settings, handle_signals=self._handle_signals)
+
+    async def _synchronise(self, controller: Controller) -> None:
+        while True:
+            try:
+                return await controller.synchronise()
+            except ApiError as error:
+                if error.reason == "Forbidden":
+                    raise
+                log.warning("the first list failed", extra={"error": error.message})
+                await asyncio.sleep(1)
+
+
+def _import_watch() -> Callable[..., Awaitable[None]]:
+    """Import kopf beside the first reconciles: it takes longer than they do."""
+    from weather_operator.watch import watch
+
+    return watch
