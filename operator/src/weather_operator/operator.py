@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import aiohttp
 
+from weather_operator.announcer import Announcer
 from weather_operator.api import Api, wait_until_served
 from weather_operator.controller import Controller
 from weather_operator.errors import ApiError
@@ -13,7 +15,7 @@ from weather_operator.events import Recorder
 from weather_operator.kinds import WEATHER_APP, WEATHER_RELEASE, Key
 from weather_operator.lease import Lease
 from weather_operator.metrics import Fleet, Metrics
-from weather_operator.reconcile import Reconciler, utc_now
+from weather_operator.reconcile import Reconciler
 from weather_operator.registries import Registries
 from weather_operator.registry import Registry
 from weather_operator.resolver import Resolver
@@ -66,11 +68,12 @@ class Operator:
     async def _lead(self) -> None:
         store = Store()
         self._metrics.registry.register(Fleet(store))
-        recorder = Recorder(self._api, now=utc_now)
+        recorder = Recorder(self._api, now=_utc_now)
+        announcer = Announcer(self._api, store, recorder, self._metrics)
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         asked: set[str] | None = set() if resolves else None
-        reconciler = Reconciler(self._api, store, recorder, self._metrics, asked=asked, now=utc_now)
+        reconciler = Reconciler(self._api, store, announcer, asked=asked, now=_utc_now)
         controller = Controller(self._api, store, reconciler, self._metrics, self._settings)
         await self._synchronise(controller)
         self.ready = True
@@ -91,7 +94,7 @@ class Operator:
                 Registries(registry),
                 asked=asked,
                 refresh_seconds=self._settings.refresh_seconds,
-                now=utc_now,
+                now=_utc_now,
             )
             await resolver.run()
 
@@ -115,3 +118,8 @@ def _import_watch() -> Callable[..., Awaitable[None]]:
     from weather_operator.watch import watch
 
     return watch
+
+
+def _utc_now() -> str:
+    """Return the time as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

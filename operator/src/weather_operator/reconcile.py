@@ -1,20 +1,15 @@
 """One pass for one WeatherApp: the place where the pure parts meet the API."""
 
-import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from weather_operator import blockers, render
 from weather_operator.address import Ways
+from weather_operator.announcer import Announcer
 from weather_operator.api import Api
 from weather_operator.blockers import Blocker
 from weather_operator.children import Children, refused
-from weather_operator.drift import difference
 from weather_operator.errors import RefusedError
-from weather_operator.events import Recorder
-from weather_operator.flight import ROLLING_BACK, SCALING
-from weather_operator.history import ROLLING_OUT
 from weather_operator.inquiry import Inquiry, patience
 from weather_operator.kinds import (
     DEPLOYMENT,
@@ -28,7 +23,6 @@ from weather_operator.kinds import (
     Kind,
     Manifest,
 )
-from weather_operator.metrics import Metrics
 from weather_operator.model import Release, WeatherApp, parse_app
 from weather_operator.pinning import pinned
 from weather_operator.progress import progress, seconds_between
@@ -36,10 +30,8 @@ from weather_operator.queue import Priority
 from weather_operator.releases import CatalogueError, release_for
 from weather_operator.revisions import Revision, revision_in
 from weather_operator.rollout import Decision, Situation, Step, carry, decide
-from weather_operator.status import Observation, condition, status
-from weather_operator.store import FIELD_MANAGER, Store, is_ours
-
-log = logging.getLogger(__name__)
+from weather_operator.status import Observation, status
+from weather_operator.store import Store, is_ours
 
 SETTLE_SECONDS = 0.15
 """How long the cluster's own controllers are given to answer our writes before a status is told."""
@@ -71,8 +63,7 @@ class Reconciler:
         self,
         api: Api,
         store: Store,
-        recorder: Recorder,
-        metrics: Metrics,
+        announcer: Announcer,
         *,
         asked: Collection[str] | None = None,
         now: Callable[[], str],
@@ -80,8 +71,7 @@ class Reconciler:
         """Take the editions of releases whose registry was asked; None where nobody asks."""
         self._api = api
         self._store = store
-        self._recorder = recorder
-        self._metrics = metrics
+        self._announcer = announcer
         self._inquiry = Inquiry(api)
         self._asked = asked
         self._now = now
@@ -135,8 +125,7 @@ class Reconciler:
         except RefusedError:
             return Outcome()  # the namespace ends, and the app with it
         written = children.written
-        for correction in written.corrections:
-            await self._recorder.record(app, "DriftCorrected", correction, warning=False)
+        await self._announcer.tell_corrections(app, written.corrections)
         if written.anything and not written.refusals:
             return Outcome(again_after=SETTLE_SECONDS)
         return Findings(desired=desired, decision=decision, refusals=tuple(written.refusals))
@@ -161,7 +150,7 @@ class Reconciler:
 
     async def _tell(self, app: WeatherApp, found: Findings, now: str) -> Outcome:
         shown = status(app, await self._observe(app, found, now), now=now)
-        await self._write_status(app, shown)
+        await self._announcer.tell_status(app, shown)
         if found.refusals and found.desired:
             return Outcome(failed=True)
         if found.decision and found.decision.step is Step.FAIL:
@@ -200,61 +189,6 @@ class Reconciler:
         live = self._store.get(kind, app.key)
         return live if live and is_ours(live, app) else None
 
-    async def _write_status(self, app: WeatherApp, shown: Manifest) -> None:
-        """Apply the status unless it is there already, and tell of a change that matters."""
-        body = self._store.get(WEATHER_APP, app.key)
-        manifest = {
-            "apiVersion": WEATHER_APP.api_version,
-            "kind": WEATHER_APP.name,
-            # A uid is ignored here: the version is what keeps it off a newer or another object.
-            "metadata": {
-                "name": app.key.name,
-                "namespace": app.key.namespace,
-                "resourceVersion": app.resource_version,
-            },
-            "status": shown,
-        }
-        where = {"manager": FIELD_MANAGER, "subresource": "status"}
-        if body is not None and not difference(manifest, body, **where):
-            return
-        answer = await self._api.apply(WEATHER_APP, manifest, force=True, **where)
-        self._store.put(WEATHER_APP, answer)
-        for outcome in _ended(app.status, shown):
-            self._metrics.rollouts.labels(outcome).inc()
-        await self._tell_transition(app, shown)
-        await self._tell_ignored(app, shown)
-
-    async def _tell_transition(self, app: WeatherApp, shown: Manifest) -> None:
-        before, after = condition(app.status, "Ready"), condition(shown, "Ready")
-        if (before.get("status"), before.get("reason")) == (after["status"], after["reason"]):
-            return
-        log.info(
-            "status",
-            extra={"app": str(app.key), "ready": after["status"], "reason": after["reason"]},
-        )
-        if after["reason"] in (ROLLING_OUT, SCALING):
-            return  # the user has just asked for it; what came of it is told
-        stalled = condition(shown, "Stalled")["status"] == "True"
-        warning = stalled or after["reason"] in ("Blocked", ROLLING_BACK)
-        await self._recorder.record(app, after["reason"], after["message"], warning=warning)
-
-    async def _tell_ignored(self, app: WeatherApp, shown: Manifest) -> None:
-        """Tell of a `kubectl scale` that came while autoscaling was on already."""
-        ignored = shown.get("ignoredReplicas")
-        news = ignored not in (None, app.status.get("ignoredReplicas"))
-        if news and "autoscaling" in app.status:
-            message = (
-                f"kubectl scale to {ignored} is not used while autoscaling is set: "
-                f"change spec.autoscaling ({shown['autoscaling']}), or take it away"
-            )
-            await self._recorder.record(app, "ScaleIgnored", message, warning=True)
-
-
-def _ended(before: Manifest, after: Manifest) -> list[str]:
-    """Return the outcomes of the rollouts that have ended between two statuses."""
-    known = before.get("history", ())
-    return [each["outcome"] for each in after.get("history", ()) if each not in known]
-
 
 def _next_look(change: Manifest, now: str, soonest: float) -> float:
     """Look soon at a young change, seldom at an old one, and at its deadline."""
@@ -262,8 +196,3 @@ def _next_look(change: Manifest, now: str, soonest: float) -> float:
     look = max(min(age, _LONGEST_LOOK_SECONDS), soonest)
     left = seconds_between(now, change["deadline"]) if "deadline" in change else look
     return min(look, left) if left > 0 else look
-
-
-def utc_now() -> str:
-    """Return the time as the API writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
