@@ -1,4 +1,4 @@
-"""What happens becomes keys in the queue, and workers that reconcile them."""
+"""What happens becomes keys in the queue: what a watch tells, and what only a list finds."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from weather_operator.api import Api
-from weather_operator.errors import ApiError, ConflictError, RefusedError, UnavailableError
+from weather_operator.errors import ApiError, RefusedError
 from weather_operator.kinds import (
     CHILDREN,
     DEPLOYMENT,
@@ -26,8 +26,8 @@ from weather_operator.kinds import (
 from weather_operator.metrics import Convergence, Metrics
 from weather_operator.model import WeatherApp, parse_app, parse_release
 from weather_operator.progress import progress
-from weather_operator.queue import Priority, Work, WorkQueue
-from weather_operator.reconcile import SETTLE_SECONDS, Outcome, Reconciler
+from weather_operator.queue import Priority, WorkQueue
+from weather_operator.reconcile import SETTLE_SECONDS
 from weather_operator.releases import asks_for
 from weather_operator.render import MANAGED_BY
 from weather_operator.settings import Settings
@@ -44,47 +44,38 @@ _BURST_SECONDS = 0.02
 _PROGRESS_SECONDS = 1.0
 _PROGRESS_PER_SECOND = 10
 _RELIST_SECONDS = 1.0
-_RECONCILE_SECONDS = 60
-_STUCK_SECONDS = 2 * _RECONCILE_SECONDS
 
 
 class Controller:
-    """Holds the queue and its workers. `see` takes what the watch tells."""
+    """Keeps the store as the API has it; every app that a change concerns is due then.
+
+    `changing` tells how many apps are in a change.
+    """
 
     def __init__(
         self,
         api: Api,
         store: Store,
-        reconciler: Reconciler,
+        queue: WorkQueue,
         metrics: Metrics,
         settings: Settings,
         *,
+        changing: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._store = store
-        self._reconciler = reconciler
-        self._metrics = metrics
+        self._queue = queue
         self._settings = settings
+        self._changing = changing
         self._clock = clock
-        self._queue = WorkQueue(clock=clock)
         self._relist = asyncio.Event()
         self._denied: set[Kind] = set()
         self._convergence = Convergence(metrics.converge_seconds.observe, clock=clock)
         self._heard = dict.fromkeys(WATCHED, self._clock())
-        self._finished = self._clock()
         self.catalogue_changed = asyncio.Event()
-        metrics.queue_depth.set_function(self._queue.__len__)
-        metrics.queue_oldest_age.set_function(self._queue.oldest_age)
         for kind in WATCHED:
             metrics.watch_age.labels(kind.plural).set_function(partial(self._silence, kind))
-
-    async def run(self) -> None:
-        """Work for ever, on a store that was synchronised before."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.workers):
-                group.create_task(self._work())
-            group.create_task(self._resync())
 
     async def synchronise(self) -> None:
         """List everything; what changed or is gone is seen like an event.
@@ -99,6 +90,24 @@ class Controller:
                         group.create_task(self._list(kind, namespace))
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
+
+    async def run(self) -> None:
+        """List everything again for ever, when that is due or asked for."""
+        said = ""
+        while True:
+            asked = await self._asked_to_list()
+            self._relist.clear()
+            try:
+                await self.synchronise()
+                said = ""
+            except ApiError as error:
+                # What no answer came to, the connection itself has said.
+                if error.status and error.message != said:
+                    log.warning("could not list everything", extra={"error": error.message})
+                said = error.message
+                self._relist.set()
+            if not asked:
+                self._enqueue_all()
 
     def see(self, kind: Kind, event: str | None, body: Manifest) -> None:
         """Take a watch event in; its type is None for what a (re-)list tells."""
@@ -121,7 +130,7 @@ class Controller:
             self._enqueue_where(lambda app: key_of(body) in app.gateways)
         elif owner := controller_of(body):
             key = Key(namespace=body["metadata"]["namespace"], name=owner["name"])
-            changing = self._reconciler.changing
+            changing = self._changing()
             delay = 0 if event == "DELETED" else delay_of(kind, before, body, changing=changing)
             self._queue.add(key, Priority.CHILD, delay=delay)
 
@@ -132,16 +141,6 @@ class Controller:
     def list_again(self) -> None:
         """List everything soon: until a watch has begun, deletions may be missed."""
         self._relist.set()
-
-    def trouble(self) -> str:
-        """Say what shows that the workers are stuck, nothing while they are not.
-
-        A reconcile ends after a minute whatever happens, also while the API does not answer.
-        """
-        idle = self._clock() - self._finished
-        if min(idle, self._queue.oldest_age()) < _STUCK_SECONDS:
-            return ""
-        return f"no reconcile has ended for {idle:.0f} s, and WeatherApps are due"
 
     def _silence(self, kind: Kind) -> float:
         return self._clock() - self._heard[kind]
@@ -194,68 +193,6 @@ class Controller:
             if concerned(app):
                 self._queue.add(app.key, Priority.CHILD, delay=_PROGRESS_SECONDS)
 
-    async def _work(self) -> None:
-        while True:
-            work = await self._queue.take()
-            try:
-                await self._reconcile(work)
-            finally:
-                self._queue.done(work.key)
-                self._finished = self._clock()
-
-    async def _reconcile(self, work: Work) -> None:
-        """Reconcile one key and decide, for every way in which that can end, what comes next."""
-        started = self._clock()
-        result = "done"
-        try:
-            async with asyncio.timeout(_RECONCILE_SECONDS):
-                self._settle(work, await self._reconciler.reconcile(work.key, work.priority))
-        except ConflictError as error:
-            result = "conflict"
-            delay = self._queue.retry(work.key)
-            log.debug("conflict", extra={**_about(work, error), "retry_seconds": delay})
-        except UnavailableError as error:
-            result = "unavailable"
-            self._queue.retry(work.key, at_least=error.retry_after)
-            if error.status:
-                log.warning("the API server cannot now", extra=_about(work, error))
-        except (ApiError, TimeoutError) as error:
-            result = "error"
-            self._queue.retry(work.key)
-            log.warning("reconcile failed", extra=_about(work, error))
-        except Exception:
-            # A bug must not take the others' operator away; it is retried as seldom as a refusal.
-            result = "bug"
-            self._queue.retry(work.key)
-            log.exception("reconcile broke", extra={"app": str(work.key)})
-        self._metrics.reconciles.labels(result).inc()
-        self._metrics.reconcile_seconds.observe(self._clock() - started)
-
-    def _settle(self, work: Work, outcome: Outcome) -> None:
-        if outcome.failed:
-            self._queue.retry(work.key)
-            return
-        self._queue.succeed(work.key)
-        if outcome.again_after is not None:
-            self._queue.add(work.key, work.priority, delay=outcome.again_after)
-
-    async def _resync(self) -> None:
-        said = ""
-        while True:
-            asked = await self._asked_to_list()
-            self._relist.clear()
-            try:
-                await self.synchronise()
-                said = ""
-            except ApiError as error:
-                # What no answer came to, the connection itself has said.
-                if error.status and error.message != said:
-                    log.warning("could not list everything", extra={"error": error.message})
-                said = error.message
-                self._relist.set()
-            if not asked:
-                self._enqueue_all()
-
     async def _asked_to_list(self) -> bool:
         """Wait until a list is asked for, and a little longer for more to ask, or is due anyway."""
         pause = self._settings.resync_seconds * (0.9 + random.random() / 5)  # noqa: S311
@@ -291,7 +228,3 @@ def is_told(body: Manifest) -> bool:
 def _generation(body: Manifest) -> int | None:
     generation: int | None = body["metadata"].get("generation")
     return generation
-
-
-def _about(work: Work, error: Exception) -> dict[str, str]:
-    return {"app": str(work.key), "error": str(error)}

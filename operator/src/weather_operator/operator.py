@@ -15,12 +15,14 @@ from weather_operator.events import Recorder
 from weather_operator.kinds import WEATHER_APP, WEATHER_RELEASE, Key
 from weather_operator.lease import Lease
 from weather_operator.metrics import Fleet, Metrics
+from weather_operator.queue import WorkQueue
 from weather_operator.reconcile import Reconciler
 from weather_operator.registries import Registries
 from weather_operator.registry import Registry
 from weather_operator.resolver import Resolver
 from weather_operator.settings import Settings
 from weather_operator.store import Store
+from weather_operator.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ class Operator:
             await lease.release()
 
     async def _lead(self) -> None:
-        store = Store()
+        store, queue = Store(), WorkQueue()
         self._metrics.registry.register(Fleet(store))
         recorder = Recorder(self._api, now=_utc_now)
         announcer = Announcer(self._api, store, recorder, self._metrics)
@@ -74,11 +76,20 @@ class Operator:
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         asked: set[str] | None = set() if resolves else None
         reconciler = Reconciler(self._api, store, announcer, asked=asked, now=_utc_now)
-        controller = Controller(self._api, store, reconciler, self._metrics, self._settings)
+        workers = Workers(queue, reconciler, self._metrics, number=self._settings.workers)
+        controller = Controller(
+            self._api,
+            store,
+            queue,
+            self._metrics,
+            self._settings,
+            changing=lambda: reconciler.changing,
+        )
         await self._synchronise(controller)
         self.ready = True
-        self._watched_over.append(controller.trouble)
+        self._watched_over.append(workers.trouble)
         async with asyncio.TaskGroup() as group:
+            group.create_task(workers.run())
             group.create_task(controller.run())
             group.create_task(self._watch(controller))
             if asked is not None:

@@ -2,18 +2,15 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from support.manifests import app_body
-from weather_operator import settings
 from weather_operator.api import Api
-from weather_operator.controller import Controller
-from weather_operator.kinds import WEATHER_APP, Key
+from weather_operator.kinds import Key
 from weather_operator.lease import DURATION_SECONDS, RENEW_DEADLINE_SECONDS, Lease
 from weather_operator.metrics import Metrics
-from weather_operator.queue import Priority
+from weather_operator.queue import Priority, WorkQueue
 from weather_operator.reconcile import Outcome, Reconciler
-from weather_operator.store import Store
+from weather_operator.workers import Workers
 
 
 @dataclass
@@ -35,36 +32,25 @@ class Stuck:
         return Outcome()
 
 
-def named(name: str) -> dict[str, Any]:
-    body = app_body()
-    body["metadata"] |= {"name": name, "uid": name}
-    return body
-
-
 async def test_workers_that_end_nothing_are_trouble_and_an_empty_queue_is_not() -> None:
-    clock, store, release = Clock(), Store(), asyncio.Event()
-    controller = Controller(
-        cast(Api, None),
-        store,
-        cast(Reconciler, Stuck(release)),
-        Metrics(),
-        settings.from_environment({"WORKERS": "1"}),
-        clock=clock,
-    )
-    running = asyncio.ensure_future(controller.run())
+    clock, release = Clock(), asyncio.Event()
+    queue = WorkQueue(clock=clock)
+    stuck = cast(Reconciler, Stuck(release))
+    workers = Workers(queue, stuck, Metrics(), number=1, clock=clock)
+    running = asyncio.ensure_future(workers.run())
     clock.now = 1000
-    assert not controller.trouble(), "nothing is due"
+    assert not workers.trouble(), "nothing is due"
     for name in ("taken", "waiting"):
-        controller.see(WEATHER_APP, "ADDED", named(name))
+        queue.add(Key(namespace="default", name=name), Priority.USER)
     await asyncio.sleep(0)
     clock.now += 100
-    assert not controller.trouble()
+    assert not workers.trouble()
     clock.now += 100
-    assert "no reconcile has ended for 1200 s" in controller.trouble()
+    assert "no reconcile has ended for 1200 s" in workers.trouble()
     release.set()
     for _ in range(10):
         await asyncio.sleep(0)
-    assert not controller.trouble()
+    assert not workers.trouble()
     running.cancel()
 
 
