@@ -20,6 +20,7 @@ from weather_operator.reconcile import Reconciler
 from weather_operator.registries import Registries
 from weather_operator.registry import Registry
 from weather_operator.resolver import Resolver
+from weather_operator.resync import Resync
 from weather_operator.settings import Settings
 from weather_operator.store import Store
 from weather_operator.workers import Workers
@@ -77,21 +78,15 @@ class Operator:
         asked: set[str] | None = set() if resolves else None
         reconciler = Reconciler(self._api, store, announcer, asked=asked, now=_utc_now)
         workers = Workers(queue, reconciler, self._metrics, number=self._settings.workers)
-        controller = Controller(
-            self._api,
-            store,
-            queue,
-            self._metrics,
-            self._settings,
-            changing=lambda: reconciler.changing,
-        )
-        await self._synchronise(controller)
+        controller = Controller(store, queue, self._metrics, changing=lambda: reconciler.changing)
+        resync = Resync(self._api, store, controller, self._settings)
+        await self._synchronise(resync)
         self.ready = True
         self._watched_over.append(workers.trouble)
         async with asyncio.TaskGroup() as group:
             group.create_task(workers.run())
-            group.create_task(controller.run())
-            group.create_task(self._watch(controller))
+            group.create_task(resync.run())
+            group.create_task(self._watch(controller, resync))
             if asked is not None:
                 group.create_task(self._resolve(store, controller, asked))
 
@@ -109,14 +104,16 @@ class Operator:
             )
             await resolver.run()
 
-    async def _watch(self, controller: Controller) -> None:
+    async def _watch(self, controller: Controller, resync: Resync) -> None:
         watch = await asyncio.to_thread(_import_watch)
-        await watch(self._api, controller, self._settings, handle_signals=self._handle_signals)
+        await watch(
+            self._api, controller, resync, self._settings, handle_signals=self._handle_signals
+        )
 
-    async def _synchronise(self, controller: Controller) -> None:
+    async def _synchronise(self, resync: Resync) -> None:
         while True:
             try:
-                return await controller.synchronise()
+                return await resync.synchronise()
             except ApiError as error:
                 if error.reason == "Forbidden":
                     raise

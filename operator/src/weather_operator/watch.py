@@ -16,9 +16,10 @@ from kubernetes.aio import client
 
 from weather_operator.api import Api
 from weather_operator.connection import Connection
-from weather_operator.controller import CHILD_SELECTOR, Controller
+from weather_operator.controller import Controller
 from weather_operator.errors import ApiError
 from weather_operator.kinds import CHILDREN, GATEWAY_API, WATCHED, Kind, Manifest
+from weather_operator.resync import CHILD_SELECTOR, Resync
 from weather_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,12 @@ class _NoEssence(kopf.AnnotationsDiffBaseStorage):
 
 
 async def watch(
-    api: Api, controller: Controller, settings: Settings, *, handle_signals: Callable[[], None]
+    api: Api,
+    controller: Controller,
+    resync: Resync,
+    settings: Settings,
+    *,
+    handle_signals: Callable[[], None],
 ) -> None:
     """Tell the controller of every event, until cancelled.
 
@@ -75,12 +81,12 @@ async def watch(
         pauses = iter(_Backoffs())
         while True:
             if kinds == GATEWAY_API:
-                await _until_served(api, controller)
+                await _until_served(api, controller, resync)
             began = time.monotonic()
             registry = kopf.OperatorRegistry()
             _log_in_through(api.connection, registry)
             for kind in kinds:
-                _follow(kind, controller, registry)
+                _follow(kind, controller, resync, registry)
             tasks = await kopf.spawn_tasks(
                 registry=registry,
                 settings=_settings(),
@@ -112,13 +118,13 @@ async def _first_error(tasks: Collection[asyncio.Task[Any]]) -> BaseException | 
     return next((task.exception() for task in ended if not task.cancelled()), None)
 
 
-async def _until_served(api: Api, controller: Controller) -> None:
+async def _until_served(api: Api, controller: Controller, resync: Resync) -> None:
     """Return when the Gateway API is there; look once, and again while an app asks for it."""
     asked = True
     while True:
         try:
             if asked and await api.serves(GATEWAY_API):
-                return controller.list_again()
+                return resync.list_again()
         except ApiError:
             pass  # said by the connection itself
         await asyncio.sleep(_GATEWAY_API_SECONDS)
@@ -144,14 +150,16 @@ def _is_not_kopfs(record: logging.LogRecord) -> bool:
     return [name for name in packages if name in ("kopf", __package__)][-1:] != ["kopf"]
 
 
-def _follow(kind: Kind, controller: Controller, registry: kopf.OperatorRegistry) -> None:
+def _follow(
+    kind: Kind, controller: Controller, resync: Resync, registry: kopf.OperatorRegistry
+) -> None:
     group, _, version = kind.api_version.rpartition("/")
     lists = _Lists()
 
     async def on_event(event: kopf.RawEvent, **_unused: Any) -> None:
         type_, body = event["type"], cast(Manifest, event["object"])
         if lists.begin(type_, body["metadata"]["uid"]):
-            controller.list_again()
+            resync.list_again()
         controller.see(kind, type_, body)
 
     kopf.on.event(group, version, kind.plural, id=kind.plural, registry=registry)(on_event)
