@@ -12,6 +12,16 @@ from support.webapp import Site, ready, running
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0", "blue": "4.0.0"}
 WHO = {"POD_NAME": "london-6c9f7d5b8-x2x4k", "NODE_NAME": "node-1", "APP_COMMIT": "1a2b3c4d5e6f"}
 
+# For each corner of the badge's number whether it is inside the shape, which has its own colour.
+NUMBER_IN_SHAPE = """() => {
+  const number = document.querySelector("text"), shape = document.querySelector("path");
+  const box = shape.getCTM().inverse().multiply(number.getCTM());
+  const right = number.getComputedTextLength() / 2, top = 0.73 * number.getAttribute("font-size");
+  const x = +number.getAttribute("x"), y = +number.getAttribute("y");
+  return [[-right, 0], [right, 0], [-right, -top], [right, -top]].map(
+    ([dx, dy]) => shape.isPointInFill(new DOMPoint(x + dx, y + dy).matrixTransform(box)));
+}"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -84,6 +94,19 @@ def test_a_small_screen_scrolls_in_one_direction(
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+@pytest.mark.parametrize("width", [320, 900])
+def test_the_last_fact_fills_its_row(context: BrowserContext, site: Site, width: int) -> None:
+    page = open_page(context, site)
+    page.set_viewport_size({"width": width, "height": 640})
+    facts = page.locator(".facts div")
+    right = "element => element.getBoundingClientRect().right"
+    border = page.locator(".facts").evaluate(right)
+    assert facts.count() == 7
+    while facts.count():
+        assert facts.last.evaluate(right) == pytest.approx(border - 1, abs=0.1)
+        facts.last.evaluate("fact => fact.remove()")
+
+
 @pytest.mark.parametrize("colour", VERSIONS)
 def test_each_version_wears_its_colour(browser: Browser, colour: str) -> None:
     environment = {"APP_VERSION": VERSIONS[colour], "APP_COLOUR": colour, **WHO}
@@ -94,6 +117,8 @@ def test_each_version_wears_its_colour(browser: Browser, colour: str) -> None:
         assert f"v{VERSIONS[colour]} {colour}" in page.locator(".band").inner_text()
         picture(page, f"colour-{colour}", whole=False)
         assert accessibility_violations(page) == []
+        badge = open_page(context, site, "/badge.svg")
+        assert badge.evaluate(NUMBER_IN_SHAPE) == [True] * 4
 
 
 def test_a_city_is_found_by_keyboard_alone(context: BrowserContext, site: Site) -> None:

@@ -107,6 +107,7 @@ async def test_without_real_weather_the_sample_is_marked_and_all_is_ready(
     assert answer.status == 200
     assert answer.headers["X-Weather-Source"] == "sample"
     assert f"Sample data {DASH} not real weather." in page
+    assert facts(page)["Data"] == "Sample data"
     assert reason in page
     assert ready.status == 200
 

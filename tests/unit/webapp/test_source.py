@@ -3,6 +3,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -446,3 +447,10 @@ def test_a_sample_is_the_same_for_all_who_ask_within_the_hour() -> None:
     one = sample_weather(london, hour)
     assert sample_weather(london, hour + timedelta(minutes=59)) == one
     assert sample_weather(paris, hour).hours != one.hours
+
+
+def test_a_sample_has_no_sudden_change() -> None:
+    start = datetime(2025, 11, 23, 10, tzinfo=UTC)
+    samples = [sample_weather(bundled()["london"], start + timedelta(days=n)) for n in range(7)]
+    temperatures = [hour.temperature for sample in samples for hour in sample.hours]
+    assert max(abs(one - next_) for one, next_ in pairwise(temperatures)) < 1.5

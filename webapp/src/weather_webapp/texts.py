@@ -79,8 +79,10 @@ def _days(days: tuple[DayView, ...], words: Catalogue) -> Iterator[str]:
 
 
 def _credit(view: WeatherView, words: Catalogue) -> str:
-    name = view.provider or words.text("source.sample")
-    return f"{words.text('page.data')}: {name}, {words.text('page.fetched', age=view.age)}"
+    credit = words.text("source.sample")
+    if view.provider:
+        credit = f"{view.provider}, {words.text('page.fetched', age=view.age)}"
+    return f"{words.text('page.data')}: {credit}"
 
 
 def _served_by(

@@ -60,10 +60,11 @@ def _hour(at: datetime, utc_offset: timedelta, seed: bytes) -> Hour:
     local = at + utc_offset
     day = local.toordinal()
     condition = SKIES[(day + seed[5] + local.hour // 8) % len(SKIES)]
+    drift = 2 * math.sin((day + local.hour / 24 + seed[6]) / 5 * 2 * math.pi)
     swing = 4 * math.sin((local.hour - 9) / 24 * 2 * math.pi)
     return Hour(
         at=at,
-        temperature=round(8 + seed[0] % 12 + swing + (day + seed[6]) % 5 - 2, 1),
+        temperature=round(8 + seed[0] % 12 + swing + drift, 1),
         condition=condition,
         daylight=6 <= local.hour < 18,
         precipitation_chance=WET.get(condition, 0.05),
