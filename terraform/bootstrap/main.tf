@@ -13,7 +13,6 @@ locals {
 resource "aws_s3_bucket" "state" {
   #checkov:skip=CKV_AWS_18:who read the state is in CloudTrail; a bucket of access logs would need one of its own
   #checkov:skip=CKV_AWS_144:versions bring a lost state back; a second region is for what cannot be rebuilt
-  #checkov:skip=CKV2_AWS_62:nobody waits for a change of the state
   bucket = local.bucket
 }
 
@@ -65,6 +64,12 @@ resource "aws_s3_bucket_public_access_block" "state" {
   block_public_policy     = true
   ignore_public_acls      = true
   restrict_public_buckets = true
+}
+
+# A rule in EventBridge can then tell somebody that a state was written or deleted; none is made here.
+resource "aws_s3_bucket_notification" "state" {
+  bucket      = aws_s3_bucket.state.id
+  eventbridge = true
 }
 
 data "aws_iam_policy_document" "encrypted_only" {

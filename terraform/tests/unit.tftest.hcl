@@ -170,7 +170,7 @@ run "the_cluster" {
     log_retention_in_days   = 365
     kms_key_arn             = "arn:aws:kms:eu-west-2:123456789012:key/11111111-2222-3333-4444-555555555555"
     access_entries          = { bastion = { principal_arn = "arn:aws:iam::123456789012:role/bastion", policy = "AmazonEKSClusterAdminPolicy" } }
-    addons                  = { vpc-cni = { configuration = "{\"enableNetworkPolicy\":\"true\"}" }, kube-proxy = {}, coredns = {}, metrics-server = {}, eks-pod-identity-agent = {} }
+    addons                  = { vpc-cni = { configuration = "{\"enableNetworkPolicy\":\"true\"}" }, kube-proxy = { version = "v1.35.9-eksbuild.9" }, coredns = {}, metrics-server = {}, eks-pod-identity-agent = {} }
     node_groups = {
       public  = { subnet_type = "public", ami_type = "BOTTLEROCKET_x86_64", capacity_type = "SPOT", disk_size = 40, instance_types = ["t3.large"], scaling_config = { desired_size = 2, min_size = 1, max_size = 3 }, update_config = { max_unavailable_percentage = 50 }, labels = {}, taints = [] }
       private = { subnet_type = "private", ami_type = "AL2023_x86_64_STANDARD", capacity_type = "ON_DEMAND", disk_size = 20, instance_types = ["t3.medium"], scaling_config = { desired_size = 1, min_size = 1, max_size = 2 }, update_config = { max_unavailable = 1 }, labels = {}, taints = [] }
@@ -216,6 +216,10 @@ run "the_cluster" {
   assert {
     condition     = keys(aws_eks_addon.before_nodes) == ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"] && keys(aws_eks_addon.after_nodes) == ["coredns", "metrics-server"]
     error_message = "The network is there before nodes, DNS after them."
+  }
+  assert {
+    condition     = aws_eks_addon.before_nodes["kube-proxy"].addon_version == "v1.35.9-eksbuild.9" && aws_eks_addon.after_nodes["coredns"].addon_version == "v1.36.0-eksbuild.1"
+    error_message = "An add-on's version is the one that was asked for, or the default of the cluster's version."
   }
   assert {
     condition     = keys(aws_eks_pod_identity_association.this) == ["cluster-autoscaler"] && length(aws_iam_openid_connect_provider.this) == 1

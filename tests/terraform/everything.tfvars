@@ -1,4 +1,4 @@
-# Every switch on, one minor below the newest version: there is one to go up to.
+# Every switch on but bastion_monitoring, which moto lacks; one minor below the newest version: there is one to go up to.
 cluster_version         = "1.35"
 vpc_single_nat_gateway  = false
 vpc_interface_endpoints = ["ecr.api", "sts"]
@@ -28,3 +28,4 @@ pod_roles = {
 }
 
 ecr_repositories = ["weather", "weather-operator"]
+ecr_force_delete = true

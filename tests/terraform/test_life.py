@@ -37,6 +37,8 @@ def test_lives_from_nothing_to_nothing(alone: Terraform, amazon: Account) -> Non
     cluster = amazon.client("eks").describe_cluster(name=NAME)["cluster"]
     assert cluster["version"] == "1.35"
     assert cluster["accessConfig"]["authenticationMode"] == "API"
+    [logs] = [each["types"] for each in cluster["logging"]["clusterLogging"] if each["enabled"]]
+    assert sorted(logs) == ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
     changed = stack.apply(EVERYTHING, OTHER_BLOCK, MORE_IMAGES)
     assert changed == {"add": 2, "change": 1, "remove": 0}
@@ -49,6 +51,9 @@ def test_lives_from_nothing_to_nothing(alone: Terraform, amazon: Account) -> Non
     for tier in ("public", "private"):
         group = eks.describe_nodegroup(clusterName=NAME, nodegroupName=f"{NAME}-eks-ng-{tier}")
         assert group["nodegroup"]["version"] == "1.36"
+    for name in ("vpc-cni", "coredns"):
+        addon = eks.describe_addon(clusterName=NAME, addonName=name)["addon"]
+        assert addon["addonVersion"].startswith("v1.36.")
 
     gone = stack.apply("-destroy", EVERYTHING, OTHER_BLOCK, MORE_IMAGES, UPGRADE)
     assert gone == {"add": 0, "change": 0, "remove": made["add"] + 2}

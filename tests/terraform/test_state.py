@@ -22,6 +22,8 @@ def test_state_is_kept_and_locked_in_the_bucket(alone: Terraform, amazon: Accoun
     terraform.do("bootstrap", "apply", "-auto-approve")
     terraform.do("bootstrap", "plan", "-detailed-exitcode")
     backend = terraform.do("bootstrap", "output", "-raw", "backend_hcl")
+    told = s3.get_bucket_notification_configuration(Bucket=BUCKET)
+    assert "EventBridgeConfiguration" in told
     # The bucket's policy wants TLS, which the stand-in does not speak.
     assert "SecureTransport" in s3.get_bucket_policy(Bucket=BUCKET)["Policy"]
     s3.delete_bucket_policy(Bucket=BUCKET)

@@ -18,7 +18,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_eks_cluster" "eks_cluster" {
   #checkov:skip=CKV_AWS_339:checkov's list of supported versions ends before 1.36
-  #checkov:skip=CKV_AWS_37:all five logs are on by default, which the scanner does not see through two variables and a unit test does
+  #checkov:skip=CKV_AWS_37:all five logs are on by default, which the scanner does not see through two variables and a test does
   #checkov:skip=CKV_AWS_39:the public endpoint is off by default, and on only for the blocks one names
   name                          = var.name
   role_arn                      = aws_iam_role.eks_master_role.arn
@@ -97,8 +97,17 @@ resource "aws_eks_access_policy_association" "this" {
 
 # -- add-ons: a node is Ready only with a network, the rest needs somewhere to run --
 
+# Looked up, not left to EKS, which chooses when an add-on is made and leaves it there at an upgrade.
+data "aws_eks_addon_version" "default" {
+  for_each = toset([for name, addon in var.addons : name if addon.version == null])
+
+  addon_name         = each.value
+  kubernetes_version = var.kubernetes_version
+}
+
 locals {
-  before_nodes = setintersection(keys(var.addons), ["vpc-cni", "kube-proxy", "eks-pod-identity-agent"])
+  before_nodes   = setintersection(keys(var.addons), ["vpc-cni", "kube-proxy", "eks-pod-identity-agent"])
+  addon_versions = { for name, addon in var.addons : name => addon.version == null ? data.aws_eks_addon_version.default[name].version : addon.version }
 }
 
 resource "aws_eks_addon" "before_nodes" {
@@ -106,7 +115,7 @@ resource "aws_eks_addon" "before_nodes" {
 
   cluster_name                = aws_eks_cluster.eks_cluster.name
   addon_name                  = each.value
-  addon_version               = var.addons[each.value].version
+  addon_version               = local.addon_versions[each.value]
   configuration_values        = var.addons[each.value].configuration
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
@@ -117,7 +126,7 @@ resource "aws_eks_addon" "after_nodes" {
 
   cluster_name                = aws_eks_cluster.eks_cluster.name
   addon_name                  = each.value
-  addon_version               = var.addons[each.value].version
+  addon_version               = local.addon_versions[each.value]
   configuration_values        = var.addons[each.value].configuration
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"

@@ -15,7 +15,7 @@ locals {
   offered      = data.aws_availability_zones.available.names
   zones        = coalesce(var.availability_zones, slice(local.offered, 0, min(local.wanted_zones, length(local.offered))))
 
-  # Subnets are keyed by their block: taking one out of a list leaves the others alone.
+  # By place in its list: taking the last block out leaves the others alone, taking another moves those behind it.
   zone_of = merge([
     for blocks in [var.public_subnets, var.private_subnets, var.database_subnets] :
     { for i, block in blocks : block => local.zones[i % length(local.zones)] }

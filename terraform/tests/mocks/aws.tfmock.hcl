@@ -20,6 +20,10 @@ mock_data "aws_region" {
   defaults = { id = "eu-west-2" }
 }
 
+mock_data "aws_eks_addon_version" {
+  defaults = { version = "v1.36.0-eksbuild.1" }
+}
+
 mock_resource "aws_iam_role" {
   defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
 }

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from terraform.aws import eks_members as members
-from terraform.aws.eks import VERSIONS, Eks, Json
+from terraform.aws.eks import Eks, Json
 from terraform.aws.refusals import RefusedError, missing
 
 # How an answer calls one of a kind.
@@ -115,7 +115,7 @@ def serve(eks: Eks) -> str:
         def answer(self) -> None:
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = json.loads(body) if body else {"tagKeys": parse_qs(url.query).get("tagKeys")}
+            asked = json.loads(body) if body else parse_qs(url.query)
             try:
                 with lock:
                     status, found = 200, _answer(known, self.command, url.path, asked)
@@ -152,10 +152,11 @@ def _answer(known: list[Route], method: str, path: str, asked: Json) -> Json:
     raise RefusedError(501, "NotImplemented", f"{method} {path}")
 
 
-def _addon_versions(_: Json) -> Json:
-    fits = [{"clusterVersion": version, "defaultVersion": True} for version in VERSIONS]
-    version = {"addonVersion": "v1.0.0-eksbuild.1", "compatibilities": fits}
-    return {"addons": [{"addonName": name, "addonVersions": [version]} for name in members.ADDONS]}
+def _addon_versions(asked: Json) -> Json:
+    [name], [version] = asked["addonName"], asked["kubernetesVersion"]
+    fits = [{"clusterVersion": version, "defaultVersion": True}]
+    known = {"addonVersion": members.addon_version(version), "compatibilities": fits}
+    return {"addons": [{"addonName": name, "addonVersions": [known]}]}
 
 
 def _untag(tags: dict[str, str], keys: list[str]) -> Json:

@@ -71,9 +71,16 @@ def update_node_group(cluster: Cluster, name: str, asked: Json) -> None:
     group["taints"] = [*kept, *taints.get("addOrUpdateTaints", [])]
 
 
+def addon_version(version: str) -> str:
+    """Version of every add-on for a cluster of this version."""
+    return f"v{version}.0-eksbuild.1"
+
+
 def update_plainly(cluster: Cluster, kind: str, name: str, asked: Json) -> Json:
-    """Change what has no rules of its own."""
+    """Change what has no rules of its own, but for an add-on's version."""
     member = find(cluster, kind, name)
+    if kind == "addons" and "addonVersion" in asked:
+        _require_addon_version(cluster, asked["addonVersion"])
     member.update({key: value for key, value in asked.items() if key != "clientRequestToken"})
     return member
 
@@ -129,8 +136,14 @@ def _addon(cluster: Cluster, asked: Json) -> tuple[str, Json]:
     if name in WORKLOADS and not (cluster.all("node-groups") or cluster.all("fargate-profiles")):
         invalid(f"The add-on {name} stays DEGRADED: nothing can run its pods")
     own = arn("addon", cluster.description["name"], name, str(uuid.uuid4()))
-    version = asked.get("addonVersion", "v1.0.0-eksbuild.1")
+    version = asked.get("addonVersion", addon_version(cluster.description["version"]))
+    _require_addon_version(cluster, version)
     return name, {"addonVersion": version, "status": "ACTIVE", "addonArn": own}
+
+
+def _require_addon_version(cluster: Cluster, version: str) -> None:
+    if version != addon_version(cluster.description["version"]):
+        invalid(f"Addon version {version} does not fit {cluster.description['version']}")
 
 
 def _access_entry(cluster: Cluster, asked: Json) -> tuple[str, Json]:

@@ -1,10 +1,11 @@
-"""Everything but EKS: moto's server, mended where it tells Terraform what nobody asked for."""
+"""Everything but EKS: moto's server, mended where Terraform is not told what it asked for."""
 
 from typing import Any
 from unittest.mock import patch
 
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
 
@@ -12,6 +13,7 @@ def start() -> str:
     """Address of a server that answers, on a free port of this machine."""
     _keep_a_templates_own_tags_out_of_its_data()
     _remember_why_a_group_is_let_in()
+    _tell_of_eventbridge()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -38,3 +40,15 @@ def _remember_why_a_group_is_let_in() -> None:
         return why
 
     patch.object(SecurityGroupRule, "description", property(description)).start()
+
+
+def _tell_of_eventbridge() -> None:
+    # moto keeps that a bucket's changes go to EventBridge, and leaves it out of its answer.
+    answer = S3Response.get_bucket_notification
+    told = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>"
+
+    def patched(self: Any) -> Any:
+        kept = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        return (200, {}, told) if kept and kept.event_bridge is not None else answer(self)
+
+    patch.object(S3Response, "get_bucket_notification", patched).start()
