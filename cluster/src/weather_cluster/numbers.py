@@ -32,8 +32,9 @@ def claim(directory: Path) -> int:
 def claimed(directory: Path) -> Iterator[int]:
     """Give the numbers of the cluster in this directory, also of one that never came up whole."""
     for link in claims():
-        if link.readlink() == directory:
-            yield int(link.name.removeprefix("weather-cluster-"))
+        with suppress(FileNotFoundError):  # another cluster gave its number back meanwhile
+            if link.readlink() == directory:
+                yield int(link.name.removeprefix("weather-cluster-"))
 
 
 def claims() -> list[Path]:

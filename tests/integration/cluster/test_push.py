@@ -1,8 +1,10 @@
 """Versions in a real registry are pushed once and never changed by accident."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,14 +23,16 @@ def registry() -> Iterator[ImageRegistry]:
 
 
 @pytest.fixture(autouse=True)
-def local(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One small image of this machine, in place of the project's."""
+def local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One small image in a store of its own, in place of the project's in this machine's."""
     if os.geteuid():
         pytest.skip("buildah works here as root")
+    places = {"driver": "vfs", "graphroot": str(tmp_path / "images"), "runroot": str(tmp_path)}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in places.items()]
+    (tmp_path / "storage.conf").write_text("\n".join(["[storage]", *lines]))
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", str(tmp_path / "storage.conf"))
     monkeypatch.setattr(images, "IMAGES", (IMAGE,))
     make("one")
-    yield
-    buildah("rmi", "--force", f"localhost/{IMAGE.name}")
 
 
 def buildah(*words: str) -> str:

@@ -39,6 +39,15 @@ def test_a_released_number_is_free_again() -> None:
     assert numbers.claim(Path("/clusters/c")) == first
 
 
+def test_a_number_that_is_given_back_meanwhile_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = numbers.claim(Path("/clusters/a"))
+    links = [numbers.CLAIMS / "weather-cluster-250", *numbers.claims()]
+    monkeypatch.setattr(numbers, "claims", lambda: links)
+    assert list(numbers.claimed(Path("/clusters/a"))) == [number]
+
+
 def test_it_is_said_when_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "NUMBERS", range(1, 2))
     numbers.claim(Path("/clusters/a"))
