@@ -112,7 +112,7 @@ def test_without_the_operator_the_children_are_asked_and_that_is_said(
 def test_an_app_that_serves_is_explained_too(london: Site) -> None:
     told = data(london, "explain")
     assert [(each["name"], each["waits"]) for each in told] == [("london", False)]
-    assert told[0]["next"] == ["kubectl weather open london"]
+    assert told[0]["next"] == [f"kubectl weather open london --namespace={london.namespace}"]
 
 
 def test_the_shell_completes_commands_and_apps(london: Site) -> None:

@@ -36,8 +36,9 @@ def test_a_command_reaches_the_same_cluster(given: dict[str, str], command: str)
     assert Target(**given).spell("kubectl get wa", "b") == command  # type: ignore[arg-type] # a table
 
 
-def test_a_command_for_all_namespaces_names_none() -> None:
-    command = "kubectl get x --all-namespaces"
+@pytest.mark.parametrize("words", ["x --all-namespaces", "weatherreleases", "crd x"])
+def test_a_command_for_what_is_in_no_namespace_names_none(words: str) -> None:
+    command = f"kubectl get {words}"
     assert Target(namespace="a").spell(command, "a") == command
 
 
@@ -59,5 +60,6 @@ def test_what_the_cluster_refuses_is_one_sentence() -> None:
 
 def test_kubectls_complaint_is_one_line() -> None:
     assert words_of("error: a\n\nerror: b\n") == "a; b"
+    assert words_of("Error from server (BadRequest): a\n") == "a"
     assert words_of("The app is invalid: \n* a: b\n* c: d\n") == "The app is invalid: a: b; c: d"
     assert words_of("") == "kubectl failed"
