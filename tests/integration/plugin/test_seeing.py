@@ -88,7 +88,7 @@ def test_pods_without_a_node_are_explained_with_the_next_command(site: Site) -> 
     site.apply(pod={"nodeSelector": {"planet": "mars"}})
     site.wait_for("Blocked")
     told = weather(site, "explain", "london")
-    assert "london is not ready" in told
+    assert "london has not been ready" in told
     assert "Unschedulable" in told
     assert "0/3 nodes are available" in told
     pod = site.status()["blockers"][0]["object"].removeprefix("Pod/")
