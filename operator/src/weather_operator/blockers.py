@@ -12,6 +12,7 @@ _NEXT = {
     "ImagePullBackOff": "Correct the WeatherRelease's image, or give spec.pod.imagePullSecrets",
     "InvalidImageName": "Correct the WeatherRelease's image",
     "CrashLoopBackOff": "kubectl logs --previous shows its last words",
+    "BackOff": "kubectl logs --previous shows its last words",
     "CreateContainerConfigError": "Make the Secret or ConfigMap, or correct its name in the spec",
     "FailedMount": "Make the Secret or the key in it, or correct spec.weather.apiKeySecretRef",
     "Unschedulable": "Add or free nodes, or change spec.pod or spec.resources",
@@ -20,6 +21,9 @@ _NEXT = {
     "AdmissionDenied": "Change the spec, or the policy that denies it",
 }
 _NEXT["ErrImagePull"] = _NEXT["ImagePullBackOff"]
+_OUT_OF_MEMORY = "Raise spec.resources.limits.memory"
+_STARTS = 10
+"""How many seconds, and so startup probes, a pod may take before that is in the way."""
 _LIMIT = 10
 _LONGEST = 1024
 
@@ -35,7 +39,7 @@ class Blocker:
 
     def manifest(self) -> Manifest:
         """Return the blocker as the status shows it."""
-        advice = _NEXT.get(self.reason)
+        advice = _OUT_OF_MEMORY if "OOMKilled" in self.message else _NEXT.get(self.reason)
         message = f"{self.message.rstrip('. ')}. {advice}." if advice else self.message
         shown = {"reason": self.reason, "message": message[:_LONGEST], "since": self.since}
         return {**shown, "object": self.object} if self.object else shown
@@ -81,10 +85,15 @@ def silent(pods: Sequence[Manifest]) -> Manifest | None:
 def of_events(pod: Manifest, events: Sequence[Manifest]) -> tuple[Blocker, ...]:
     """Return the newest warning about a pod as its blocker."""
     newest = max(events, key=_last_seen, default=None)
-    if newest is None:
+    if newest is None or _only_starts(newest):
         return ()
     reason, message = newest.get("reason") or "Warning", newest.get("message", "")
     return (Blocker(reason=reason, message=message, object=f"Pod/{_name(pod)}"),)
+
+
+def _only_starts(event: Manifest) -> bool:
+    message: str = event.get("message", "")
+    return message.startswith("Startup probe failed") and event.get("count", 1) < _STARTS
 
 
 def _unscheduled(pod: Manifest) -> Blocker | None:

@@ -52,6 +52,12 @@ class Registry:
         """
         try:
             return await self._ask(reference)
+        except aiohttp.ClientConnectorSSLError as error:
+            words = (
+                f"{reference.registry} does not speak HTTPS: if it speaks plain HTTP, "
+                "name it in the chart's insecureRegistries"
+            )
+            raise RegistryError("RegistryUnreachable", words) from error
         except aiohttp.ClientError as error:
             words = f"{reference.registry} does not answer: {error or type(error).__name__}"
             raise RegistryError("RegistryUnreachable", words) from error

@@ -56,7 +56,8 @@ def _wish(app: WeatherApp) -> tuple[str, str]:
 
 
 def _all(catalogue: list[Release]) -> str:
-    return f"choose one of {_list(catalogue)}" if catalogue else "it is empty, add a WeatherRelease"
+    known = ", ".join(sorted({str(each) for each in catalogue}))
+    return f"choose one of {known}" if known else "it is empty, add a WeatherRelease"
 
 
 def _list(releases: list[Release]) -> str:

@@ -75,17 +75,22 @@ def why_failed(hindrances: Sequence[Blocker]) -> str:
 
 
 def _judge_rollback(case: Case, good: Revision) -> Verdict:
-    failed = _failed(case)
+    failed, before = _failed(case), _named_beside(good, case.desired)
     back = case.flight is not None and case.flight.phase == ROLLING_BACK
     if not back:
-        message = f"{failed}; {good} serves on. {_retry(case)}"
+        message = f"{failed}; {before} serves on. {_retry(case)}"
         return Verdict(ready=False, reason="RolledBack", message=message, stalled=True)
     if case.flight and case.flight.is_overdue(case.now):
         why = why_failed(case.hindrances)
-        message = f"{failed}, and {good} does not come back either: {why}. {_retry(case)}"
+        message = f"{failed}, and {before} does not come back either: {why}. {_retry(case)}"
         return _exceeded(message)
-    message = f"{failed}; back to {good}, with {pods(case.progress.available)} available"
+    message = f"{failed}; back to {before}, with {pods(case.progress.available)} available"
     return Verdict(ready=False, reason=ROLLING_BACK, message=message, reconciling=True)
+
+
+def _named_beside(good: Revision, failed: Revision | None) -> str:
+    """Name what serves, so that it is told from what failed where only settings differ."""
+    return f"{good} with its former settings" if str(good) == str(failed) else str(good)
 
 
 def _judge_hold(case: Case, decision: Decision) -> Verdict:

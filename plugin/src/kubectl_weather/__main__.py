@@ -47,6 +47,7 @@ for command in (
     opening.open_site,
     opening.dashboard,
 ):
+    command.short_help = command.help  # whole, where click would cut it
     main.add_command(command)
 
 

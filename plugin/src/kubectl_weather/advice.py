@@ -13,25 +13,26 @@ _FOR_A_STATE = {
     "Suspended": (
         """kubectl patch weatherapp {app} --type=merge --patch='{{"spec":{{"suspend":false}}}}'""",
     ),
-    "RolledBack": ("kubectl weather rollback {app}", "kubectl weather retry {app}"),
-    "ProgressDeadlineExceeded": ("kubectl weather rollback {app}", "kubectl weather retry {app}"),
     "RollingOut": ("kubectl weather tree {app} --watch",),
     "RollingBack": ("kubectl weather tree {app} --watch",),
     "Scaling": ("kubectl weather tree {app} --watch",),
     "Serving": ("kubectl weather open {app}",),
     "ScaledToZero": ("kubectl scale weatherapp {app} --replicas=2",),
-    "GatewayAPINotInstalled": ("kubectl get crd httproutes.gateway.networking.k8s.io",),
 }
+_FAILED = ("RolledBack", "ProgressDeadlineExceeded")
 _SETTLED = ("Serving", "ScaledToZero")
 _FOR_A_CAUSE = {
     "CrashLoopBackOff": "kubectl logs {name} --previous",
+    "BackOff": "kubectl logs {name} --previous",
+    "Unhealthy": "kubectl logs {name}",
     "UnknownVersion": "kubectl get weatherreleases",
     "AmbiguousColour": "kubectl get weatherreleases",
     "AmbiguousVersion": "kubectl get weatherreleases",
     "NameConflict": "kubectl get {kind} {name} --output=yaml",
     "Blocked": "kubectl edit weatherapp {app}",
     "Forbidden": f"kubectl get clusterroles,roles {_OPERATORS}",
-    "ReplicaFailure": "kubectl describe resourcequota",
+    "QuotaExceeded": "kubectl describe resourcequota",
+    "GatewayAPINotInstalled": "kubectl get crd httproutes.gateway.networking.k8s.io",
     "AddressPending": "kubectl describe service {app}",
 }
 
@@ -40,7 +41,8 @@ def commands(
     site: Site, blockers: Sequence[Blocker], leadership: Leadership, waits: bool
 ) -> list[str]:
     """Return what a person types next, the most useful first and none twice."""
-    return list(dict.fromkeys(_commands(site, blockers, leadership, waits)))
+    found = list(dict.fromkeys(_commands(site, blockers, leadership, waits)))
+    return found or [f"kubectl get pods {_OPERATORS}"]
 
 
 def _commands(
@@ -57,8 +59,17 @@ def _commands(
     if waits == (site.reason not in _SETTLED):
         for form in _FOR_A_STATE.get(site.reason, ()):
             yield form.format(app=site.name)
+    if waits and site.reason in _FAILED:
+        yield from _after_a_failure(site)
     if waits and not site.reason:
         yield f"kubectl describe weatherapp {site.name}"
+
+
+def _after_a_failure(site: Site) -> Iterator[str]:
+    """Give the way back to what serves; of the same version it was a setting that failed."""
+    back = site.version and site.version != site.wanted_version
+    yield f"kubectl {'weather rollback' if back else 'edit weatherapp'} {site.name}"
+    yield f"kubectl weather retry {site.name}"
 
 
 def _look_at(each: Blocker) -> str:

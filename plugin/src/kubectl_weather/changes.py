@@ -32,6 +32,7 @@ def rollback(app: Body, catalogue: Sequence[Release] | None, *, to: str | None) 
     Raises PluginError where there is none.
     """
     name, spec = app["metadata"]["name"], app["spec"]
+    hint = f"kubectl weather history {name} --namespace={app['metadata']['namespace']}"
     good = served(app)
     if to is None:
         found = next((each for each in good if not _asks_for(spec, each)), None)
@@ -39,9 +40,9 @@ def rollback(app: Body, catalogue: Sequence[Release] | None, *, to: str | None) 
     else:
         found = next((each for each in good if each.version == to), None)
         known = ", ".join(dict.fromkeys(each.version for each in good)) or "nothing yet"
-        missing = f"{to} has not served here, but {known}"
+        missing = f"{to} has not served here; what has: {known}"
     if found is None:
-        raise PluginError(f"{name} cannot go back: {missing} (kubectl weather history {name})")
+        raise PluginError(f"{name} cannot go back: {missing} ({hint})")
     if _asks_for(spec, found):
         return Change(said=f"{name} asks for {found.version} already.")
     if catalogue is not None and found.version not in {each.version for each in catalogue}:

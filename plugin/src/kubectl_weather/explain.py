@@ -1,6 +1,6 @@
 """Why a WeatherApp waits, in sentences, and which command helps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,10 @@ class Explanation:
     def json(self) -> Body:
         """Return everything as plain values."""
         return asdict(self)
+
+    def spelled(self, spell: Callable[[str, str], str]) -> "Explanation":
+        """Return the same with commands that reach this namespace from where the viewer is."""
+        return replace(self, next=tuple(spell(each, self.namespace) for each in self.next))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +83,12 @@ def _told(seen: Evidence, blockers: Sequence[Blocker]) -> Iterator[str]:
     if ready["status"] == "True":
         place = f" at {site.url}" if site.url and site.reason == "Serving" else ""
         yield f"{site.name} waits for nothing: {ready['message']}{place}."
+        if condition(seen.app, "Paused").get("status") == "True":
+            yield "The next change will wait: spec.rollout.paused is true."
         return
     since = age(ready.get("lastTransitionTime"), seen.now)
-    yield f"{site.name} is not ready for {since}, {ready['reason']}: {ready['message']}."
+    message = ready["message"].rstrip(".")
+    yield f"{site.name} has not been ready for {since}, {ready['reason']}: {message}."
     for each in blockers:
         if each.message not in ready["message"]:
             yield _cause(each, seen.now)
@@ -97,13 +104,19 @@ def _outlook(seen: Evidence) -> Iterator[str]:
     if deadline := change.get("deadline"):
         left = (datetime.fromisoformat(deadline) - seen.now).total_seconds()
         if left > 0:
-            rolls_back = seen.app["spec"].get("rollout", {}).get("autoRollback", True)
-            end = "rolls back by itself" if rolls_back else "gives up"
-            yield f"The operator waits for progress {length(left)} more, then it {end}."
+            yield f"The operator waits for progress {length(left)} more, then it {_end(seen)}."
     if seen.site.stalled:
         yield "The operator cannot go on by itself: a person must."
     elif condition(seen.app, "Reconciling").get("status") == "True":
         yield "The operator goes on by itself."
+
+
+def _end(seen: Evidence) -> str:
+    """Say what the operator does at the deadline."""
+    if not seen.site.version:
+        return "gives up: nothing has served to go back to"
+    rolls_back = seen.app["spec"].get("rollout", {}).get("autoRollback", True)
+    return "rolls back by itself" if rolls_back else "gives up"
 
 
 def _from_children(seen: Evidence, blockers: Sequence[Blocker]) -> Iterator[str]:

@@ -6,6 +6,7 @@ reads kubeconfigs too, would take longer to import than all commands of this plu
 """
 
 import json
+import re
 import shlex
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from typing import IO
 
 from kubectl_weather.errors import PluginError
 
+_PREFIX = re.compile(r"^([Ee]rror: |Error from server( \(\w+\))?: )")
+_NO_NAMESPACE = ("--all-namespaces", " weatherreleases", " crd ")
 WRITES = "POST,PUT,PATCH,DELETE"
 
 
@@ -38,7 +41,8 @@ class Target:
     def spell(self, command: str, namespace: str) -> str:
         """Return a kubectl command with the flags that it needs to reach the same objects."""
         flags = [shlex.quote(flag) for flag in self.flags]
-        if (self.namespace or self.everywhere) and "--all-namespaces" not in command:
+        nowhere = any(words in command for words in _NO_NAMESPACE)
+        if (self.namespace or self.everywhere) and not nowhere:
             flags.append(f"--namespace={namespace}")
         return " ".join([command, *flags])
 
@@ -80,7 +84,7 @@ def run(*words: str) -> str:
 
 def words_of(stderr: str) -> str:
     """Return kubectl's complaint as one line without its prefix."""
-    lines = [line.removeprefix("error: ").removeprefix("Error: ") for line in stderr.splitlines()]
+    lines = [_PREFIX.sub("", line) for line in stderr.splitlines()]
     told = [line.strip().removeprefix("* ") for line in lines if line.strip()]
     return "; ".join(told).replace(":; ", ": ") or "kubectl failed"
 

@@ -38,12 +38,19 @@ def drawn(root: Branch) -> Tree:
     return tree
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[Word]]) -> Table:
-    """Return a table in the form that kubectl gives them."""
+def say_table(titles: Sequence[str], rows: Iterable[Sequence[Word]]) -> None:
+    """Print a table in the form that kubectl gives them."""
     found = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
         found.add_row(*(_text(word) for word in row))
-    return found
+    if console().is_terminal:
+        console().print(found)
+        return
+    # The last column would be filled up to its longest word.
+    with console().capture() as captured:
+        console().print(found)
+    for row_said in captured.get().splitlines():
+        print(row_said.rstrip())
 
 
 def line(words: Sequence[Word]) -> Text:

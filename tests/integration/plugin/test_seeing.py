@@ -88,7 +88,7 @@ def test_pods_without_a_node_are_explained_with_the_next_command(site: Site) -> 
     site.apply(pod={"nodeSelector": {"planet": "mars"}})
     site.wait_for("Blocked")
     told = weather(site, "explain", "london")
-    assert "london is not ready" in told
+    assert "london has not been ready" in told
     assert "Unschedulable" in told
     assert "0/3 nodes are available" in told
     pod = site.status()["blockers"][0]["object"].removeprefix("Pod/")
@@ -112,7 +112,7 @@ def test_without_the_operator_the_children_are_asked_and_that_is_said(
 def test_an_app_that_serves_is_explained_too(london: Site) -> None:
     told = data(london, "explain")
     assert [(each["name"], each["waits"]) for each in told] == [("london", False)]
-    assert told[0]["next"] == ["kubectl weather open london"]
+    assert told[0]["next"] == [f"kubectl weather open london --namespace={london.namespace}"]
 
 
 def test_the_shell_completes_commands_and_apps(london: Site) -> None:

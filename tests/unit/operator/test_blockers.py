@@ -80,6 +80,19 @@ def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:
     assert blockers.of_events(pod(), []) == ()
 
 
+def test_a_pod_that_only_takes_its_time_to_start_is_no_blocker() -> None:
+    refused = {"reason": "Unhealthy", "message": "Startup probe failed: connection refused"}
+    assert blockers.of_events(pod(), [{**refused, "count": 9}]) == ()
+    (found,) = blockers.of_events(pod(), [{**refused, "count": 10}])
+    assert found.reason == "Unhealthy"
+
+
+def test_who_runs_out_of_memory_is_told_what_to_raise() -> None:
+    message = "back-off 40s; it last ended with OOMKilled, exit code 137"
+    found = Blocker(reason="CrashLoopBackOff", message=message).manifest()
+    assert found["message"] == f"{message}. Raise spec.resources.limits.memory."
+
+
 def test_what_was_there_before_keeps_its_time() -> None:
     old = Blocker(reason="A", message="new words", object="Pod/1")
     new = Blocker(reason="B", message="x")

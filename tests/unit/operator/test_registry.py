@@ -158,6 +158,7 @@ async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(stand_in: St
     error = (await find(stand_in, image=f"localhost:{stand_in.port}/weather:1")).error
     assert error is not None
     assert error.reason == "RegistryUnreachable"
+    assert "name it in the chart's insecureRegistries" in error.message
     assert stand_in.seen == []
 
 

@@ -32,7 +32,7 @@ def test_a_release_goes_by_version_or_colour(wish: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("wish", "releases", "reason", "words"),
     [
-        ({"colour": "blue"}, THREE, "UnknownVersion", "choose one of 1.0.0 (yellow) w:1, 2.0.0"),
+        ({"colour": "blue"}, THREE, "UnknownVersion", "choose one of 1.0.0 (yellow), 2.0.0"),
         ({"version": "4.0.0"}, (), "UnknownVersion", "it is empty, add a WeatherRelease"),
         (
             {"colour": "red"},

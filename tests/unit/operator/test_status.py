@@ -244,6 +244,23 @@ def test_a_pause_says_that_the_new_version_waits_while_the_old_one_is_scaled() -
     assert message == "paused: 1.0.0 to 2.0.0 waits until spec.rollout.paused is false"
 
 
+@pytest.mark.parametrize(
+    ("failed", "words"),
+    [
+        (YELLOW, "; 1.0.0 (yellow) with its former settings serves on. "),
+        (GREEN, "1.0.0 (yellow) s"),
+    ],
+)
+def test_what_serves_is_told_from_what_failed_with_the_same_version(
+    failed: Revision, words: str
+) -> None:
+    back = Decision(step=Step.HOLD, good=YELLOW)
+    serves = deployment(version="1.0.0")
+    seen_now = seen(deployment=serves, desired=replace(failed, revision="r9"), decision=back)
+    message = condition(status(app(status=SERVED), seen_now, now=NOW), "Ready")["message"]
+    assert words in message
+
+
 def test_a_rollout_stays_one_until_its_end_and_keeps_its_start() -> None:
     first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
     last_pod = deployment(replicas=2, updated=2, available=1)

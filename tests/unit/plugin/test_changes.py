@@ -78,8 +78,13 @@ def test_what_is_asked_for_already_is_not_written() -> None:
         ((), (), None, "no other version has served here"),
         ((ended("1.0.0"),), (), None, "no other version has served here"),
         ((ended("2.0.0"),), (failure("2.0.0"),), None, "no other version has served here"),
-        ((ended("2.0.0"), ended("1.0.0")), (), "3.0.0", "3.0.0 has not served here, but 2.0.0, 1"),
-        ((), (), "3.0.0", "but nothing yet"),
+        (
+            (ended("2.0.0"), ended("1.0.0")),
+            (),
+            "3.0.0",
+            "3.0.0 has not served here; what has: 2.0.0, 1",
+        ),
+        ((), (), "3.0.0", "what has: nothing yet"),
     ],
 )
 def test_there_may_be_nowhere_to_go_back_to(

@@ -52,7 +52,7 @@ def test_a_blocked_rollout_is_told_with_cause_service_deadline_and_command() -> 
     told = explained(families.app(status=status))
     assert told.waits
     assert told.sentences == (
-        "london is not ready for 60s, Blocked: 1.0.0 to 2.0.0 waits.",
+        "london has not been ready for 60s, Blocked: 1.0.0 to 2.0.0 waits.",
         "CrashLoopBackOff at Pod/london-3-a, since 30s: back-off 40s.",
         "Visitors are served: 2 pods available, at least 2 wanted.",
         "The operator waits for progress 90s more, then it rolls back by itself.",
@@ -68,6 +68,7 @@ def test_a_blocked_rollout_is_told_with_cause_service_deadline_and_command() -> 
         ("RolledBack", "kubectl weather rollback london"),
         ("UnknownVersion", "kubectl get weatherreleases"),
         ("AddressPending", "kubectl describe service london"),
+        ("GatewayAPINotInstalled", "kubectl get crd httproutes.gateway.networking.k8s.io"),
         (
             "Suspended",
             """kubectl patch weatherapp london --type=merge --patch='{"spec":{"suspend":false}}'""",
@@ -78,6 +79,52 @@ def test_the_first_command_fits_the_reason(reason: str, command: str) -> None:
     told = explained(families.app(status=families.status(reason, "words", stalled=True)))
     assert told.next[0] == command
     assert "The operator cannot go on by itself: a person must." in told.sentences
+
+
+def test_a_first_rollout_has_nothing_to_go_back_to() -> None:
+    rollout = {"phase": "RollingOut", "deadline": families.ago(-90)}
+    status = families.status("RollingOut", "0 of 2 pods updated.", rollout=rollout, version="")
+    told = explained(families.app(status=status)).sentences
+    assert told[0] == "london has not been ready for 60s, RollingOut: 0 of 2 pods updated."
+    assert told[2].endswith("90s more, then it gives up: nothing has served to go back to.")
+
+
+@pytest.mark.parametrize("reason", ["RolledBack", "ProgressDeadlineExceeded"])
+@pytest.mark.parametrize(
+    ("served", "wanted", "first"),
+    [
+        ("1.0.0", "2.0.0", "kubectl weather rollback london"),
+        ("1.0.0", "1.0.0", "kubectl edit weatherapp london"),
+        ("", "1.0.0", "kubectl edit weatherapp london"),
+    ],
+)
+def test_after_a_failure_another_version_helps_only_where_one_served(
+    reason: str, served: str, wanted: str, first: str
+) -> None:
+    status = families.status(reason, "", stalled=True, version=served, desiredVersion=wanted)
+    told = explained(families.app(status=status))
+    assert told.next == (first, "kubectl weather retry london")
+
+
+def test_an_app_that_serves_and_is_paused_says_both() -> None:
+    status = families.status("Serving", "serves", ready=True)
+    status["conditions"].append({"type": "Paused", "status": "True"})
+    told = explained(families.app(status=status))
+    assert told.sentences[1] == "The next change will wait: spec.rollout.paused is true."
+
+
+def test_there_is_always_a_next_command() -> None:
+    app = families.app(status=families.status("Serving", "serves", ready=True))
+    app["metadata"]["generation"] = 2
+    (command,) = explained(app, leads=UNKNOWN).next
+    assert command.startswith("kubectl get pods --all-namespaces")
+
+
+def test_commands_are_spelled_for_the_app_s_namespace() -> None:
+    told = explained(families.app(status=families.status("Serving", "serves", ready=True)))
+    assert told.spelled(lambda command, namespace: f"{command} -n {namespace}").next == (
+        "kubectl weather open london -n default",
+    )
 
 
 def test_a_change_that_the_operator_has_not_seen_is_told_from_the_children() -> None:

@@ -5,6 +5,8 @@ from kubectl_weather.ages import length
 from kubectl_weather.api import error_of
 from kubectl_weather.errors import ForbiddenError, NotFoundError
 from kubectl_weather.kubectl import Target, words_of
+from kubectl_weather.printing import say_table
+from kubectl_weather.tree import Word
 
 
 @pytest.mark.parametrize(
@@ -36,8 +38,9 @@ def test_a_command_reaches_the_same_cluster(given: dict[str, str], command: str)
     assert Target(**given).spell("kubectl get wa", "b") == command  # type: ignore[arg-type] # a table
 
 
-def test_a_command_for_all_namespaces_names_none() -> None:
-    command = "kubectl get x --all-namespaces"
+@pytest.mark.parametrize("words", ["x --all-namespaces", "weatherreleases", "crd x"])
+def test_a_command_for_what_is_in_no_namespace_names_none(words: str) -> None:
+    command = f"kubectl get {words}"
     assert Target(namespace="a").spell(command, "a") == command
 
 
@@ -59,5 +62,11 @@ def test_what_the_cluster_refuses_is_one_sentence() -> None:
 
 def test_kubectls_complaint_is_one_line() -> None:
     assert words_of("error: a\n\nerror: b\n") == "a; b"
+    assert words_of("Error from server (BadRequest): a\n") == "a"
     assert words_of("The app is invalid: \n* a: b\n* c: d\n") == "The app is invalid: a: b; c: d"
     assert words_of("") == "kubectl failed"
+
+
+def test_a_table_in_a_pipe_ends_where_its_words_end(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table(("A", "WHY"), [(Word("1"), Word("a long reason")), (Word("2"), Word(""))])
+    assert capsys.readouterr().out == "A   WHY\n1   a long reason\n2\n"

@@ -21,7 +21,7 @@ Body = dict[str, Any]
 @options.output
 @options.target()
 def plan(filename: str, server_side: bool, as_json: bool, target: Target) -> None:
-    """Tell what an apply would change in each child, and which pods it replaces; nothing is."""
+    """Tell what an apply would change in each child and which pods it replaces, without writing."""
     from kubectl_weather import printing
     from kubectl_weather.plan import drawn
     from kubectl_weather.planning import Planner
@@ -52,6 +52,9 @@ def _as_applied(filename: str, server_side: bool, target: Target) -> list[Body]:
             given.write(sys.stdin.read())
             given.flush()
             filename = given.name
-        answer = json.loads(kubectl.run(*words, f"--filename={filename}", *target.flags))
+        try:
+            answer = json.loads(kubectl.run(*words, f"--filename={filename}", *target.flags))
+        except PluginError as error:
+            raise PluginError(str(error).replace(given.name, "STDIN")) from error
     found: list[Body] = answer["items"] if answer["kind"] == "List" else [answer]
     return found

@@ -38,13 +38,14 @@ def tree(name: str | None, watch: bool, as_json: bool, target: Target) -> None:
 @options.output
 @options.target(everywhere=True)
 def explain(name: str | None, as_json: bool, target: Target) -> None:
-    """Tell in sentences why an app waits, or every one that does, and which command helps."""
+    """Tell in sentences why an app waits, or each of them, and which command helps."""
     options.refuse_name_everywhere(name, target)
     from kubectl_weather import evidence, printing
     from kubectl_weather.explain import explain as explanation_of
 
     with api.connect(target, read_only=True) as cluster:
         found = [explanation_of(each) for each in evidence.read(cluster, name)]
+    found = [each.spelled(target.spell) for each in found]
     if as_json:
         printing.say_json(found[0].json() if name else [each.json() for each in found])
         return
@@ -53,7 +54,7 @@ def explain(name: str | None, as_json: bool, target: Target) -> None:
     for number, each in enumerate(found):
         printing.say(*([""] if number else []), *each.sentences, "Next:", sep="\n")
         for command in each.next:
-            printing.say(f"  {target.spell(command, each.namespace)}")
+            printing.say(f"  {command}")
 
 
 @click.command()
@@ -70,6 +71,6 @@ def history(name: str, as_json: bool, target: Target) -> None:
     if as_json:
         printing.say_json([each.json() for each in found])
     elif found:
-        printing.say(printing.table(TITLES, [each.row(cluster.now) for each in found]))
+        printing.say_table(TITLES, [each.row(cluster.now) for each in found])
     else:
         click.echo(f"No rollout of {name} has ended yet.", err=True)
