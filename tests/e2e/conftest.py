@@ -20,7 +20,7 @@ def installed(shell: Shell, node_cluster: Cluster) -> Shell:
     registry = f"REGISTRY={node_cluster.registry}"
     restricted(shell, "weather-system")
     flags = f"HELM_FLAGS=--set insecureRegistries={{{node_cluster.registry}}}"
-    for target in ("push", "install"):
+    for target in ("images", "push", "install"):
         made = shell.run("make", target, registry, flags)
         assert made.returncode == 0, made.stdout + made.stderr
     return shell

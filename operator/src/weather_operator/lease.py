@@ -54,7 +54,8 @@ class Lease:
             except (ApiError, TimeoutError) as error:
                 why = str(error)
             if why != said:
-                log.info("waiting for the lease", extra={"lease": str(self._key), "error": why})
+                cause = {"error": why} if why else {}
+                log.info("waiting for the lease", extra={"lease": str(self._key), **cause})
                 said = why
             await self._until_it_may_be_free()
         log.info("leading", extra={"lease": str(self._key), "identity": self._identity})

@@ -154,7 +154,11 @@ def _change(case: Case) -> str:
 
 def _counts(case: Case) -> str:
     progress = case.progress
-    return f"{progress.updated} of {pods(progress.wanted)} updated, {progress.available} available"
+    told = f"{progress.updated} of {pods(progress.wanted)} updated, {progress.available} available"
+    old = progress.replicas - progress.updated
+    if not old or progress.updated < progress.wanted:
+        return told  # while new ones come up it is no news that there are old ones
+    return f"{told}, {pods(old)} of before left"
 
 
 def pods(number: int) -> str:

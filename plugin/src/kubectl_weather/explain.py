@@ -100,14 +100,15 @@ def _told(seen: Evidence, blockers: Sequence[Blocker]) -> Iterator[str]:
 
 def _outlook(seen: Evidence) -> Iterator[str]:
     """Say who acts next, and until when it waits."""
+    if seen.site.stalled:
+        yield "The operator cannot go on by itself: a person must."
+        return
     change = seen.app["status"].get("rollout", {})
     if deadline := change.get("deadline"):
         left = (datetime.fromisoformat(deadline) - seen.now).total_seconds()
         if left > 0:
             yield f"The operator waits for progress {length(left)} more, then it {_end(seen)}."
-    if seen.site.stalled:
-        yield "The operator cannot go on by itself: a person must."
-    elif condition(seen.app, "Reconciling").get("status") == "True":
+    if condition(seen.app, "Reconciling").get("status") == "True":
         yield "The operator goes on by itself."
 
 

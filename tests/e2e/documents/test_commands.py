@@ -28,7 +28,9 @@ def cluster() -> Iterator[Cluster]:
     if os.geteuid():
         pytest.skip("a cluster with real nodes needs root")
     with running_cluster("documents") as cluster:
-        made = shell_of(cluster).run("make", "push", "install", f"REGISTRY={cluster.registry}")
+        made = shell_of(cluster).run(
+            "make", "images", "push", "install", f"REGISTRY={cluster.registry}"
+        )
         assert made.returncode == 0, made.stdout + made.stderr
         yield cluster
 

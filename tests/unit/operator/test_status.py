@@ -261,6 +261,21 @@ def test_what_serves_is_told_from_what_failed_with_the_same_version(
     assert words in message
 
 
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        (HALF, "1.0.0 to 2.0.0: 1 of 2 pods updated, 2 available"),
+        (
+            deployment(replicas=3),
+            "1.0.0 to 2.0.0: 2 of 2 pods updated, 2 available, 1 pod of before left",
+        ),
+    ],
+)
+def test_a_rollout_says_what_it_waits_for(live: Any, words: str) -> None:
+    shown = status(app(status=SERVED), seen(deployment=live), now=NOW)
+    assert condition(shown, "Ready")["message"] == words
+
+
 def test_a_rollout_stays_one_until_its_end_and_keeps_its_start() -> None:
     first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
     last_pod = deployment(replicas=2, updated=2, available=1)

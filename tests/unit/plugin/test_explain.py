@@ -89,6 +89,14 @@ def test_a_first_rollout_has_nothing_to_go_back_to() -> None:
     assert told[2].endswith("90s more, then it gives up: nothing has served to go back to.")
 
 
+def test_what_only_a_person_can_change_is_not_said_to_end_by_itself() -> None:
+    rollout = {"phase": "RollingOut", "deadline": families.ago(-90)}
+    status = families.status("Blocked", "quota", stalled=True, rollout=rollout)
+    told = explained(families.app(status=status)).sentences
+    assert not [each for each in told if "waits for progress" in each]
+    assert told[-1] == "The operator cannot go on by itself: a person must."
+
+
 @pytest.mark.parametrize("reason", ["RolledBack", "ProgressDeadlineExceeded"])
 @pytest.mark.parametrize(
     ("served", "wanted", "first"),
