@@ -91,7 +91,7 @@ def _load(name: str, port: int, path: str) -> list[Figure]:
     milliseconds = float(slow[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[slow[2]]
     return [
         Figure(name=name, values=[float(rate[1])], unit="requests/s"),
-        Figure(name="  of 100 requests 99 within", values=[milliseconds], unit="ms"),
+        Figure(name=f"{name}: 99 of 100 within", values=[milliseconds], unit="ms"),
     ]
 
 
@@ -219,5 +219,5 @@ def _restarts() -> list[Figure]:
                 client.join()
     return [
         Figure(name=f"requests over {RESTARTS} restarts", values=[balancer.sent], unit=""),
-        Figure(name="  of them failed", values=[balancer.failed], unit=""),
+        Figure(name=f"requests over {RESTARTS} restarts: failed", values=[balancer.failed], unit=""),
     ]
