@@ -217,7 +217,8 @@ def _restarts() -> list[Figure]:
             balancer.over.set()
             for client in clients:
                 client.join()
+    name = f"requests over {RESTARTS} restarts"
     return [
-        Figure(name=f"requests over {RESTARTS} restarts", values=[balancer.sent], unit=""),
-        Figure(name=f"requests over {RESTARTS} restarts: failed", values=[balancer.failed], unit=""),
+        Figure(name=name, values=[balancer.sent], unit=""),
+        Figure(name=f"{name}: failed", values=[balancer.failed], unit=""),
     ]
