@@ -124,7 +124,7 @@ promtool:
 test: setup $(CHECKOV) promtool lint ## everything, with one summary
 	$(BIN)/weather-cluster build --all
 	$(BIN)/weather-cluster images
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: test-unit
 test-unit: $(READY) promtool ## the logic alone, in seconds

@@ -8,17 +8,17 @@ T = TypeVar("T")
 
 
 def eventually(probe: Callable[[], T], *, seconds: float = 60, every: float = 0.1) -> T:
-    """Return the first true answer of the probe; a probe that asserts may fail until then.
+    """Return the first true answer of the probe; until then it may assert, or miss something.
 
-    Raises AssertionError with the last answer, or the last failed assertion, at the deadline.
+    At the deadline raises the probe's last error, or AssertionError with its last answer.
     """
     deadline = time.monotonic() + seconds
     while True:
-        failure: AssertionError | None = None
+        failure: Exception | None = None
         try:
             if answer := probe():
                 return answer
-        except AssertionError as error:
+        except (AssertionError, LookupError, ValueError) as error:
             failure = error
         if time.monotonic() > deadline:
             raise failure or AssertionError(

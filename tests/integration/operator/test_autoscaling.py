@@ -27,7 +27,7 @@ def has_replicas(site: Site, number: int) -> None:
 
     def reached() -> bool:
         assert replicas(site) == number
-        assert (site.reason(), site.status()["ready"]) == ("Serving", f"{number}/{number}")
+        assert (site.reason(), site.status().get("ready")) == ("Serving", f"{number}/{number}")
         return True
 
     eventually(reached)
