@@ -25,7 +25,7 @@ from bench.users import Users
 
 SIZES = (1, 100, 500, 1000)
 UPGRADES = 20
-RESTARTS = 3
+RUNS = 3
 IDLE_SECONDS = 30
 AGENTS = ("weather-operator", "kopf")
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0"}
@@ -47,6 +47,7 @@ def _measure(size: int) -> list[Figure]:
             bench.upgrade_one()
             bench.upgrade_all(process)
             bench.idle(process)
+            bench.plugin()
         bench.restart()
         bench.fail_over()
     return [*bench.figures, *plain.measure(size, upgrades=UPGRADES)]
@@ -139,10 +140,20 @@ class Bench:
         self._add("memory idle, resident, MiB", [_resident(process)])
         self._add("memory peak, resident, MiB", [_peak(process)])
 
+    def plugin(self) -> None:
+        """Ask about all of them with kubectl."""
+        for words in ("tree", "explain"):
+            seconds = []
+            for _ in range(RUNS):
+                began = time.time()
+                shell_of(self._cluster).kubectl("weather", words, "--all-namespaces")
+                seconds.append(time.time() - began)
+            self._add(f"kubectl weather {words} of all, s", seconds)
+
     def restart(self) -> None:
         """Change one app while no operator runs, and start one."""
         firsts, needless = [], []
-        for number in range(RESTARTS):
+        for number in range(RUNS):
             name = self._names[number * 3 % self._size]
             version = self._repaint([name])
             offset, began = self._offset(), time.time()

@@ -63,7 +63,7 @@ class Children:
         """
         kinds = [kind for kind, _ in wanted]
         for kind in CHILDREN:
-            if kind not in kinds or (kind is AUTOSCALER and self._is_switched_off()):
+            if kind not in kinds or (kind is AUTOSCALER and self._is_made_anew()):
                 await self._attempt(kind, None)
         for kind, manifest in wanted:
             await self._attempt(kind, manifest)
@@ -79,10 +79,13 @@ class Children:
                 raise
             self.written.refusals.append(refused(kind, self._app.key, error))
 
-    def _is_switched_off(self) -> bool:
-        """Tell whether somebody scaled to 0, where an autoscaler stops: it has to be made anew."""
+    def _is_made_anew(self) -> bool:
+        """Tell whether the pods begin at 0 or with a new Deployment: so must their autoscaler.
+
+        It stops where somebody scaled to 0, and only before it is there is the first number ours.
+        """
         live = self._owned(DEPLOYMENT)
-        return live is not None and live["spec"]["replicas"] == 0
+        return live is None or live["spec"]["replicas"] == 0
 
     async def _write(self, kind: Kind, manifest: Manifest) -> None:
         live = self._store.get(kind, self._app.key)

@@ -110,7 +110,9 @@ def test_down_after_a_killed_up_leaves_nothing(name: str, half_way: str) -> None
 def test_an_interrupted_up_leaves_nothing(name: str) -> None:
     before = Before()
     directory = settings.from_environment().clusters / name
-    command = [sys.executable, "-m", "weather_cluster", "up", "--name", name]
+    # What runs in the background of a shell would ignore an interrupt.
+    python = ("env", "--default-signal=INT", sys.executable)
+    command = [*python, "-m", "weather_cluster", "up", "--name", name]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
         eventually(lambda: processes.components(directory).get("kubelet-1"), every=0.01)
         (number,) = numbers.claimed(directory)

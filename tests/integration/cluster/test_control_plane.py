@@ -189,13 +189,7 @@ def test_down_works_when_the_directory_is_gone(name: str) -> None:
 
 
 def start_up(name: str) -> "subprocess.Popen[bytes]":
-    command = [
-        sys.executable,
-        "-m",
-        "weather_cluster",
-        "up",
-        "--control-plane-only",
-        "--name",
-        name,
-    ]
+    # What runs in the background of a shell would ignore an interrupt.
+    python = ("env", "--default-signal=INT", sys.executable)
+    command = [*python, "-m", "weather_cluster", "up", "--control-plane-only", "--name", name]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -80,6 +80,18 @@ def test_a_new_app_begins_with_the_least_number_at_once(site: Site, control_plan
     assert "weather-operator" not in owners_of_replicas(site)
 
 
+def test_a_deployment_that_is_deleted_begins_with_the_least_number_at_once(
+    site: Site, control_plane: Cluster
+) -> None:
+    site.apply(**between(3, 5))
+    site.wait_for("Serving")
+    since = control_plane.audit_log.stat().st_size
+    site.kubectl("delete", "deployment/london")
+    (written,) = eventually(lambda: writes_of_replicas(control_plane, site, since))
+    has_replicas(site, 3)
+    assert written[:19] <= site.get(HPA)["metadata"]["creationTimestamp"][:19]
+
+
 # Before and after, as (fixed number) or (least, most), what the load made of it, and what comes.
 HAND_OVERS: list[tuple[dict[str, Any], int | None, dict[str, Any], int]] = [
     ({"replicas": 3}, None, between(2, 10), 3),
