@@ -87,14 +87,25 @@ class Lease:
 
     async def release(self) -> None:
         """Give the Lease back, so that the next leader need not wait until it runs out."""
-        if self._held is None:
+        held = self._held
+        if held is None:
             return
         try:
             async with asyncio.timeout(RETRY_SECONDS):
-                await self._write(self._held, holder="", seconds=1)
-            log.info("the lease is given back", extra={"lease": str(self._key)})
+                while held and held["spec"].get("holderIdentity") == self._identity:
+                    held = await self._give_back(held)
+            if held is None:
+                log.info("the lease is given back", extra={"lease": str(self._key)})
         except (ApiError, TimeoutError) as error:
             log.warning("the lease was not given back", extra={"error": str(error)})
+
+    async def _give_back(self, held: Manifest) -> Manifest | None:
+        """Return None, or the Lease as it is: a renewal that was broken off may have been done."""
+        try:
+            await self._write(held, holder="", seconds=1)
+        except ConflictError:
+            return await self._api.get(LEASE, self._key)
+        return None
 
     async def _until_it_may_be_free(self) -> None:
         """Return when the Lease was given back or ran out, or when a look at it cannot harm."""

@@ -101,6 +101,16 @@ def about_kind(verb: str, kind: str) -> Matches:
     return lambda asked: (asked.verb, asked.kind) == (verb, kind)
 
 
+def test_a_stop_in_the_middle_of_a_renewal_gives_the_lease_back(
+    operator: Operator, proxy: Proxy
+) -> None:
+    renewal = proxy.hold(about_kind("update", "leases"), after=True)
+    eventually(renewal.arrived.is_set)
+    operator.stop()
+    renewal.let_go.set()
+    assert "the lease is given back" in [line["message"] for line in operator.lines()[-2:]]
+
+
 @pytest.fixture
 def resyncing(operator: Operator) -> Iterator[Operator]:
     """The operator, comparing everything every second."""
