@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weather_cluster import numbers
+from weather_cluster.errors import ClusterError
 from weather_cluster.programs import run
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -97,8 +98,13 @@ def remove(number: int) -> None:
     """Take the network of this number away, however much of it is there, and free the number."""
     for file in Path("/run/netns").glob(f"weather-{number}-*"):
         _ip([f"netns del {file.name}"])
-    if Path(f"/sys/class/net/weather-{number}").exists():
-        _ip([f"link del weather-{number}"])
+    link = Path(f"/sys/class/net/weather-{number}")
+    try:
+        if link.exists():
+            _ip([f"link del {link.name}"])
+    except ClusterError:
+        if link.exists():  # it also goes with its namespace, a moment later
+            raise
     # Declared first, since a table that is not there cannot be deleted.
     _nft(f"table ip weather-{number}\ndelete table ip weather-{number}")
     numbers.release(number)
