@@ -1,6 +1,8 @@
 """Clusters for tests: one of each size per run, with a name of its own, gone afterwards."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +14,14 @@ from weather_cluster.clusters import Cluster
 def unique_name(purpose: str) -> str:
     """A cluster name that no other test run uses."""
     return f"test-{purpose}-{os.getpid()}"
+
+
+def start_up(name: str, *options: str) -> "subprocess.Popen[bytes]":
+    """`weather-cluster up` in a process that a test may kill or interrupt."""
+    # What runs in the background of a shell would ignore an interrupt.
+    python = ("env", "--default-signal=INT", sys.executable)
+    command = [*python, "-m", "weather_cluster", "up", "--name", name, *options]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager

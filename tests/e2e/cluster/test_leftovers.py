@@ -4,15 +4,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from support import machine
-from support.clusters import unique_name
+from support.clusters import start_up, unique_name
 from support.deadlines import eventually
 from support.kubectl import Shell
 from weather_cluster import clusters, loading, network, numbers, processes, settings
@@ -95,8 +93,7 @@ def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> 
 def test_down_after_a_killed_up_leaves_nothing(name: str, half_way: str) -> None:
     before = Before()
     directory = settings.from_environment().clusters / name
-    command = [sys.executable, "-m", "weather_cluster", "up", "--name", name]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
+    with start_up(name) as up:
         eventually(lambda: processes.components(directory).get(half_way), every=0.01)
         up.kill()
     (number,) = numbers.claimed(directory)
@@ -110,10 +107,7 @@ def test_down_after_a_killed_up_leaves_nothing(name: str, half_way: str) -> None
 def test_an_interrupted_up_leaves_nothing(name: str) -> None:
     before = Before()
     directory = settings.from_environment().clusters / name
-    # What runs in the background of a shell would ignore an interrupt.
-    python = ("env", "--default-signal=INT", sys.executable)
-    command = [*python, "-m", "weather_cluster", "up", "--name", name]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as up:
+    with start_up(name) as up:
         eventually(lambda: processes.components(directory).get("kubelet-1"), every=0.01)
         (number,) = numbers.claimed(directory)
         up.send_signal(signal.SIGINT)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.clusters import running_cluster, unique_name
+from support.clusters import running_cluster, start_up, unique_name
 from support.deadlines import eventually
 from support.kubectl import Shell
 from weather_cluster import clusters, processes, settings
@@ -157,7 +157,7 @@ def test_two_clusters_at_once_do_not_meet() -> None:
 @pytest.mark.parametrize("half_way", ["etcd", "kube-apiserver", "kwok"])
 def test_up_after_a_killed_up(name: str, half_way: str) -> None:
     directory = settings.from_environment().clusters / name
-    with start_up(name) as interrupted:
+    with start_up(name, "--control-plane-only") as interrupted:
         eventually(lambda: processes.components(directory).get(half_way), every=0.01)
         interrupted.kill()
     left = {process.pid for process in processes.running(directory)}
@@ -173,7 +173,7 @@ def test_up_after_a_killed_up(name: str, half_way: str) -> None:
 
 def test_an_interrupted_up_leaves_nothing(name: str) -> None:
     directory = settings.from_environment().clusters / name
-    with start_up(name) as interrupted:
+    with start_up(name, "--control-plane-only") as interrupted:
         eventually(lambda: processes.components(directory).get("kube-apiserver"), every=0.01)
         interrupted.send_signal(signal.SIGINT)
     assert interrupted.returncode == 1
@@ -186,10 +186,3 @@ def test_down_works_when_the_directory_is_gone(name: str) -> None:
     assert traces(name)
     clusters.down(name)
     assert traces(name) == []
-
-
-def start_up(name: str) -> "subprocess.Popen[bytes]":
-    # What runs in the background of a shell would ignore an interrupt.
-    python = ("env", "--default-signal=INT", sys.executable)
-    command = [*python, "-m", "weather_cluster", "up", "--control-plane-only", "--name", name]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
