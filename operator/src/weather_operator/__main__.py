@@ -13,7 +13,7 @@ if _kubernetes := importlib.util.find_spec("kubernetes"):
     sys.modules["kubernetes"] = importlib.util.module_from_spec(_kubernetes)
 sys.modules["kubernetes.client"] = None  # type: ignore[assignment] # means: cannot be imported
 
-from weather_operator.process import main  # noqa: E402 (what is above is for its sake)
+from weather_operator.cli import main  # noqa: E402 (what is above is for its sake)
 
 gc.freeze()
 gc.enable()

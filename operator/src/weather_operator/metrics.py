@@ -8,9 +8,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from weather_operator.kinds import WEATHER_APP, Key, Manifest, key_of
-from weather_operator.status import condition
-from weather_operator.store import Store
+from weather_operator.kube.cache import Cache
+from weather_operator.kube.resources import Key, Manifest, key_of
+from weather_operator.model import WEATHER_APP
+from weather_operator.status.conditions import condition
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -83,8 +84,8 @@ class Metrics:
 class Fleet(Collector):
     """What the WeatherApps are and say, read when asked: a series goes with its WeatherApp."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
 
     def collect(self) -> Iterable[Metric]:
         """Return one sample of each metric for each WeatherApp."""
@@ -99,7 +100,7 @@ class Fleet(Collector):
             "ready": _gauge("weather_app_ready", "1 while the condition Ready is True."),
             "stalled": _gauge("weather_app_stalled", "1 while only a person helps."),
         }
-        for body in self._store.all(WEATHER_APP):
+        for body in self._cache.all(WEATHER_APP):
             name, status = key_of(body), body.get("status", {})
             words = (status.get("version", ""), status.get("colour", ""), _reason(status))
             info.add_metric([name.namespace, name.name, *words], 1)

@@ -1,16 +1,52 @@
-"""What one object of ours says, as values."""
+"""The API of weather.quantspark.io as values: its kinds, and what one object says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from weather_operator.kinds import Key, Manifest, key_of
+from weather_operator.kube.apply import managed_fields
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    GATEWAY,
+    HTTP_ROUTE,
+    INGRESS,
+    NODE,
+    SERVICE,
+    Key,
+    Kind,
+    Manifest,
+    controller_of,
+    key_of,
+)
+
+GROUP = "weather.quantspark.io"
+
+WEATHER_APP = Kind(api_version=f"{GROUP}/v1", name="WeatherApp", plural="weatherapps")
+WEATHER_RELEASE = Kind(
+    api_version=f"{GROUP}/v1", name="WeatherRelease", plural="weatherreleases", namespaced=False
+)
+CHILDREN = (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, AUTOSCALER, INGRESS, HTTP_ROUTE)
+"""The kinds that a WeatherApp is made of, in the order in which they are written."""
+
+GATEWAY_API = (GATEWAY, HTTP_ROUTE)
+"""The kinds that a cluster may lack, and may get at any time."""
+
+WATCHED = (WEATHER_RELEASE, NODE, GATEWAY, *CHILDREN, WEATHER_APP)
+"""The kinds that the operator follows; what an app needs to be judged comes before the apps."""
+
+FIELD_MANAGER = "weather-operator"
+"""Applies everything but the number of pods."""
+
+REPLICAS_MANAGER = "weather-operator-replicas"
+"""Applies `spec.replicas` of Deployments alone, so that an autoscaler can take it over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """One version in the catalogue.
 
-    `digest` is what the image's tag meant when the registry was first asked about this `edition` of
+    `digest` is what the image's tag meant when the registry was first asked about this `uid_generation` of
     the release, its uid and generation; `told` whether its status has the registry's answer.
     """
 
@@ -18,7 +54,7 @@ class Release:
     colour: str
     image: str
     digest: str | None = field(default=None, compare=False)
-    edition: str = field(default="", compare=False)
+    uid_generation: str = field(default="", compare=False)
     told: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
@@ -160,7 +196,7 @@ def parse_release(body: Manifest) -> Release:
         colour=spec["colour"],
         image=spec["image"],
         digest=status.get("digest") if told else None,
-        edition=f"{metadata['uid']}/{metadata.get('generation', 1)}",
+        uid_generation=f"{metadata['uid']}/{metadata.get('generation', 1)}",
         told=told,
     )
 
@@ -190,6 +226,15 @@ def parse_app(body: Manifest) -> WeatherApp:
         pod=spec.get("pod", {}),
         status=body.get("status", {}),
     )
+
+
+def is_ours(live: Manifest, app: WeatherApp) -> bool:
+    """Tell whether a child is this app's: controlled by it, or by none and once applied by us."""
+    owner = controller_of(live)
+    if owner is None:
+        return managed_fields(live, manager=FIELD_MANAGER) is not None
+    same: bool = owner["uid"] == app.uid
+    return same
 
 
 def is_scaling(entry: Manifest) -> bool:

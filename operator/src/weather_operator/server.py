@@ -14,16 +14,16 @@ async def serve(
     *,
     metrics: Metrics,
     is_ready: Callable[[], bool],
-    trouble: Callable[[], str],
+    liveness_problem: Callable[[], str],
 ) -> AsyncIterator[None]:
     """Serve /healthz, /readyz and /metrics on all addresses while the context lasts.
 
-    `trouble` says what only a restart of the process helps against. Raises OSError when the port
+    `liveness_problem` says what only a restart of the process helps against. Raises OSError when the port
     cannot be had.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        words = trouble()
+        words = liveness_problem()
         return web.Response(text=f"{words or 'ok'}\n", status=503 if words else 200)
 
     async def readyz(_: web.Request) -> web.Response:

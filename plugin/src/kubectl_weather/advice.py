@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from weather_operator.blockers import Blocker
+from weather_operator.status.blockers import Blocker
 
 from kubectl_weather.leadership import Leadership
 from kubectl_weather.sites import Site

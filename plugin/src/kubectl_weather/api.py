@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from weather_operator.kinds import GROUP, Key, Kind
+from weather_operator.kube.resources import Key, Kind
+from weather_operator.model import GROUP
 
 from kubectl_weather import kubectl
 from kubectl_weather.errors import (

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from weather_operator import blockers
-from weather_operator.blockers import Blocker
-from weather_operator.kinds import EVENT, POD, WEATHER_APP, Key
+from weather_operator.kube.resources import EVENT, POD, Key
+from weather_operator.model import WEATHER_APP
+from weather_operator.status import blockers
+from weather_operator.status.blockers import Blocker
 
 from kubectl_weather import fleet, leadership
 from kubectl_weather.api import Api

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from weather_operator.blockers import Blocker
+from weather_operator.status.blockers import Blocker
 
 from kubectl_weather.advice import commands
 from kubectl_weather.ages import age, length

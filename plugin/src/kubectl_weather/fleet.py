@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from weather_operator.kinds import DEPLOYMENT, POD, WEATHER_APP, Key, Kind, key_of
+from weather_operator.kube.resources import DEPLOYMENT, POD, Key, Kind, key_of
+from weather_operator.model import WEATHER_APP
 from weather_operator.render.labels import INSTANCE_LABEL
 
 from kubectl_weather.api import Api

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from weather_operator.kinds import Key
+from weather_operator.kube.resources import Key
 
 from kubectl_weather import kubectl
 from kubectl_weather.errors import PluginError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from weather_operator.kinds import LEASE
+from weather_operator.kube.resources import LEASE
 
 from kubectl_weather.ages import length
 from kubectl_weather.api import Api

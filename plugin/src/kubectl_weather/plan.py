@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from weather_operator.history import failure
-from weather_operator.kinds import Manifest
+from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
-from weather_operator.progress import floor
 from weather_operator.render import REVISION_ANNOTATION
-from weather_operator.revisions import Revision
-from weather_operator.rollout import Decision, Step
+from weather_operator.rollout.plan import Decision, Step
+from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.state import failure, floor
 
 from kubectl_weather.tree import BAD, GOOD, QUIET, WAITING, Branch, Word, version
 
@@ -95,7 +94,7 @@ def notes(app: WeatherApp, desired: Revision, decision: Decision | None) -> Iter
     if app.suspend:
         yield "spec.suspend is true: the operator leaves everything as it is"
         return
-    if decision is None or decision.step is Step.CARRY_OUT:
+    if decision is None or decision.step is Step.ROLL_OUT:
         if decision and decision.frozen:
             yield "spec.rollout.paused is true: no pod is replaced before kubectl weather resume"
         return
@@ -108,8 +107,8 @@ def notes(app: WeatherApp, desired: Revision, decision: Decision | None) -> Iter
         )
     else:
         yield f"spec.rollout.paused is true: the pods stay {kept} until kubectl weather resume"
-    if decision.objection:
-        yield decision.objection
+    if decision.rollback_blocked:
+        yield decision.rollback_blocked
 
 
 def least(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:

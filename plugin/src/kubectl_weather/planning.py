@@ -10,24 +10,28 @@ from dataclasses import replace
 from typing import Any
 
 from weather_operator import render
-from weather_operator.kinds import (
+from weather_operator.kube.resources import (
     AUTOSCALER,
-    CHILDREN,
     DEPLOYMENT,
     HTTP_ROUTE,
     POD,
     REPLICA_SET,
-    WEATHER_RELEASE,
     Kind,
     Manifest,
 )
-from weather_operator.model import WeatherApp, parse_app
-from weather_operator.pinning import pinned
-from weather_operator.progress import progress
-from weather_operator.releases import CatalogueError, release_for
-from weather_operator.revisions import Revision, held, revision_in
-from weather_operator.rollout import Decision, Situation, carry, decide
-from weather_operator.store import FIELD_MANAGER, Store, is_ours
+from weather_operator.model import (
+    CHILDREN,
+    FIELD_MANAGER,
+    WEATHER_RELEASE,
+    WeatherApp,
+    is_ours,
+    parse_app,
+)
+from weather_operator.releases.catalogue import CatalogueError, release_for
+from weather_operator.releases.pinning import pinned
+from weather_operator.rollout.plan import Decision, Situation, carry, decide
+from weather_operator.rollout.revisions import Revision, held, revision_in
+from weather_operator.rollout.state import progress
 
 from kubectl_weather import plan
 from kubectl_weather.api import Api
@@ -45,11 +49,9 @@ class Planner:
 
     def __init__(self, api: Api, releases: Sequence[Body] = ()) -> None:
         self._api = api
-        self._store = Store()
         named = {each["metadata"]["name"]: each for each in api.list(WEATHER_RELEASE)}
         named |= {each["metadata"]["name"]: each for each in releases}
-        for each in named.values():
-            self._store.put(WEATHER_RELEASE, each)
+        self._catalogue = list(named.values())
 
     def plan(self, body: Body) -> Plan:
         """Return what would follow from this WeatherApp. Raises PluginError."""
@@ -57,7 +59,7 @@ class Planner:
         app = parse_app(body)
         live = self._read(app)
         try:
-            release = release_for(app, self._store)
+            release = release_for(app, self._catalogue)
         except CatalogueError as error:
             raise PluginError(f"{app.key.name} cannot be rolled out: {error}") from None
         image = pinned(app, release, _own(live, DEPLOYMENT, app), awaited=False) or release

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from weather_operator.history import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, SUPERSEDED
+from weather_operator.rollout.state import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, SUPERSEDED
 
 from kubectl_weather.ages import age, length
 from kubectl_weather.tree import BAD, GOOD, QUIET, WAITING, Word, version

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from weather_operator import blockers
-from weather_operator.kinds import Kind, controller_of
+from weather_operator.kube.resources import Kind, controller_of
 from weather_operator.render.labels import (
     COLOUR_LABEL,
     INSTANCE_LABEL,
@@ -13,6 +12,7 @@ from weather_operator.render.labels import (
     NAME_LABEL,
     VERSION_LABEL,
 )
+from weather_operator.status import blockers
 
 Body = dict[str, Any]
 

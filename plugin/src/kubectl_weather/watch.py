@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from weather_operator.kinds import WEATHER_APP, Key, Kind
+from weather_operator.kube.resources import Key, Kind
+from weather_operator.model import WEATHER_APP
 
 from kubectl_weather.api import Api, error_of, path_of
 from kubectl_weather.errors import PluginError

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from prometheus_client.metrics_core import Metric
 from support.kubectl import ROOT
-from weather_operator.kinds import WEATHER_APP
+from weather_operator.model import WEATHER_APP
 from weather_operator.metrics import Fleet, Metrics
-from weather_operator.store import Store
+from weather_operator.controller.event_handlers import new_cache
 from weather_webapp.identity import identify
 from weather_webapp.metrics import Metrics as Page
 from weather_webapp.settings import Settings
@@ -69,10 +69,10 @@ def exposed(metric: Metric) -> Iterator[str]:
 
 
 def operators() -> set[str]:
-    store = Store()
+    cache = new_cache()
     metadata = {"name": "a", "namespace": "b", "uid": "c", "resourceVersion": "1"}
-    store.put(WEATHER_APP, {"metadata": metadata})
-    families = [*Metrics().registry.collect(), *Fleet(store).collect()]
+    cache.put(WEATHER_APP, {"metadata": metadata})
+    families = [*Metrics().registry.collect(), *Fleet(cache).collect()]
     return {name for family in families for name in exposed(family)}
 
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 from support.manifests import app_body
-from weather_operator import address
-from weather_operator.address import Ways
 from weather_operator.model import WeatherApp, parse_app
+from weather_operator.status import url as address
+from weather_operator.status.url import Exposure
 
 ARN = "arn:aws:acm:eu-west-2:123456789012:certificate/1"
 
@@ -33,11 +33,11 @@ def test_a_service_answers_where_its_type_says(
     spec: dict[str, Any], addresses: list[dict[str, str]], url: str | None
 ) -> None:
     service = {"spec": spec, **given(*addresses)}
-    assert address.url(app(), Ways(service=service, node="n1")) == url
+    assert address.url(app(), Exposure(service=service, node="n1")) == url
 
 
 def test_a_service_that_is_not_there_answers_nowhere() -> None:
-    assert address.url(app(), Ways(node="n1")) is None
+    assert address.url(app(), Exposure(node="n1")) is None
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_ingress_answers_once_its_load_balancer_has_an_address(
 ) -> None:
     ingress = {"className": "nginx", "path": "/", **spec}
     london = app(ingress=ingress)
-    assert address.url(london, Ways(ingress=given({"hostname": "lb"}))) == url
-    for waiting in (Ways(), Ways(ingress={}), Ways(ingress=given())):
+    assert address.url(london, Exposure(ingress=given({"hostname": "lb"}))) == url
+    for waiting in (Exposure(), Exposure(ingress={}), Exposure(ingress=given())):
         assert address.url(london, waiting) is None
         assert "has no address" in address.pending(london, waiting)
 
@@ -103,7 +103,7 @@ def test_a_gateway_answers_where_its_listener_does(
     spec: dict[str, Any], listeners: list[dict[str, Any]], url: str | None
 ) -> None:
     london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/", **spec})
-    ways = Ways(route=route("True"), gateways=(gateway("public", *listeners),))
+    ways = Exposure(route=route("True"), gateways=(gateway("public", *listeners),))
     assert address.url(london, ways) == url
 
 
@@ -111,13 +111,13 @@ def test_a_gateway_that_is_not_there_or_has_no_address_or_takes_no_route_answers
     london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/"})
     public = gateway("public", HTTP)
     for ways in (
-        Ways(gateways=(public,)),
-        Ways(route={}, gateways=(public,)),
-        Ways(route=route("True"), gateways=(None,)),
-        Ways(route=route("True"), gateways=(gateway("public", HTTP, at=None),)),
-        Ways(route=route("False"), gateways=(public,)),
+        Exposure(gateways=(public,)),
+        Exposure(route={}, gateways=(public,)),
+        Exposure(route=route("True"), gateways=(None,)),
+        Exposure(route=route("True"), gateways=(gateway("public", HTTP, at=None),)),
+        Exposure(route=route("False"), gateways=(public,)),
     ):
         assert address.url(london, ways) is None
         assert "the HTTPRoute" in address.pending(london, ways)
-    words = address.pending(london, Ways(route=route("False", "no listener allows it")))
+    words = address.pending(london, Exposure(route=route("False", "no listener allows it")))
     assert words == "Gateway public does not take the HTTPRoute, Because: no listener allows it"

@@ -1,6 +1,7 @@
 import pytest
-from weather_operator.api import path_of
-from weather_operator.kinds import DEPLOYMENT, NODE, WEATHER_APP, Key
+from weather_operator.kube.client import path_of
+from weather_operator.kube.resources import DEPLOYMENT, NODE, Key
+from weather_operator.model import WEATHER_APP
 
 
 @pytest.mark.parametrize(

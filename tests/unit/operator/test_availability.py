@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from weather_operator.availability import Finding, status
-from weather_operator.reference import RegistryError
+from weather_operator.releases.digests import Finding, status
+from weather_operator.releases.image_reference import RegistryError
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"
 IMAGE = "r.example/weather:2.0.0"
@@ -26,7 +26,7 @@ GONE = Finding(error=RegistryError("NotFound", "no tag"), kept=False)
 
 
 @pytest.mark.parametrize(
-    ("before", "finding", "rivals", "digest", "value", "reason", "words"),
+    ("before", "finding", "conflicting_releases", "digest", "value", "reason", "words"),
     [
         ({}, Finding(digest=ONE), [], ONE, "True", "Resolved", "pods are given its digest"),
         (PINNED, Finding(digest=ONE), [], ONE, "True", "Resolved", "pods are given its digest"),
@@ -45,13 +45,13 @@ GONE = Finding(error=RegistryError("NotFound", "no tag"), kept=False)
 def test_the_condition_says_what_the_registry_said(
     before: dict[str, Any],
     finding: Finding,
-    rivals: list[str],
+    conflicting_releases: list[str],
     digest: str | None,
     value: str,
     reason: str,
     words: str,
 ) -> None:
-    shown = status(body(before), finding, rivals, now=NOW)
+    shown = status(body(before), finding, conflicting_releases, now=NOW)
     (condition,) = shown["conditions"]
     assert shown.get("digest") == digest
     assert (condition["type"], condition["status"]) == ("Available", value)

@@ -1,7 +1,7 @@
 from typing import Any
 
-from weather_operator import blockers
-from weather_operator.blockers import Blocker
+from weather_operator.status import blockers
+from weather_operator.status.blockers import Blocker
 
 NOW = "2026-01-01T10:00:00Z"
 

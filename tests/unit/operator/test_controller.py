@@ -1,9 +1,9 @@
 """How soon an event of a child is looked at."""
 
 from support.manifests import deployment
-from weather_operator.controller import delay_of
-from weather_operator.kinds import DEPLOYMENT
-from weather_operator.reconcile import SETTLE_SECONDS
+from weather_operator.controller.event_handlers import delay_of
+from weather_operator.controller.reconciler import SETTLE_SECONDS
+from weather_operator.kube.resources import DEPLOYMENT
 
 HALF = deployment(replicas=3, updated=1, available=2)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.manifests import fields_of
-from weather_operator.drift import Difference, difference
+from weather_operator.kube.apply import Difference, difference
 from weather_operator.model import Release, WeatherApp
 from weather_operator.render import children
 
@@ -22,7 +22,7 @@ KEYS = {
 
 
 def applied(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The live object after the manifest was applied, and nothing else happened."""
+    """The live object after the manifest was applied, and nothing else after_child_event."""
     live = copy.deepcopy(manifest)
     declared = {name: value for name, value in manifest.items() if name in ("metadata", "spec")}
     declared["metadata"] = {

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from weather_operator.errors import (
+from weather_operator.kube.errors import (
     ApiError,
     ConflictError,
     RefusedError,

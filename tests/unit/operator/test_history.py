@@ -1,10 +1,9 @@
 from typing import Any
 
 from support.manifests import app_body, template
-from weather_operator.history import last_good, remember
 from weather_operator.model import WeatherApp, parse_app
-from weather_operator.progress import Progress
-from weather_operator.revisions import Revision, revision_in
+from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.state import Progress, last_good, remember
 
 NOW = "2026-01-01T10:00:00Z"
 DONE = Progress(wanted=2, replicas=2, updated=2, ready=2, available=2, observed=True)

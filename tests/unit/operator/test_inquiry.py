@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 from support.manifests import app_body, deployment
-from weather_operator.inquiry import PATIENCE_SECONDS, Inquiry, patience
-from weather_operator.kinds import POD, Kind
+from weather_operator.controller.diagnostics import (
+    DIAGNOSTICS_DELAY_SECONDS,
+    Diagnostics,
+    diagnostics_delay,
+)
+from weather_operator.kube.resources import POD, Kind
 from weather_operator.model import parse_app
 
 AT = "2026-01-01T10:00:{:02}Z"
@@ -42,8 +46,10 @@ def asks(
     app = parse_app(app_body(status={**told, "rollout": rollout, "blockers": known}))
     live = deployment(replicas=3, updated=updated, available=2, observed=observed)
     pods = Pods()
-    inquiry = Inquiry(pods)  # type: ignore[arg-type] # the one verb that it uses
-    asking = inquiry.hindrances(app, live, AT.format(second), patience=patience(changing))
+    inquiry = Diagnostics(pods)  # type: ignore[arg-type] # the one verb that it uses
+    asking = inquiry.pod_blockers(
+        app, live, AT.format(second), diagnostics_delay=diagnostics_delay(changing)
+    )
     assert asyncio.run(asking) == ()
     return pods.asked > 0
 
@@ -76,5 +82,5 @@ def test_past_its_deadline_a_change_is_asked_about_whatever_else_goes_on() -> No
 
 
 def test_all_changes_together_ask_ten_times_a_second_at_most() -> None:
-    assert patience(0) == PATIENCE_SECONDS
-    assert all(number / patience(number) <= 10 for number in (1, 100, 1000, 10_000))
+    assert diagnostics_delay(0) == DIAGNOSTICS_DELAY_SECONDS
+    assert all(number / diagnostics_delay(number) <= 10 for number in (1, 100, 1000, 10_000))

@@ -1,9 +1,10 @@
 from typing import Any
 
 from support.manifests import app_body
-from weather_operator.kinds import WEATHER_APP
+from weather_operator.controller.event_handlers import new_cache
+from weather_operator.kube.cache import Cache
 from weather_operator.metrics import Convergence, Fleet, Metrics
-from weather_operator.store import Store
+from weather_operator.model import WEATHER_APP
 
 
 def status(reason: str, *, ready: bool, **more: Any) -> dict[str, Any]:
@@ -14,10 +15,10 @@ def status(reason: str, *, ready: bool, **more: Any) -> dict[str, Any]:
     return {"observedGeneration": 1, "conditions": conditions, **more}
 
 
-def samples(store: Store) -> dict[str, float]:
+def samples(cache: Cache) -> dict[str, float]:
     """The apps' lines of the exposition, by all that comes before their value."""
     metrics = Metrics()
-    metrics.registry.register(Fleet(store))
+    metrics.registry.register(Fleet(cache))
     lines = metrics.exposition().decode().splitlines()
     return {
         name: float(value)
@@ -27,11 +28,11 @@ def samples(store: Store) -> dict[str, float]:
 
 
 def test_each_app_is_told_and_a_series_goes_with_its_app() -> None:
-    store = Store()
+    cache = new_cache()
     serving = status("Serving", ready=True, version="2.0.0", colour="green")
-    store.put(WEATHER_APP, app_body(status={**serving, "ready": "1/3"}))
+    cache.put(WEATHER_APP, app_body(status={**serving, "ready": "1/3"}))
     london = 'namespace="default"'
-    assert samples(store) == {
+    assert samples(cache) == {
         'weather_app_info{colour="green",name="london",namespace="default",'
         'reason="Serving",version="2.0.0"}': 1,
         f'weather_app_replicas_desired{{name="london",{london}}}': 3,
@@ -39,14 +40,14 @@ def test_each_app_is_told_and_a_series_goes_with_its_app() -> None:
         f'weather_app_ready{{name="london",{london}}}': 1,
         f'weather_app_stalled{{name="london",{london}}}': 0,
     }
-    store.remove(WEATHER_APP, app_body())
-    assert samples(store) == {}
+    cache.remove(WEATHER_APP, app_body())
+    assert samples(cache) == {}
 
 
 def test_an_app_without_a_status_is_told_as_not_ready() -> None:
-    store = Store()
-    store.put(WEATHER_APP, app_body())
-    told = samples(store)
+    cache = new_cache()
+    cache.put(WEATHER_APP, app_body())
+    told = samples(cache)
     assert told['weather_app_ready{name="london",namespace="default"}'] == 0
     assert told['weather_app_replicas_desired{name="london",namespace="default"}'] == 0
 

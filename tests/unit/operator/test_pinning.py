@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.manifests import app_body
 from weather_operator import render
 from weather_operator.model import Release, WeatherApp, parse_app
-from weather_operator.pinning import pinned
+from weather_operator.releases.pinning import pinned
 
 GREEN = Release(version="2.0.0", colour="green", image="r.example/weather:2.0.0")
 RED = Release(version="3.0.0", colour="red", image="r.example/weather:3.0.0")

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from weather_operator.kinds import Key
-from weather_operator.queue import LONGEST_BACKOFF_SECONDS, Priority, WorkQueue
+from weather_operator.controller.workqueue import LONGEST_BACKOFF_SECONDS, Priority, WorkQueue
+from weather_operator.kube.resources import Key
 
 
 @dataclass

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import weather_operator
 from prometheus_client import CollectorRegistry
+from weather_operator.controller.event_handlers import new_cache
 from weather_operator.metrics import Fleet, Metrics
-from weather_operator.store import Store
 
 SOURCE = Path(weather_operator.__file__).parent
 README = (SOURCE.parents[1] / "README.md").read_text()
@@ -25,7 +25,7 @@ def test_the_readme_names_every_variable() -> None:
 
 def test_the_readme_names_every_metric() -> None:
     registry: CollectorRegistry = Metrics().registry
-    registry.register(Fleet(Store()))
+    registry.register(Fleet(new_cache()))
     kinds = {"counter": "_total"}
     names = {family.name + kinds.get(family.type, "") for family in registry.collect()}
     table = README.split("## Metrics")[1]

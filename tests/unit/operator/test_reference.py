@@ -1,5 +1,11 @@
 import pytest
-from weather_operator.reference import Reference, RegistryError, base_of, is_digest, parse
+from weather_operator.releases.image_reference import (
+    Reference,
+    RegistryError,
+    base_of,
+    is_digest,
+    parse,
+)
 
 DIGEST = f"sha256:{'0a' * 32}"
 

@@ -10,9 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from weather_operator.availability import Finding
-from weather_operator.registries import Registries
-from weather_operator.registry import Registry
+from weather_operator.releases.digests import Finding, Registries
+from weather_operator.releases.oci import Registry
 
 MANIFEST = json.dumps({"schemaVersion": 2}).encode()
 KIND = "application/vnd.oci.image.index.v1+json"

@@ -2,19 +2,18 @@ from typing import Any
 
 import pytest
 from support.manifests import app_body
-from weather_operator.kinds import WEATHER_RELEASE
 from weather_operator.model import parse_app
-from weather_operator.releases import CatalogueError, release_for
-from weather_operator.store import Store
+from weather_operator.releases.catalogue import CatalogueError, release_for
 
 
-def catalogue(*releases: tuple[str, str, str]) -> Store:
-    store = Store()
-    for number, (version, colour, image) in enumerate(releases):
-        metadata = {"name": f"r{number}", "uid": f"u{number}", "resourceVersion": "1"}
-        spec = {"version": version, "colour": colour, "image": image}
-        store.put(WEATHER_RELEASE, {"metadata": metadata, "spec": spec})
-    return store
+def catalogue(*releases: tuple[str, str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "metadata": {"name": f"r{number}", "uid": f"u{number}", "resourceVersion": "1"},
+            "spec": {"version": version, "colour": colour, "image": image},
+        }
+        for number, (version, colour, image) in enumerate(releases)
+    ]
 
 
 THREE = (("1.0.0", "yellow", "w:1"), ("2.0.0", "green", "w:2"), ("3.0.0", "red", "w:3"))

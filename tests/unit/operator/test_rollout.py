@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from support.manifests import app_body, deployment, replica_set, template
 from weather_operator import render
 from weather_operator.model import Release, parse_app
-from weather_operator.progress import Progress, floor, progress
-from weather_operator.revisions import Held, Revision, held, revision_in
-from weather_operator.rollout import Decision, Situation, Step, carry, decide
+from weather_operator.rollout.plan import Decision, Situation, Step, carry, decide
+from weather_operator.rollout.revisions import ReplicaSetRevision, Revision, held, revision_in
+from weather_operator.rollout.state import Progress, floor, progress
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:05:00Z"
 VERSIONS = ("1.0.0", "2.0.0", "3.0.0")
@@ -65,7 +65,7 @@ STUCK = Progress(wanted=2, replicas=3, updated=1, ready=2, available=2, observed
 DONE = Progress(wanted=2, replicas=2, updated=2, ready=2, available=2, observed=True)
 
 
-def holding(old: int = 2, new: int = 0, *, wanted: int = 2) -> tuple[Held, ...]:
+def holding(old: int = 2, new: int = 0, *, wanted: int = 2) -> tuple[ReplicaSetRevision, ...]:
     """What the ReplicaSets of 1.0.0 and of 2.0.0 hold, by their available pods."""
     sets = [
         replica_set("2.0.0", wanted=1, available=new),
@@ -106,26 +106,26 @@ PAUSED = {"paused": True}
     ("seen", "expected"),
     [
         # The wish is new, and carried out.
-        (situation(live=R1, progress=DONE, status=memory(rollout={})), ("carry out", None)),
-        (situation(live=None, status={}), ("carry out", None)),
-        (situation(desired=R3), ("carry out", None)),
-        (situation(desired=R1), ("carry out", None)),
+        (situation(live=R1, progress=DONE, status=memory(rollout={})), ("roll out", None)),
+        (situation(live=None, status={}), ("roll out", None)),
+        (situation(desired=R3), ("roll out", None)),
+        (situation(desired=R1), ("roll out", None)),
         # It is under way, or has failed.
-        (situation(now="2026-01-01T09:59:59Z"), ("carry out", None)),
+        (situation(now="2026-01-01T09:59:59Z"), ("roll out", None)),
         (situation(), ("fail", None)),
-        (situation(progress=replace(STUCK, updated=2)), ("carry out", None)),
-        (situation(progress=replace(STUCK, available=3)), ("carry out", None)),
-        (situation(progress=replace(STUCK, observed=False)), ("carry out", None)),
-        (situation(progress=DONE), ("carry out", None)),
-        (situation(generation=2), ("carry out", None)),
-        (situation(rollout={"autoRollback": False}), ("carry out", None)),
-        (situation(rollout=PAUSED), ("carry out", None)),
-        (situation(progress=replace(STUCK, wanted=0)), ("carry out", None)),
+        (situation(progress=replace(STUCK, updated=2)), ("roll out", None)),
+        (situation(progress=replace(STUCK, available=3)), ("roll out", None)),
+        (situation(progress=replace(STUCK, observed=False)), ("roll out", None)),
+        (situation(progress=DONE), ("roll out", None)),
+        (situation(generation=2), ("roll out", None)),
+        (situation(rollout={"autoRollback": False}), ("roll out", None)),
+        (situation(rollout=PAUSED), ("roll out", None)),
+        (situation(progress=replace(STUCK, wanted=0)), ("roll out", None)),
         # There is nothing good to go back to.
-        (situation(status=memory(history=[]), held=holding(old=0)), ("carry out", None)),
-        (situation(status=memory(history=[good(R2)])), ("carry out", None)),
-        (situation(held=holding(old=0)), ("carry out", None)),
-        (situation(held=holding(old=1, new=2)), ("carry out", None)),
+        (situation(status=memory(history=[]), held=holding(old=0)), ("roll out", None)),
+        (situation(status=memory(history=[good(R2)])), ("roll out", None)),
+        (situation(held=holding(old=0)), ("roll out", None)),
+        (situation(held=holding(old=1, new=2)), ("roll out", None)),
         # There is: by the status, or by what serves; the more so if nothing serves at all.
         (situation(status=memory(history=[])), ("fail", None)),
         (situation(held=holding(old=2, new=6)), ("fail", None)),
@@ -137,13 +137,13 @@ PAUSED = {"paused": True}
         (situation(status=BLOCKED, live=R1, progress=DONE), ("hold", "1.0.0")),
         (situation(status=BLOCKED, live=R3), ("restore", "1.0.0")),
         (situation(status=BLOCKED, held=holding(old=0)), ("hold", None)),
-        (situation(status=BLOCKED, progress=DONE), ("carry out", None)),
-        (situation(status=BLOCKED, live=None), ("carry out", None)),
-        (situation(status=BLOCKED, live=R1, desired=R3), ("carry out", None)),
-        (situation(status=BLOCKED, live=R1, rollout={"attempt": 1}), ("carry out", None)),
+        (situation(status=BLOCKED, progress=DONE), ("roll out", None)),
+        (situation(status=BLOCKED, live=None), ("roll out", None)),
+        (situation(status=BLOCKED, live=R1, desired=R3), ("roll out", None)),
+        (situation(status=BLOCKED, live=R1, rollout={"attempt": 1}), ("roll out", None)),
         # A pause holds what is new, and lets the revision that serves come back.
         (situation(rollout=PAUSED, desired=R3), ("hold", "2.0.0")),
-        (situation(rollout=PAUSED, desired=R1), ("carry out", None)),
+        (situation(rollout=PAUSED, desired=R1), ("roll out", None)),
     ],
 )  # fmt: skip
 def test_what_is_done(seen: Situation, expected: tuple[str, str | None]) -> None:
@@ -181,7 +181,7 @@ def test_a_pause_freezes_what_does_not_serve_yet(seen: Situation, frozen: bool) 
 def test_why_nothing_is_undone_is_said(seen: Situation, words: str) -> None:
     found = decide(seen)
     assert found
-    assert words in found.objection
+    assert words in found.rollback_blocked
 
 
 def test_the_replica_sets_are_read_only_when_they_matter() -> None:
@@ -212,7 +212,7 @@ def test_no_pods_are_given_up_for_a_revision_that_serves_with_fewer(
     )
     found = decide(seen)
     assert found
-    if found.step in (Step.FAIL, Step.RESTORE) and live == R2:
+    if found.step in (Step.MARK_FAILED, Step.ROLL_BACK) and live == R2:
         is_intact = old >= wanted > 0
         assert is_intact or (old >= new and not (wanted > 0 == old))
 
@@ -227,7 +227,7 @@ def test_a_failed_revision_is_never_carried_out_while_there_is_another(
     )
     found = decide(seen)
     assert found
-    assert (found.step is Step.CARRY_OUT) == (live is None)
+    assert (found.step is Step.ROLL_OUT) == (live is None)
 
 
 @given(
@@ -242,7 +242,7 @@ def test_what_was_decided_is_decided_again_once_it_is_so(
     before = situation(status=status, desired=desired, live=live, rollout={"paused": paused})
     found = decide(before)
     assert found
-    if found.step is Step.FAIL:
+    if found.step is Step.MARK_FAILED:
         return
     carried = found.carried.revision if found.carried else desired
     after = replace(before, live=carried, progress=replace(STUCK, observed=False))
@@ -255,7 +255,7 @@ def test_what_is_carried_is_the_template_whole_and_the_rest_of_the_spec() -> Non
     app = parse_app(app_body(rollout={"maxSurge": 3}))
     manifest = render.deployment(app, Release(version="2.0.0", colour="green", image="x"))
     (back, *_) = holding()
-    found = carry(manifest, Decision(step=Step.RESTORE, carried=back, good=R1, frozen=True))
+    found = carry(manifest, Decision(step=Step.ROLL_BACK, carried=back, good=R1, frozen=True))
     assert found["spec"]["template"] == template("1.0.0")
     assert found["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 3
     assert found["spec"]["paused"] is True
@@ -286,5 +286,7 @@ def test_a_pod_that_flaps_is_no_progress() -> None:
     status = {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 2, "readyReplicas": 2}
     flapping = deployment(replicas=3, updated=1, available=2)
     flapping["status"]["readyReplicas"] = 3
-    assert not progress(flapping, wanted=2).is_beyond(status)
-    assert progress(deployment(replicas=2, updated=1, available=2), wanted=2).is_beyond(status)
+    assert not progress(flapping, wanted=2).has_progressed_since(status)
+    assert progress(deployment(replicas=2, updated=1, available=2), wanted=2).has_progressed_since(
+        status
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.manifests import app_body
 from weather_operator import render
-from weather_operator.kinds import HTTP_ROUTE, INGRESS, Kind
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, Kind
 from weather_operator.model import Release, parse_app
 
 YELLOW = Release(version="1.0.0", colour="yellow", image="weather:1.0.0")

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.manifests import app_body, deployment
-from weather_operator.address import Ways
-from weather_operator.blockers import Blocker
 from weather_operator.model import WeatherApp, parse_app
-from weather_operator.revisions import Revision
-from weather_operator.rollout import Decision, Step
-from weather_operator.status import Observation, condition, status
+from weather_operator.rollout.plan import Decision, Step
+from weather_operator.rollout.revisions import Revision
+from weather_operator.status.blockers import Blocker
+from weather_operator.status.conditions import Observation, condition, status
+from weather_operator.status.url import Exposure
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:01:00Z"
 YELLOW = Revision(revision="r1", version="1.0.0", colour="yellow", image="weather:1.0.0")
@@ -25,7 +25,7 @@ SERVED = {
     "replicas": 2,
     "history": [{**YELLOW.manifest(), **DONE}],
 }
-CLUSTER_IP = Ways(service={"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})
+CLUSTER_IP = Exposure(service={"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})
 
 
 def app(**spec: Any) -> WeatherApp:
@@ -70,7 +70,9 @@ PAST: dict[str, Any] = {
 HALF = deployment(replicas=3, updated=1, available=2)
 REFUSED = (Blocker(reason="NameConflict", message="there is a Service london"),)
 HINDERED = (Blocker(reason="ImagePullBackOff", message="no such image"),)
-NODE_PORT = Ways(service={"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}})
+NODE_PORT = Exposure(
+    service={"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
+)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +82,15 @@ NODE_PORT = Ways(service={"spec": {"type": "NodePort", "ports": [{"port": 80, "n
         ({"replicas": 0}, {"deployment": deployment(wanted=0, replicas=0, updated=0, available=0)},
          ("True", "ScaledToZero"), ""),
         ({}, {"deployment": HALF}, ("False", "RollingOut"), "Reconciling"),
-        ({}, {"deployment": HALF, "hindrances": HINDERED}, ("False", "Blocked"), "Reconciling"),
+        ({}, {"deployment": HALF, "pod_blockers": HINDERED}, ("False", "Blocked"), "Reconciling"),
         ({"status": PAST}, {"deployment": HALF},
          ("False", "ProgressDeadlineExceeded"), "Stalled"),
-        ({}, {"deployment": None, "ways": Ways()},
+        ({}, {"deployment": None, "ways": Exposure()},
          ("False", "RollingOut"), "Reconciling"),
-        ({}, {"refusals": REFUSED}, ("False", "NameConflict"), "Stalled"),
-        ({}, {"refusals": REFUSED, "deployment": HALF}, ("False", "NameConflict"), "Stalled"),
+        ({}, {"apply_errors": REFUSED}, ("False", "NameConflict"), "Stalled"),
+        ({}, {"apply_errors": REFUSED, "deployment": HALF}, ("False", "NameConflict"), "Stalled"),
         ({"suspend": True}, {"deployment": HALF}, ("False", "Suspended"), ""),
-        ({"suspend": True}, {"refusals": REFUSED}, ("False", "Suspended"), ""),
+        ({"suspend": True}, {"apply_errors": REFUSED}, ("False", "Suspended"), ""),
         ({}, {"ways": NODE_PORT}, ("False", "AddressPending"), "Reconciling"),
         ({}, {"ways": replace(NODE_PORT, node="10.0.0.1")}, ("True", "Serving"), ""),
         ({}, {"deployment": deployment(observed=False)}, ("False", "RollingOut"), "Reconciling"),
@@ -117,22 +119,22 @@ observations = st.builds(
             version=st.sampled_from(["1.0.0", "2.0.0", "3.0.0"]),
         ),
     ),
-    ways=st.sampled_from([Ways(), CLUSTER_IP, NODE_PORT, replace(NODE_PORT, node="10.0.0.1")]),
+    ways=st.sampled_from([Exposure(), CLUSTER_IP, NODE_PORT, replace(NODE_PORT, node="10.0.0.1")]),
     desired=st.sampled_from([None, GREEN]),
     decision=st.sampled_from(
         [
             None,
             Decision(),
             Decision(frozen=True),
-            Decision(objection="it would be worse"),
+            Decision(rollback_blocked="it would be worse"),
             Decision(step=Step.HOLD),
             Decision(step=Step.HOLD, good=YELLOW),
-            Decision(step=Step.RESTORE, good=YELLOW),
-            Decision(step=Step.FAIL, good=YELLOW),
+            Decision(step=Step.ROLL_BACK, good=YELLOW),
+            Decision(step=Step.MARK_FAILED, good=YELLOW),
         ]
     ),
-    refusals=st.sampled_from([(), REFUSED]),
-    hindrances=st.sampled_from([(), HINDERED]),
+    apply_errors=st.sampled_from([(), REFUSED]),
+    pod_blockers=st.sampled_from([(), HINDERED]),
 )
 apps = st.builds(
     app,
@@ -163,7 +165,7 @@ def test_in_whatever_state_the_status_is_whole_and_no_contradiction(
 def test_the_status_of_the_same_world_does_not_change_with_time(
     app: WeatherApp, seen: Observation
 ) -> None:
-    assume(seen.decision is None or seen.decision.step is not Step.FAIL)
+    assume(seen.decision is None or seen.decision.step is not Step.MARK_FAILED)
     first = status(app, seen, now=NOW)
     second = status(replace(app, status=first), seen, now=LATER)
     third = status(replace(app, status=second), seen, now="2026-01-01T10:01:30Z")
@@ -173,7 +175,7 @@ def test_the_status_of_the_same_world_does_not_change_with_time(
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
     first = status(app(), seen(deployment=HALF), now=NOW)
     london = replace(app(), status=first)
-    blocked = status(london, seen(deployment=HALF, hindrances=HINDERED), now=LATER)
+    blocked = status(london, seen(deployment=HALF, pod_blockers=HINDERED), now=LATER)
     assert condition(blocked, "Ready")["lastTransitionTime"] == NOW
     serving = status(london, seen(), now=LATER)
     assert condition(serving, "Ready")["lastTransitionTime"] == LATER
@@ -183,7 +185,7 @@ def test_the_version_changes_only_when_its_rollout_is_complete() -> None:
     london = app(status=SERVED)
     for changes in (
         {"deployment": HALF},
-        {"deployment": deployment(version="1.0.0"), "refusals": REFUSED},
+        {"deployment": deployment(version="1.0.0"), "apply_errors": REFUSED},
         {"deployment": deployment(observed=False)},
     ):
         assert status(london, seen(**changes), now=NOW)["version"] == "1.0.0"
@@ -194,7 +196,9 @@ def test_the_version_changes_only_when_its_rollout_is_complete() -> None:
 def test_the_wish_is_shown_although_the_catalogue_does_not_know_it() -> None:
     asked = app(version="9.0.0", colour=None, status=SERVED)
     shown = status(
-        asked, seen(desired=None, deployment=deployment(version="1.0.0"), refusals=REFUSED), now=NOW
+        asked,
+        seen(desired=None, deployment=deployment(version="1.0.0"), apply_errors=REFUSED),
+        now=NOW,
     )
     assert (shown["desiredVersion"], shown["version"]) == ("9.0.0", "1.0.0")
 

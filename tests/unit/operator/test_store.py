@@ -2,8 +2,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from weather_operator.kinds import DEPLOYMENT, NODE, WEATHER_APP, Key
-from weather_operator.store import FIELD_MANAGER, Store
+from weather_operator.controller.event_handlers import new_cache
+from weather_operator.kube.cache import Cache
+from weather_operator.kube.resources import DEPLOYMENT, NODE, Key
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP
+from weather_operator.status.url import node_address
 
 LONDON = Key(namespace="default", name="london")
 
@@ -13,65 +16,65 @@ def body(version: int, *, uid: str = "1", namespace: str = "default", **more: An
     return {"metadata": {**metadata, "namespace": namespace}, **more}
 
 
-def version(store: Store) -> int | None:
-    found = store.get(DEPLOYMENT, LONDON)
+def version(cache: Cache) -> int | None:
+    found = cache.get(DEPLOYMENT, LONDON)
     return int(found["metadata"]["resourceVersion"]) if found else None
 
 
 @given(st.permutations([1, 9, 10, 11, 100]))
 def test_the_newest_body_wins_in_whatever_order_they_come(versions: list[int]) -> None:
-    store = Store()
+    cache = new_cache()
     newest = 0
     for each in versions:
-        assert store.put(DEPLOYMENT, body(each)) is (each > newest)
+        assert cache.put(DEPLOYMENT, body(each)) is (each > newest)
         newest = max(newest, each)
-    assert version(store) == 100
+    assert version(cache) == 100
 
 
 def test_what_was_deleted_does_not_return_by_a_late_answer() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(5))
-    assert store.remove(DEPLOYMENT, body(7))
-    assert not store.put(DEPLOYMENT, body(6))
-    assert version(store) is None
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(5))
+    assert cache.remove(DEPLOYMENT, body(7))
+    assert not cache.put(DEPLOYMENT, body(6))
+    assert version(cache) is None
 
 
 def test_an_object_that_got_its_label_back_returns() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(5))
-    store.remove(DEPLOYMENT, body(6))
-    assert store.put(DEPLOYMENT, body(7))
-    assert version(store) == 7
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(5))
+    cache.remove(DEPLOYMENT, body(6))
+    assert cache.put(DEPLOYMENT, body(7))
+    assert version(cache) == 7
 
 
 def test_the_end_of_an_older_object_of_the_name_does_not_touch_the_new_one() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(9, uid="new"))
-    assert not store.remove(DEPLOYMENT, body(8, uid="old"))
-    assert version(store) == 9
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(9, uid="new"))
+    assert not cache.remove(DEPLOYMENT, body(8, uid="old"))
+    assert version(cache) == 9
 
 
 def test_a_new_object_of_the_name_replaces_the_old_one() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(5, uid="old"))
-    assert store.put(DEPLOYMENT, body(9, uid="new"))
-    assert version(store) == 9
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(5, uid="old"))
+    assert cache.put(DEPLOYMENT, body(9, uid="new"))
+    assert version(cache) == 9
 
 
 def test_what_a_list_lacks_is_gone_but_not_what_is_younger() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(5))
-    store.put(DEPLOYMENT, body(25, uid="2", namespace="young"))
-    gone = store.absent(DEPLOYMENT, [], namespace="", resource_version="20")
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(5))
+    cache.put(DEPLOYMENT, body(25, uid="2", namespace="young"))
+    gone = cache.missing_from_list(DEPLOYMENT, [], namespace="", resource_version="20")
     assert [each["metadata"]["uid"] for each in gone] == ["1"]
-    assert store.absent(DEPLOYMENT, [body(5)], namespace="", resource_version="20") == []
+    assert cache.missing_from_list(DEPLOYMENT, [body(5)], namespace="", resource_version="20") == []
 
 
 def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
-    store = Store()
-    store.put(DEPLOYMENT, body(5))
-    store.put(DEPLOYMENT, body(6, uid="2", namespace="other"))
-    gone = store.absent(DEPLOYMENT, [], namespace="other", resource_version="20")
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(5))
+    cache.put(DEPLOYMENT, body(6, uid="2", namespace="other"))
+    gone = cache.missing_from_list(DEPLOYMENT, [], namespace="other", resource_version="20")
     assert [each["metadata"]["namespace"] for each in gone] == ["other"]
 
 
@@ -82,9 +85,9 @@ def test_only_what_is_read_later_is_kept() -> None:
     app["metadata"]["managedFields"] = [theirs, ours]
     last = "kubectl.kubernetes.io/last-applied-configuration"
     app["metadata"]["annotations"] = {last: "{}", "mine": "yes"}
-    store = Store()
-    store.put(WEATHER_APP, app)
-    kept = store.get(WEATHER_APP, LONDON)
+    cache = new_cache()
+    cache.put(WEATHER_APP, app)
+    kept = cache.get(WEATHER_APP, LONDON)
     assert kept
     assert kept["metadata"]["managedFields"] == [ours]
     assert kept["metadata"]["annotations"] == {"mine": "yes"}
@@ -103,21 +106,21 @@ def node(name: str, version: int, *, ready: bool = True, **addresses: str) -> di
 
 
 def test_the_address_is_of_the_first_ready_node_and_external_first() -> None:
-    store = Store()
-    assert store.node_address() is None
-    store.put(NODE, node("a", 1))
-    assert store.node_address() is None
-    store.put(NODE, node("c", 2, InternalIP="10.0.0.3"))
-    store.put(NODE, node("b", 3, InternalIP="10.0.0.2", ExternalIP="203.0.113.2"))
-    assert store.node_address() == "203.0.113.2"
-    store.put(NODE, node("b", 4, ready=False, InternalIP="10.0.0.2"))
-    assert store.node_address() == "10.0.0.3"
-    store.put(NODE, node("c", 5, ready=False, InternalIP="10.0.0.3"))
-    assert store.node_address() == "10.0.0.2"
+    cache = new_cache()
+    assert node_address(cache.all(NODE)) is None
+    cache.put(NODE, node("a", 1))
+    assert node_address(cache.all(NODE)) is None
+    cache.put(NODE, node("c", 2, InternalIP="10.0.0.3"))
+    cache.put(NODE, node("b", 3, InternalIP="10.0.0.2", ExternalIP="203.0.113.2"))
+    assert node_address(cache.all(NODE)) == "203.0.113.2"
+    cache.put(NODE, node("b", 4, ready=False, InternalIP="10.0.0.2"))
+    assert node_address(cache.all(NODE)) == "10.0.0.3"
+    cache.put(NODE, node("c", 5, ready=False, InternalIP="10.0.0.3"))
+    assert node_address(cache.all(NODE)) == "10.0.0.2"
 
 
 def test_the_heartbeat_of_a_node_is_no_news() -> None:
-    store = Store()
-    assert store.put(NODE, node("a", 1, InternalIP="10.0.0.1"))
-    assert not store.put(NODE, node("a", 2, InternalIP="10.0.0.1"))
-    assert store.put(NODE, node("a", 3, InternalIP="10.0.0.9"))
+    cache = new_cache()
+    assert cache.put(NODE, node("a", 1, InternalIP="10.0.0.1"))
+    assert not cache.put(NODE, node("a", 2, InternalIP="10.0.0.1"))
+    assert cache.put(NODE, node("a", 3, InternalIP="10.0.0.9"))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from kopf._cogs.clients.api import iter_jsonlines
-from weather_operator.errors import error_of
-from weather_operator.watch import quieten
+from weather_operator.kube.errors import error_of
+from weather_operator.kube.informers import mute_kopf_logs
 
 
 class BrokenOff:
@@ -33,7 +33,7 @@ async def in_ours() -> None:
 async def test_of_errors_in_libraries_only_ours_are_said(
     fails: Callable[[], Any], is_said: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quieten()
+    mute_kopf_logs()
     try:
         await fails()
     except (RuntimeError, TypeError) as error:

@@ -5,7 +5,7 @@ from kubectl_weather.explain import Evidence, Explanation, explain
 from kubectl_weather.leadership import Leadership, leadership
 from kubectl_weather.sites import site
 from support import families
-from weather_operator.blockers import Blocker
+from weather_operator.status.blockers import Blocker
 
 LEADS = Leadership(works=True)
 UNKNOWN = Leadership(works=None)

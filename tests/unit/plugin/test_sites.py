@@ -2,7 +2,8 @@ import pytest
 from kubectl_weather.fleet import Fleet
 from kubectl_weather.sites import REPLICA_SET, site
 from support import families
-from weather_operator.kinds import DEPLOYMENT, POD, WEATHER_APP, Key
+from weather_operator.kube.resources import DEPLOYMENT, POD, Key
+from weather_operator.model import WEATHER_APP
 
 LONDON = Key(namespace="default", name="london")
 APP = families.app(status=families.status("RollingOut", "1.0.0 to 2.0.0"))

@@ -1,6 +1,6 @@
 """From a WeatherApp and a release to the manifests of its children, the same every time."""
 
-from weather_operator.kinds import (
+from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     DISRUPTION_BUDGET,
@@ -20,7 +20,7 @@ from weather_operator.render.pods import (
     revision_of,
 )
 from weather_operator.render.routes import http_route, ingress
-from weather_operator.render.services import service, stopover
+from weather_operator.render.services import service, service_without_load_balancer
 from weather_operator.render.workload import autoscaler, deployment, disruption_budget, replicas
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
     "revision_of",
     "selector",
     "service",
-    "stopover",
+    "service_without_load_balancer",
 ]
 
 

@@ -1,7 +1,7 @@
 """Names, labels and owner: what every child has in common, and by what the pods are found."""
 
-from weather_operator.kinds import GROUP, WEATHER_APP, Kind, Manifest
-from weather_operator.model import Release, WeatherApp
+from weather_operator.kube.resources import Kind, Manifest
+from weather_operator.model import GROUP, WEATHER_APP, Release, WeatherApp
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -25,7 +25,7 @@ def version_labels(release: Release) -> dict[str, str]:
     return {VERSION_LABEL: release.version, COLOUR_LABEL: release.colour}
 
 
-def head(
+def object_meta(
     app: WeatherApp,
     kind: Kind,
     *,

@@ -3,8 +3,8 @@
 import hashlib
 import json
 
-from weather_operator.kinds import GROUP, Manifest
-from weather_operator.model import Release, WeatherApp
+from weather_operator.kube.resources import Manifest
+from weather_operator.model import GROUP, Release, WeatherApp
 from weather_operator.render.labels import common_labels, selector, version_labels
 
 REVISION_ANNOTATION = f"{GROUP}/revision"

@@ -2,9 +2,9 @@
 
 import json
 
-from weather_operator.kinds import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
+from weather_operator.kube.resources import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
-from weather_operator.render.labels import head
+from weather_operator.render.labels import object_meta
 from weather_operator.render.pods import READINESS_PATH
 
 ALB = "alb"
@@ -17,7 +17,7 @@ def ingress(app: WeatherApp, spec: IngressSpec) -> Manifest:
     """Return the Ingress. The user's annotations win over those of its class."""
     annotations = alb_annotations(spec) if spec.class_name == ALB else {}
     manifest = {
-        **head(app, INGRESS, annotations={**annotations, **spec.annotations}),
+        **object_meta(app, INGRESS, annotations={**annotations, **spec.annotations}),
         "spec": {"ingressClassName": spec.class_name, "rules": [_rule(app, spec)]},
     }
     if spec.secret:
@@ -53,7 +53,7 @@ def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
     """
     group = GATEWAY.api_version.partition("/")[0]
     manifest = {
-        **head(app, HTTP_ROUTE),
+        **object_meta(app, HTTP_ROUTE),
         "spec": {
             "parentRefs": [{"group": group, "kind": GATEWAY.name, **each} for each in spec.parents],
             "rules": [

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from weather_operator.kinds import SERVICE, Manifest
+from weather_operator.kube.resources import SERVICE, Manifest
 from weather_operator.model import WeatherApp
-from weather_operator.render.labels import head, selector
+from weather_operator.render.labels import object_meta, selector
 
 
 def service(app: WeatherApp) -> Manifest:
@@ -22,10 +22,10 @@ def service(app: WeatherApp) -> Manifest:
         spec["externalTrafficPolicy"] = app.service.external_traffic_policy
     if app.service.load_balancer_class is not None:
         spec["loadBalancerClass"] = app.service.load_balancer_class
-    return {**head(app, SERVICE, annotations=dict(app.service.annotations)), "spec": spec}
+    return {**object_meta(app, SERVICE, annotations=dict(app.service.annotations)), "spec": spec}
 
 
-def stopover(app: WeatherApp) -> Manifest:
+def service_without_load_balancer(app: WeatherApp) -> Manifest:
     """Return the Service without a load balancer, whose class can change only in between."""
     plain = replace(
         app.service,

@@ -1,8 +1,8 @@
 """The Deployment, who sets the number of its pods, and how many of them may go at a time."""
 
-from weather_operator.kinds import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Manifest
+from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Manifest
 from weather_operator.model import Autoscaling, Release, WeatherApp
-from weather_operator.render.labels import head, selector, version_labels
+from weather_operator.render.labels import object_meta, selector, version_labels
 from weather_operator.render.pods import pod_template
 
 
@@ -12,7 +12,7 @@ def deployment(app: WeatherApp, release: Release) -> Manifest:
     What people like to change by hand is declared although it is the default, to be put back.
     """
     return {
-        **head(app, DEPLOYMENT, labels=version_labels(release)),
+        **object_meta(app, DEPLOYMENT, labels=version_labels(release)),
         "spec": {
             "selector": {"matchLabels": selector(app)},
             "paused": False,
@@ -44,7 +44,7 @@ def replicas(app: WeatherApp) -> Manifest:
 def disruption_budget(app: WeatherApp) -> Manifest:
     """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared."""
     return {
-        **head(app, DISRUPTION_BUDGET),
+        **object_meta(app, DISRUPTION_BUDGET),
         "spec": {
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
@@ -56,7 +56,7 @@ def disruption_budget(app: WeatherApp) -> Manifest:
 def autoscaler(app: WeatherApp, spec: Autoscaling) -> Manifest:
     """Return the HorizontalPodAutoscaler, which from then on is who sets the number of pods."""
     return {
-        **head(app, AUTOSCALER),
+        **object_meta(app, AUTOSCALER),
         "spec": {
             "scaleTargetRef": {
                 "apiVersion": DEPLOYMENT.api_version,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from weather_operator.kinds import WEATHER_APP, WEATHER_RELEASE, key_of
-from weather_operator.model import Release, parse_release
+from weather_operator.kube.resources import key_of
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Release, parse_release
 
 from kubectl_weather import api, changes, fleet, options
 from kubectl_weather.api import Api

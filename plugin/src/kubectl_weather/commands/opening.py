@@ -1,7 +1,7 @@
 """The commands that open something in a browser: the site itself, and the live page of all."""
 
 import click
-from weather_operator.kinds import key_of
+from weather_operator.kube.resources import key_of
 from weather_operator.model import parse_app
 
 from kubectl_weather import api, fleet, forwarding, kubectl, options

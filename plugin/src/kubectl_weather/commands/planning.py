@@ -6,7 +6,7 @@ import tempfile
 from typing import Any
 
 import click
-from weather_operator.kinds import WEATHER_APP, WEATHER_RELEASE
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
 
 from kubectl_weather import api, kubectl, options
 from kubectl_weather.errors import PluginError

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from aiohttp import web
-from weather_operator.kinds import Key
+from weather_operator.kube.resources import Key
 
 from kubectl_weather.fleet import Fleet
 from kubectl_weather.watch import Changes

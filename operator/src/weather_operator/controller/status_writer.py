@@ -1,0 +1,86 @@
+"""What became of an app, told where people look: its status, the log, figures and Events."""
+
+import logging
+from collections.abc import Iterable
+
+from weather_operator.kube.apply import difference
+from weather_operator.kube.cache import Cache
+from weather_operator.kube.client import Client
+from weather_operator.kube.events import Recorder
+from weather_operator.kube.resources import Manifest
+from weather_operator.metrics import Metrics
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WeatherApp
+from weather_operator.rollout.state import ROLLING_BACK, ROLLING_OUT, SCALING
+from weather_operator.status.conditions import condition
+
+log = logging.getLogger(__name__)
+
+
+class StatusWriter:
+    """Writes a status and only then tells what is new in it: at most once, whatever happens."""
+
+    def __init__(self, client: Client, cache: Cache, recorder: Recorder, metrics: Metrics) -> None:
+        self._client = client
+        self._cache = cache
+        self._recorder = recorder
+        self._metrics = metrics
+
+    async def write_status(self, app: WeatherApp, shown: Manifest) -> None:
+        """Apply the status unless it is there already, and tell of a change that matters."""
+        body = self._cache.get(WEATHER_APP, app.key)
+        manifest = {
+            "apiVersion": WEATHER_APP.api_version,
+            "kind": WEATHER_APP.name,
+            # A uid is ignored here: the version is what keeps it off a newer or another object.
+            "metadata": {
+                "name": app.key.name,
+                "namespace": app.key.namespace,
+                "resourceVersion": app.resource_version,
+            },
+            "status": shown,
+        }
+        where = {"manager": FIELD_MANAGER, "subresource": "status"}
+        if body is not None and not difference(manifest, body, **where):
+            return
+        answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
+        self._cache.put(WEATHER_APP, answer)
+        for outcome in _ended(app.status, shown):
+            self._metrics.rollouts.labels(outcome).inc()
+        await self._tell_transition(app, shown)
+        await self._tell_ignored(app, shown)
+
+    async def record_drift(self, app: WeatherApp, corrections: Iterable[str]) -> None:
+        """Tell what of the children others had changed and was put back."""
+        for correction in corrections:
+            await self._recorder.record(app, "DriftCorrected", correction, warning=False)
+
+    async def _tell_transition(self, app: WeatherApp, shown: Manifest) -> None:
+        before, after = condition(app.status, "Ready"), condition(shown, "Ready")
+        if (before.get("status"), before.get("reason")) == (after["status"], after["reason"]):
+            return
+        log.info(
+            "status",
+            extra={"app": str(app.key), "ready": after["status"], "reason": after["reason"]},
+        )
+        if after["reason"] in (ROLLING_OUT, SCALING):
+            return  # the user has just asked for it; what came of it is told
+        stalled = condition(shown, "Stalled")["status"] == "True"
+        warning = stalled or after["reason"] in ("Blocked", ROLLING_BACK)
+        await self._recorder.record(app, after["reason"], after["message"], warning=warning)
+
+    async def _tell_ignored(self, app: WeatherApp, shown: Manifest) -> None:
+        """Tell of a `kubectl scale` that came while autoscaling was on already."""
+        ignored = shown.get("ignoredReplicas")
+        news = ignored not in (None, app.status.get("ignoredReplicas"))
+        if news and "autoscaling" in app.status:
+            message = (
+                f"kubectl scale to {ignored} is not used while autoscaling is set: "
+                f"change spec.autoscaling ({shown['autoscaling']}), or take it away"
+            )
+            await self._recorder.record(app, "ScaleIgnored", message, warning=True)
+
+
+def _ended(before: Manifest, after: Manifest) -> list[str]:
+    """Return the outcomes of the rollouts that have ended between two statuses."""
+    known = before.get("history", ())
+    return [each["outcome"] for each in after.get("history", ()) if each not in known]

@@ -1,0 +1,53 @@
+"""The custom resource definitions, which Helm makes once and never changes again."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from weather_operator.kube.client import Client, connect
+from weather_operator.kube.errors import UnavailableError
+from weather_operator.kube.resources import DEFINITION, Key, Manifest, key_of
+
+log = logging.getLogger(__name__)
+
+_MANAGER = "helm"
+"""Helm's own name: under another, what is applied here would be in its way at the next install."""
+
+_LOOKS, _PAUSE_SECONDS = 150, 0.2
+
+
+def read(directory: Path) -> list[Manifest]:
+    """Read the definitions that lie in a directory, as JSON. Raises OSError and ValueError."""
+    files = sorted(directory.glob("*.json"))
+    if not files:
+        raise FileNotFoundError(f"there is no *.json in {directory}")
+    return [json.loads(file.read_text()) for file in files]
+
+
+async def keep(manifests: Sequence[Manifest]) -> None:
+    """Make the cluster's definitions these, and wait until it serves them.
+
+    Raises ApiError, and UnconfiguredError where there is no cluster.
+    """
+    async with connect(observe=lambda *_: None) as connection:
+        client = Client(connection)
+        for manifest in manifests:
+            await client.apply(DEFINITION, manifest, manager=_MANAGER, force=True)
+            await _wait_until_established(client, key_of(manifest))
+            log.info("applied", extra={"kind": DEFINITION.name, "object": key_of(manifest).name})
+
+
+async def _wait_until_established(client: Client, key: Key) -> None:
+    for _ in range(_LOOKS):
+        if await _is_established(client, key):
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise UnavailableError(0, "NotEstablished", f"{key} is not served in time")
+
+
+async def _is_established(client: Client, key: Key) -> bool:
+    live = await client.get(DEFINITION, key) or {}
+    conditions = live.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)

@@ -1,0 +1,101 @@
+"""Revisions: the one that a pod template is of, and those that ReplicaSets still hold."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from weather_operator.kube.resources import Manifest, controller_of
+from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
+from weather_operator.render.pods import CONTAINER, REVISION_ANNOTATION
+
+_HASH_LABEL = "pod-template-hash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """What a pod template stands for: by its hash, in hexadecimal digits, it is known."""
+
+    revision: str
+    version: str = field(compare=False)
+    colour: str = field(compare=False)
+    image: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.colour})"
+
+    def manifest(self) -> Manifest:
+        """Return the revision as the status shows it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSetRevision:
+    """A revision that a ReplicaSet holds: its template, and how its pods are now."""
+
+    revision: Revision
+    template: Manifest
+    wanted: int
+    available: int
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether there are pods of it and all of them are available."""
+        return self.available >= self.wanted > 0
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether there are pods of it and none of them is available."""
+        return self.available == 0 < self.wanted
+
+
+def revision_in(template: Manifest) -> Revision | None:
+    """Return the revision that a rendered or live template carries, None if it is not ours."""
+    metadata: Manifest = template.get("metadata", {})
+    revision = metadata.get("annotations", {}).get(REVISION_ANNOTATION)
+    if revision is None:
+        return None
+    labels = metadata.get("labels", {})
+    return Revision(
+        revision=revision,
+        version=labels.get(VERSION_LABEL, ""),
+        colour=labels.get(COLOUR_LABEL, ""),
+        image=next(
+            (each["image"] for each in template["spec"]["containers"] if each["name"] == CONTAINER),
+            "",
+        ),
+    )
+
+
+def held(replica_sets: Iterable[Manifest], deployment: Manifest) -> tuple[ReplicaSetRevision, ...]:
+    """Return what the Deployment's ReplicaSets hold, those with the most available pods first.
+
+    Of several with the same revision (somebody edited the template by hand) this is also the order
+    in which to trust them. The Deployment itself holds what no ReplicaSet holds yet.
+    """
+    uid = deployment["metadata"]["uid"]
+    own = (each for each in replica_sets if (controller_of(each) or {}).get("uid") == uid)
+    found = sorted(filter(None, map(_read, own)), key=lambda each: -each.available)
+    live = _read({"spec": {"template": deployment["spec"]["template"]}})
+    return (*found, live) if live else tuple(found)
+
+
+def _read(replica_set: Manifest) -> ReplicaSetRevision | None:
+    template = _without_hash(replica_set["spec"]["template"])
+    revision = revision_in(template)
+    if revision is None:
+        return None
+    return ReplicaSetRevision(
+        revision=revision,
+        template=template,
+        wanted=replica_set["spec"].get("replicas", 0),
+        available=replica_set.get("status", {}).get("availableReplicas", 0),
+    )
+
+
+def _without_hash(template: Manifest) -> Manifest:
+    """Return the template as it was in the Deployment."""
+    metadata = {
+        name: value for name, value in template["metadata"].items() if name != "creationTimestamp"
+    }
+    labels = metadata.get("labels", {})
+    metadata["labels"] = {name: labels[name] for name in labels if name != _HASH_LABEL}
+    return {**template, "metadata": metadata}

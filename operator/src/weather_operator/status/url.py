@@ -1,0 +1,166 @@
+"""Where a site answers: read from what leads to its pods."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from weather_operator.kube.resources import Manifest
+from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """What leads to the pods, as it is.
+
+    `gateways` are in the order in which the app names them, None for one that is not there. `node`
+    is the address at which NodePorts answer.
+    """
+
+    service: Manifest | None = None
+    ingress: Manifest | None = None
+    route: Manifest | None = None
+    gateways: tuple[Manifest | None, ...] = ()
+    node: str | None = None
+
+
+def url(app: WeatherApp, ways: Exposure) -> str | None:
+    """Return the URL under which the site answers, None while there is none.
+
+    The way in from outside counts: the Ingress, else the Gateway, else the Service.
+    """
+    if app.ingress:
+        return _through_ingress(app, app.ingress, ways.ingress)
+    if app.gateway:
+        return _through_gateway(app, app.gateway, ways)
+    return _of_service(app, ways)
+
+
+def pending(app: WeatherApp, ways: Exposure) -> str:
+    """Return what is waited for while there is no URL."""
+    if app.ingress:
+        class_name = app.ingress.class_name
+        return f"the Ingress has no address from its class's controller yet, class {class_name}"
+    if app.gateway:
+        return _refused(ways.route) or "no Gateway has taken the HTTPRoute and has an address yet"
+    if app.service.type == "NodePort":
+        return "no node has an ExternalIP or InternalIP yet"
+    return "the load balancer has no address yet"
+
+
+def reach_of_gateway(gateway: Manifest) -> Manifest:
+    """Return what is read of a Gateway: its `address` and its `listeners`."""
+    addresses = gateway.get("status", {}).get("addresses") or [{}]
+    return {"address": addresses[0].get("value"), "listeners": gateway["spec"]["listeners"]}
+
+
+def reach_of_node(node: Manifest) -> Manifest:
+    """Return what is read of a Node: whether it is `ready`, and its `address`, external first."""
+    status: Manifest = node.get("status", {})
+    addresses: dict[str, Any] = {}
+    for each in status.get("addresses", ()):
+        addresses.setdefault(each["type"], each["address"])
+    conditions = status.get("conditions", ())
+    return {
+        "address": addresses.get("ExternalIP") or addresses.get("InternalIP"),
+        "ready": any(each["type"] == "Ready" and each["status"] == "True" for each in conditions),
+    }
+
+
+def node_address(nodes: Iterable[Manifest]) -> str | None:
+    """Return the address at which NodePorts answer: of the first usable node, ready ones first.
+
+    Nodes go by name, so the answer is stable.
+    """
+    found = [
+        (not node["status"]["ready"], node["metadata"]["name"], address)
+        for node in nodes
+        if (address := node["status"]["address"])
+    ]
+    return min(found)[2] if found else None
+
+
+def _of_service(app: WeatherApp, ways: Exposure) -> str | None:
+    if ways.service is None:
+        return None
+    spec = ways.service["spec"]
+    port = spec["ports"][0]
+    if spec["type"] == "NodePort":
+        return _url("http", ways.node, port.get("nodePort"), app)
+    if spec["type"] == "LoadBalancer":
+        return _url("http", _given(ways.service), port["port"], app)
+    return _url("http", f"{app.key.name}.{app.key.namespace}.svc", port["port"], app)
+
+
+def _through_ingress(app: WeatherApp, spec: IngressSpec, live: Manifest | None) -> str | None:
+    given = _given(live) if live else None
+    scheme = "https" if spec.secret or spec.certificate else "http"
+    return _url(scheme, given and (_host(app, spec.host) or given), _PORTS[scheme], app)
+
+
+def _through_gateway(app: WeatherApp, spec: GatewaySpec, ways: Exposure) -> str | None:
+    if ways.route is None or not any(_accepted(each) for each in _parents(ways.route)):
+        return None
+    found = [
+        (listener["protocol"] != "HTTPS", listener, gateway)
+        for parent, gateway in zip(spec.parents, ways.gateways, strict=True)
+        if gateway
+        for listener in gateway["status"]["listeners"]
+        if _is_meant(listener, parent)
+    ]
+    if not found:
+        return None
+    _, listener, gateway = min(found, key=lambda each: each[0])
+    host = next(iter(spec.hostnames), None) or listener.get("hostname")
+    scheme = listener["protocol"].lower()
+    return _url(scheme, _host(app, host) or gateway["status"]["address"], listener["port"], app)
+
+
+def _is_meant(listener: Manifest, parent: Manifest) -> bool:
+    return (
+        listener["protocol"] in ("HTTP", "HTTPS")
+        and parent.get("sectionName", listener["name"]) == listener["name"]
+        and parent.get("port", listener["port"]) == listener["port"]
+    )
+
+
+def _parents(route: Manifest) -> Iterable[Manifest]:
+    parents: list[Manifest] = route.get("status", {}).get("parents", [])
+    return parents
+
+
+def _accepted(parent: Manifest) -> bool:
+    return any(
+        each["type"] == "Accepted" and each["status"] == "True" for each in parent["conditions"]
+    )
+
+
+def _refused(route: Manifest | None) -> str:
+    """Return why a Gateway does not take the route, in its own words."""
+    for parent in _parents(route) if route else ():
+        for each in parent["conditions"]:
+            if each["type"] == "Accepted" and each["status"] == "False":
+                name, why = parent["parentRef"]["name"], f"{each['reason']}: {each['message']}"
+                return f"Gateway {name} does not take the HTTPRoute, {why}"
+    return ""
+
+
+def _given(live: Manifest) -> str | None:
+    """Return the address that a load balancer's controller wrote into a status."""
+    given = live.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    address: str | None = given[0].get("hostname") or given[0].get("ip")
+    return address
+
+
+def _host(app: WeatherApp, host: str | None) -> str | None:
+    """Return a host that one can call: of all those that *.example.com means, the app's name."""
+    return host and host.replace("*", app.key.name, 1)
+
+
+def _url(scheme: str, host: str | None, port: int | None, app: WeatherApp) -> str | None:
+    if not host or not port:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    where = shown if port == _PORTS[scheme] else f"{shown}:{port}"
+    return f"{scheme}://{where}{app.path.rstrip('/')}/"
