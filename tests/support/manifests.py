@@ -51,6 +51,12 @@ def app_body(
     }
 
 
+def owned(**metadata: Any) -> Manifest:
+    """The metadata of a child of that WeatherApp."""
+    owner = {"kind": "WeatherApp", "name": "london", "uid": "app-1", "controller": True}
+    return {"name": "london", "namespace": "default", "ownerReferences": [owner], **metadata}
+
+
 COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 
 
@@ -70,7 +76,7 @@ def template(version: str = "2.0.0", image: str = "") -> Manifest:
 
 def deployment(
     *,
-    wanted: int = 2,
+    desired: int = 2,
     replicas: int = 2,
     updated: int = 2,
     available: int = 2,
@@ -79,8 +85,8 @@ def deployment(
 ) -> Manifest:
     """A live Deployment that is so far."""
     return {
-        "metadata": {"name": "london", "uid": "deployment-1", "generation": 3},
-        "spec": {"replicas": wanted, "template": template(version)},
+        "metadata": owned(uid="deployment-1", generation=3),
+        "spec": {"replicas": desired, "template": template(version)},
         "status": {
             "observedGeneration": 3 if observed else 2,
             "replicas": replicas,
@@ -91,14 +97,14 @@ def deployment(
     }
 
 
-def replica_set(version: str, *, wanted: int, available: int, image: str = "") -> Manifest:
+def replica_set(version: str, *, desired: int, available: int, image: str = "") -> Manifest:
     """A ReplicaSet of the Deployment."""
-    held = template(version, image)
-    held["metadata"]["labels"]["pod-template-hash"] = "abc"
+    made = template(version, image)
+    made["metadata"]["labels"]["pod-template-hash"] = "abc"
     owner = {"kind": "Deployment", "name": "london", "uid": "deployment-1", "controller": True}
     return {
         "metadata": {"name": f"london-{version}", "ownerReferences": [owner]},
-        "spec": {"replicas": wanted, "template": held},
+        "spec": {"replicas": desired, "template": made},
         "status": {"availableReplicas": available},
     }
 

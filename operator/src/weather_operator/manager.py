@@ -77,9 +77,9 @@ class Operator:
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         asked: set[str] | None = set() if resolves else None
-        reconciler = Reconciler(self._client, cache, status_writer, asked=asked, now=_utc_now)
+        reconciler = Reconciler(self._client, cache, status_writer, lookups_done=asked, now=_utc_now)
         workers = Workers(queue, reconciler, self._metrics, number=self._settings.workers)
-        controller = Controller(cache, queue, self._metrics, changing=lambda: reconciler.changing)
+        controller = Controller(cache, queue, self._metrics, changing=lambda: reconciler.rolling_out)
         resync = Resync(self._client, cache, controller, self._settings)
         await self._synchronise(resync)
         self.ready = True

@@ -46,8 +46,8 @@ REPLICAS_MANAGER = "weather-operator-replicas"
 class Release:
     """One version in the catalogue.
 
-    `digest` is what the image's tag meant when the registry was first asked about this `uid_generation` of
-    the release, its uid and generation; `told` whether its status has the registry's answer.
+    `digest` is what the image's tag meant when the registry was first asked about this `uid_generation`
+    of the release; `is_resolved` whether its status has the registry's answer.
     """
 
     version: str
@@ -55,7 +55,7 @@ class Release:
     image: str
     digest: str | None = field(default=None, compare=False)
     uid_generation: str = field(default="", compare=False)
-    told: bool = field(default=False, compare=False)
+    is_resolved: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.version} ({self.colour})"
@@ -167,6 +167,29 @@ class WeatherApp:
     status: Manifest
 
     @property
+    def reference(self) -> Manifest:
+        """The app as an object reference, for what is said about it."""
+        return {
+            "apiVersion": WEATHER_APP.api_version,
+            "kind": WEATHER_APP.name,
+            "name": self.key.name,
+            "namespace": self.key.namespace,
+            "uid": self.uid,
+        }
+
+    @property
+    def owner_reference(self) -> Manifest:
+        """The app as the owner and controller of its children."""
+        return {
+            "apiVersion": WEATHER_APP.api_version,
+            "kind": WEATHER_APP.name,
+            "name": self.key.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    @property
     def first_replicas(self) -> int:
         """How many pods there are to be before the load decides, if it does."""
         return self.autoscaling.min_replicas if self.autoscaling else self.replicas
@@ -187,17 +210,30 @@ class WeatherApp:
         return next((route.path for route in routes if route), "/")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """One thing in the way: the cause in a word, in a sentence, and the object it is about.
+
+    `since` is when it was first seen, in RFC 3339.
+    """
+
+    reason: str
+    message: str
+    object: str = ""
+    since: str = ""
+
+
 def parse_release(body: Manifest) -> Release:
     """Read a WeatherRelease that the API server has validated."""
     metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
-    told = status.get("observedGeneration") == metadata.get("generation", 1)
+    is_resolved = status.get("observedGeneration") == metadata.get("generation", 1)
     return Release(
         version=spec["version"],
         colour=spec["colour"],
         image=spec["image"],
-        digest=status.get("digest") if told else None,
+        digest=status.get("digest") if is_resolved else None,
         uid_generation=f"{metadata['uid']}/{metadata.get('generation', 1)}",
-        told=told,
+        is_resolved=is_resolved,
     )
 
 

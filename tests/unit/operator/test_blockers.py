@@ -1,7 +1,7 @@
 from typing import Any
 
+from weather_operator.model import Blocker
 from weather_operator.status import blockers
-from weather_operator.status.blockers import Blocker
 
 NOW = "2026-01-01T10:00:00Z"
 
@@ -65,8 +65,8 @@ def test_a_pod_on_its_way_is_no_blocker() -> None:
 def test_the_pod_whose_events_may_tell_is_the_first_that_is_silent() -> None:
     silent, going = pod("b"), pod("a", going=True)
     pods = [pod("d"), silent, going, pod("0", ready=True), pod("1", waiting=PULL)]
-    assert blockers.silent(pods) is silent
-    assert blockers.silent([going, pod(ready=True)]) is None
+    assert blockers.unexplained(pods) is silent
+    assert blockers.unexplained([going, pod(ready=True)]) is None
 
 
 def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:
@@ -89,7 +89,7 @@ def test_a_pod_that_only_takes_its_time_to_start_is_no_blocker() -> None:
 
 def test_who_runs_out_of_memory_is_told_what_to_raise() -> None:
     message = "back-off 40s; it last ended with OOMKilled, exit code 137"
-    found = Blocker(reason="CrashLoopBackOff", message=message).manifest()
+    found = blockers.manifest(Blocker(reason="CrashLoopBackOff", message=message))
     assert found["message"] == f"{message}. Raise spec.resources.limits.memory."
 
 
@@ -104,4 +104,4 @@ def test_the_list_and_its_words_are_bounded() -> None:
     many = [Blocker(reason=f"R{number}", message="x" * 9999) for number in range(50)]
     dated = blockers.dated(many, (), at=NOW)
     assert len(dated) == 10
-    assert len(dated[0].manifest()["message"]) == 1024
+    assert len(blockers.manifest(dated[0])["message"]) == 1024

@@ -86,7 +86,11 @@ def test_the_selector_matches_the_pods_and_is_all_that_others_select_by(
 ) -> None:
     for release in (YELLOW, GREEN):
         (_, deployment), (_, service), (_, budget), *_ = render.children(app(**spec), release)
-        wanted = {"app.kubernetes.io/name": "weather", "app.kubernetes.io/instance": "london"}
+        wanted = {
+            "app.kubernetes.io/name": "weather",
+            "app.kubernetes.io/instance": "london",
+            "weather.quantspark.io/track": "stable",
+        }
         template = deployment["spec"]["template"]
         assert deployment["spec"]["selector"]["matchLabels"] == wanted
         assert service["spec"]["selector"] == wanted
@@ -126,7 +130,7 @@ def test_nothing_but_the_template_changes_the_revision() -> None:
 def test_the_template_of_this_release_stays_as_it_is() -> None:
     # Another hash restarts every pod of every cluster when the operator is upgraded.
     deployment = render.deployment(app(), YELLOW)
-    assert render.revision_of(deployment) == "3839a2660989"
+    assert render.revision_of(deployment) == "11a60ba66d6c"
 
 
 def test_the_users_labels_never_replace_ours() -> None:

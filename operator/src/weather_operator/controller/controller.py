@@ -95,8 +95,8 @@ class Workers:
             self._queue.retry(work.key)
             return
         self._queue.succeed(work.key)
-        if outcome.again_after is not None:
-            self._queue.add(work.key, work.priority, delay=outcome.again_after)
+        if outcome.requeue_after is not None:
+            self._queue.add(work.key, work.priority, delay=outcome.requeue_after)
 
 
 def _about(work: Work, error: Exception) -> dict[str, str]:

@@ -32,7 +32,7 @@ from weather_operator.model import (
     parse_release,
 )
 from weather_operator.releases.catalogue import asks_for
-from weather_operator.rollout.state import progress
+from weather_operator.rollout.state import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -136,7 +136,7 @@ def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, changing: i
     many apps change. What may need a repair may also be the echo of our own write: it waits just
     until that write's own sequel.
     """
-    if kind is DEPLOYMENT and progress(body, wanted=0).complete:
+    if kind is DEPLOYMENT and progress_of(body, desired=0).complete:
         return _BURST_SECONDS
     if before is None or _generation(before) != _generation(body):
         return SETTLE_SECONDS

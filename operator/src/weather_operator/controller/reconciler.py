@@ -1,67 +1,56 @@
-"""One pass for one WeatherApp: the place where the pure parts meet the API."""
+"""One pass for one WeatherApp: the place where the pure parts meet the API.
+
+    observe → plan → apply → status
+
+`_observe` takes from the cache all that is known of the app. `rollout.plan` says what is to be
+done; the ReplicaSets are read only where it asks for them. `Children` writes what differs; after a
+write the pass ends, and the next one, a moment later, sees what the cluster made of it. Where
+nothing had to be written `Diagnostics` finds why pods are missing, `status` turns all of it into
+the status, and the `StatusWriter` writes that where it is new.
+"""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from weather_operator import render
-from weather_operator.controller.children import Children, refused
+from weather_operator.controller.children import Children, apply_error
 from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import Priority
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import RefusedError
-from weather_operator.kube.resources import (
-    DEPLOYMENT,
-    GATEWAY,
-    HTTP_ROUTE,
-    INGRESS,
-    NODE,
-    REPLICA_SET,
-    SERVICE,
-    Key,
-    Kind,
-    Manifest,
-)
+from weather_operator.kube.resources import DEPLOYMENT, GATEWAY, NODE, REPLICA_SET, Key, Manifest
 from weather_operator.model import (
+    CHILDREN,
     WEATHER_APP,
     WEATHER_RELEASE,
-    Release,
+    Blocker,
     WeatherApp,
-    is_ours,
     parse_app,
 )
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
-from weather_operator.rollout.plan import Decision, Situation, Step, carry, decide
-from weather_operator.rollout.revisions import Revision, revision_in
-from weather_operator.rollout.state import progress, seconds_between
-from weather_operator.status import blockers
-from weather_operator.status.blockers import Blocker
-from weather_operator.status.conditions import Observation, status
-from weather_operator.status.url import Exposure, node_address
+from weather_operator.render import Track, child_name
+from weather_operator.rollout.observed import ChildKey, Observed
+from weather_operator.rollout.plan import Plan, plan
+from weather_operator.rollout.state import RolloutState, seconds_between
+from weather_operator.rollout.strategies import Action
+from weather_operator.status.blockers import dated
+from weather_operator.status.conditions import status
+from weather_operator.status.url import node_address
 
 SETTLE_SECONDS = 0.15
 """How long the cluster's own controllers are given to answer our writes before a status is told."""
 
-_LONGEST_LOOK_SECONDS = 30.0
+_LONGEST_WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a pass ended: whether all was said and done, or when to come again."""
 
-    again_after: float | None = None
+    requeue_after: float | None = None
     failed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What one pass has found: what the spec asks for, what to do about it, what was refused."""
-
-    desired: Revision | None = None
-    decision: Decision | None = None
-    apply_errors: tuple[Blocker, ...] = ()
 
 
 class Reconciler:
@@ -73,22 +62,22 @@ class Reconciler:
         cache: Cache,
         status_writer: StatusWriter,
         *,
-        asked: Collection[str] | None = None,
+        lookups_done: Collection[str] | None = None,
         now: Callable[[], str],
     ) -> None:
-        """Take the editions of releases whose registry was asked; None where nobody asks."""
+        """Take the `uid_generation` of releases whose registry was asked; None: nobody asks."""
         self._client = client
         self._cache = cache
         self._status_writer = status_writer
         self._diagnostics = Diagnostics(client)
-        self._asked = asked
+        self._lookups_done = lookups_done
         self._now = now
-        self._changing: set[Key] = set()
+        self._rolling_out: set[Key] = set()
 
     @property
-    def changing(self) -> int:
-        """How many apps are in a change: the more, the less is asked and told of each."""
-        return len(self._changing)
+    def rolling_out(self) -> int:
+        """How many apps are in a change: the more, the less is read and written of each."""
+        return len(self._rolling_out)
 
     async def reconcile(self, key: Key, priority: Priority) -> Outcome:
         """Do what is due for one app. The same call again, at any time, does no harm.
@@ -97,116 +86,92 @@ class Reconciler:
         """
         body = self._cache.get(WEATHER_APP, key)
         if body is None or "deletionTimestamp" in body["metadata"]:
-            self._changing.discard(key)
+            self._rolling_out.discard(key)
             return Outcome()
-        app, now = parse_app(body), self._now()
+        observed = self._observe(parse_app(body))
+        try:
+            planned = await self._plan(observed)
+        except RefusedError as error:
+            refused = apply_error(REPLICA_SET, key.name, error)
+            return await self._finish(replace(observed, apply_errors=(refused,)), Plan())
+        after_child_event = priority is Priority.CHILD
+        children = Children(
+            self._client, self._cache, observed.app, after_child_event=after_child_event
+        )
+        try:
+            written = await children.apply_all(planned.writes)
+        except RefusedError:
+            return Outcome()  # the namespace ends, and the app with it
+        await self._status_writer.record_drift(observed.app, written.drift)
+        if written.anything and not written.apply_errors:
+            return Outcome(requeue_after=SETTLE_SECONDS)
+        if written.anything:
+            observed = self._observe(observed.app)
+            planned = await self._plan(observed)
+        errors = (*observed.apply_errors, *written.apply_errors)
+        return await self._finish(replace(observed, apply_errors=errors), planned)
+
+    def _observe(self, app: WeatherApp) -> Observed:
+        """Put together what the cache knows of an app."""
+        children = self._children(app)
+        observed = Observed(
+            app=app,
+            now=self._now(),
+            children=children,
+            gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
+            node_address=node_address(self._cache.all(NODE)),
+        )
         try:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:
-            refusal = Blocker(reason=error.reason, message=error.message)
-            return await self._tell(app, Findings(apply_errors=(refusal,)), now)
-        image = self._pinned(app, release)
-        manifests = dict(render.children(app, image or release))
-        desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
-        if image is None or desired is None or app.suspend:
-            return await self._tell(app, Findings(desired=desired), now)
-        children = Children(
-            self._client, self._cache, app, after_child_event=priority is Priority.CHILD
-        )
-        found = await self._carry_out(children, app, desired, manifests, now)
-        return found if isinstance(found, Outcome) else await self._tell(app, found, now)
+            unknown = Blocker(reason=error.reason, message=error.message)
+            return replace(observed, apply_errors=(unknown,))
+        done = self._lookups_done
+        is_looked_up = done is None or release.is_resolved or release.uid_generation in done
+        image = pinned(app, release, observed.child(DEPLOYMENT), awaited=not is_looked_up)
+        return replace(observed, release=image or release, is_digest_pending=image is None)
 
-    async def _carry_out(
-        self,
-        children: Children,
-        app: WeatherApp,
-        desired: Revision,
-        manifests: dict[Kind, Manifest],
-        now: str,
-    ) -> Findings | Outcome:
-        """Write what is due; what came of it is told once the cluster has answered our writes."""
-        try:
-            decision = await self._decide(app, desired, now)
-        except RefusedError as error:
-            return Findings(desired=desired, apply_errors=(refused(REPLICA_SET, app.key, error),))
-        manifests[DEPLOYMENT] = carry(manifests[DEPLOYMENT], decision)
-        try:
-            await children.bring(list(manifests.items()))
-        except RefusedError:
-            return Outcome()  # the namespace ends, and the app with it
-        written = children.written
-        await self._status_writer.record_drift(app, written.corrections)
-        if written.anything and not written.apply_errors:
-            return Outcome(again_after=SETTLE_SECONDS)
-        return Findings(
-            desired=desired, decision=decision, apply_errors=tuple(written.apply_errors)
-        )
+    def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
+        found: dict[ChildKey, Manifest] = {}
+        for name in (child_name(app, track) for track in Track):
+            key = Key(namespace=app.key.namespace, name=name)
+            for kind in CHILDREN:
+                if live := self._cache.get(kind, key):
+                    found[kind, name] = live
+        return found
 
-    async def _decide(self, app: WeatherApp, desired: Revision, now: str) -> Decision:
-        deployment = self._owned(DEPLOYMENT, app)
-        seen = Situation(
-            app=app,
-            desired=desired,
-            live=revision_in(deployment["spec"]["template"]) if deployment else None,
-            progress=progress(deployment, wanted=app.first_replicas),
-            now=now,
-        )
-        while (decision := decide(seen)) is None:
-            seen = replace(seen, held=await self._diagnostics.held(app, deployment))
-        return decision
+    async def _plan(self, observed: Observed) -> Plan:
+        while (planned := plan(observed)) is None:
+            replica_sets = await self._diagnostics.replica_sets(observed.app)
+            observed = replace(observed, replica_sets=replica_sets)
+        return planned
 
-    def _pinned(self, app: WeatherApp, release: Release) -> Release | None:
-        """Return the release with the image that pods are given, None while that is asked for."""
-        asked = self._asked is None or release.told or release.uid_generation in self._asked
-        return pinned(app, release, self._owned(DEPLOYMENT, app), awaited=not asked)
-
-    async def _tell(self, app: WeatherApp, found: Findings, now: str) -> Outcome:
-        shown = status(app, await self._observe(app, found, now), now=now)
-        await self._status_writer.write_status(app, shown)
-        if found.apply_errors and found.desired:
-            return Outcome(failed=True)
-        if found.decision and found.decision.step is Step.MARK_FAILED:
-            return Outcome(again_after=0)
-        if "rollout" not in shown or app.suspend:
-            self._changing.discard(app.key)
-            return Outcome()
-        self._changing.add(app.key)
-        return Outcome(
-            again_after=_next_look(shown["rollout"], now, diagnostics_delay(self.changing))
-        )
-
-    async def _observe(self, app: WeatherApp, found: Findings, now: str) -> Observation:
-        deployment = self._owned(DEPLOYMENT, app)
-        pod_blockers = await self._diagnostics.pod_blockers(
-            app, deployment, now, diagnostics_delay=diagnostics_delay(self.changing)
-        )
+    async def _finish(self, observed: Observed, planned: Plan) -> Outcome:
+        """Write the status, and say when to look again."""
+        app, delay = observed.app, diagnostics_delay(self.rolling_out)
+        pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
         previous = app.status.get("blockers", ())
-        return Observation(
-            desired=found.desired,
-            deployment=deployment,
-            ways=self._ways(app),
-            decision=found.decision,
-            apply_errors=blockers.dated(found.apply_errors, previous, at=now),
-            pod_blockers=blockers.dated(pod_blockers, previous, at=now),
+        observed = replace(
+            observed,
+            apply_errors=dated(observed.apply_errors, previous, at=observed.now),
+            pod_blockers=dated(pod_blockers, previous, at=observed.now),
         )
-
-    def _ways(self, app: WeatherApp) -> Exposure:
-        return Exposure(
-            service=self._owned(SERVICE, app),
-            ingress=self._owned(INGRESS, app),
-            route=self._owned(HTTP_ROUTE, app),
-            gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
-            node=node_address(self._cache.all(NODE)),
-        )
-
-    def _owned(self, kind: Kind, app: WeatherApp) -> Manifest | None:
-        live = self._cache.get(kind, app.key)
-        return live if live and is_ours(live, app) else None
+        await self._status_writer.write_status(app, status(observed, planned))
+        if observed.apply_errors and observed.release:
+            return Outcome(failed=True)
+        if planned.decision and planned.decision.action is Action.MARK_FAILED:
+            return Outcome(requeue_after=0)
+        if planned.rollout is None or app.suspend:
+            self._rolling_out.discard(app.key)
+            return Outcome()
+        self._rolling_out.add(app.key)
+        soonest = diagnostics_delay(self.rolling_out)
+        return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
 
 
-def _next_look(change: Manifest, now: str, soonest: float) -> float:
+def _next_look(change: RolloutState, now: str, soonest: float) -> float:
     """Look soon at a young change, seldom at an old one, and at its deadline."""
-    age = seconds_between(change["startedAt"], now)
-    look = max(min(age, _LONGEST_LOOK_SECONDS), soonest)
-    left = seconds_between(now, change["deadline"]) if "deadline" in change else look
+    age = seconds_between(change.started_at, now)
+    look = max(min(age, _LONGEST_WAIT_SECONDS), soonest)
+    left = seconds_between(now, change.deadline) if change.deadline else look
     return min(look, left) if left > 0 else look

@@ -1,4 +1,4 @@
-"""What became of an app, told where people look: its status, the log, figures and Events."""
+"""What became of an app, written where people look: its status, the log, metrics and Events."""
 
 import logging
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class StatusWriter:
-    """Writes a status and only then tells what is new in it: at most once, whatever happens."""
+    """Writes a status and only then records what is new in it: at most once, whatever happens."""
 
     def __init__(self, client: Client, cache: Cache, recorder: Recorder, metrics: Metrics) -> None:
         self._client = client
@@ -25,8 +25,8 @@ class StatusWriter:
         self._recorder = recorder
         self._metrics = metrics
 
-    async def write_status(self, app: WeatherApp, shown: Manifest) -> None:
-        """Apply the status unless it is there already, and tell of a change that matters."""
+    async def write_status(self, app: WeatherApp, status: Manifest) -> None:
+        """Apply the status unless it is there already, and record a transition that matters."""
         body = self._cache.get(WEATHER_APP, app.key)
         manifest = {
             "apiVersion": WEATHER_APP.api_version,
@@ -37,25 +37,25 @@ class StatusWriter:
                 "namespace": app.key.namespace,
                 "resourceVersion": app.resource_version,
             },
-            "status": shown,
+            "status": status,
         }
         where = {"manager": FIELD_MANAGER, "subresource": "status"}
         if body is not None and not difference(manifest, body, **where):
             return
         answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
         self._cache.put(WEATHER_APP, answer)
-        for outcome in _ended(app.status, shown):
+        for outcome in _ended(app.status, status):
             self._metrics.rollouts.labels(outcome).inc()
-        await self._tell_transition(app, shown)
-        await self._tell_ignored(app, shown)
+        await self._record_transition(app, status)
+        await self._record_ignored_scale(app, status)
 
     async def record_drift(self, app: WeatherApp, corrections: Iterable[str]) -> None:
         """Tell what of the children others had changed and was put back."""
         for correction in corrections:
-            await self._recorder.record(app, "DriftCorrected", correction, warning=False)
+            await self._recorder.record(app.reference, "DriftCorrected", correction, warning=False)
 
-    async def _tell_transition(self, app: WeatherApp, shown: Manifest) -> None:
-        before, after = condition(app.status, "Ready"), condition(shown, "Ready")
+    async def _record_transition(self, app: WeatherApp, status: Manifest) -> None:
+        before, after = condition(app.status, "Ready"), condition(status, "Ready")
         if (before.get("status"), before.get("reason")) == (after["status"], after["reason"]):
             return
         log.info(
@@ -63,21 +63,23 @@ class StatusWriter:
             extra={"app": str(app.key), "ready": after["status"], "reason": after["reason"]},
         )
         if after["reason"] in (ROLLING_OUT, SCALING):
-            return  # the user has just asked for it; what came of it is told
-        stalled = condition(shown, "Stalled")["status"] == "True"
+            return  # the user has just asked for it; what came of it is recorded
+        stalled = condition(status, "Stalled")["status"] == "True"
         warning = stalled or after["reason"] in ("Blocked", ROLLING_BACK)
-        await self._recorder.record(app, after["reason"], after["message"], warning=warning)
+        await self._recorder.record(
+            app.reference, after["reason"], after["message"], warning=warning
+        )
 
-    async def _tell_ignored(self, app: WeatherApp, shown: Manifest) -> None:
+    async def _record_ignored_scale(self, app: WeatherApp, status: Manifest) -> None:
         """Tell of a `kubectl scale` that came while autoscaling was on already."""
-        ignored = shown.get("ignoredReplicas")
+        ignored = status.get("ignoredReplicas")
         news = ignored not in (None, app.status.get("ignoredReplicas"))
         if news and "autoscaling" in app.status:
             message = (
                 f"kubectl scale to {ignored} is not used while autoscaling is set: "
-                f"change spec.autoscaling ({shown['autoscaling']}), or take it away"
+                f"change spec.autoscaling ({status['autoscaling']}), or take it away"
             )
-            await self._recorder.record(app, "ScaleIgnored", message, warning=True)
+            await self._recorder.record(app.reference, "ScaleIgnored", message, warning=True)
 
 
 def _ended(before: Manifest, after: Manifest) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import ApiError
 from weather_operator.kube.resources import EVENT, Manifest
-from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WeatherApp
+from weather_operator.model import FIELD_MANAGER
 
 log = logging.getLogger(__name__)
 
@@ -26,35 +26,29 @@ class Recorder:
         self._now = now
         self._seen: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
-    async def record(self, app: WeatherApp, reason: str, message: str, *, warning: bool) -> None:
-        """Tell what after_child_event. An Event that cannot be written is only logged: the status has it."""
-        event = self._event(app, reason, message, warning=warning)
+    async def record(self, regarding: Manifest, reason: str, message: str, *, warning: bool) -> None:
+        """Tell what happened. An Event that cannot be written is only logged: the status has it."""
+        event = self._event(regarding, reason, message, warning=warning)
         try:
             await self._client.apply(EVENT, event, manager=FIELD_MANAGER, force=True)
         except ApiError as error:
             log.warning(
                 "an event was not written",
-                extra={"app": str(app.key), "event": reason, "error": error.message},
+                extra={"app": f"{regarding['namespace']}/{regarding['name']}", "event": reason, "error": error.message},
             )
 
-    def _event(self, app: WeatherApp, reason: str, message: str, *, warning: bool) -> Manifest:
+    def _event(self, regarding: Manifest, reason: str, message: str, *, warning: bool) -> Manifest:
         type_ = "Warning" if warning else "Normal"
-        words = "\0".join((app.uid, type_, reason, message))
+        words = "\0".join((regarding["uid"], type_, reason, message))
         # The name follows from the words, so that a second one counts up and needs no look-up.
-        name = f"{app.key.name}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+        name = f"{regarding['name']}.{hashlib.sha256(words.encode()).hexdigest()[:16]}"
         now = self._now()
         first, count = self._count(name, now)
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.name,
-            "metadata": {"name": name, "namespace": app.key.namespace},
-            "involvedObject": {
-                "apiVersion": WEATHER_APP.api_version,
-                "kind": WEATHER_APP.name,
-                "name": app.key.name,
-                "namespace": app.key.namespace,
-                "uid": app.uid,
-            },
+            "metadata": {"name": name, "namespace": regarding["namespace"]},
+            "involvedObject": regarding,
             "type": type_,
             "reason": reason,
             "message": message[:1024],

@@ -11,7 +11,7 @@ from weather_operator.kube.resources import (
     Manifest,
 )
 from weather_operator.model import Release, WeatherApp
-from weather_operator.render.labels import MANAGED_BY, selector
+from weather_operator.render.labels import MANAGED_BY, Track, app_labels, child_name, selector
 from weather_operator.render.pods import (
     PORT,
     REVISION_ANNOTATION,
@@ -27,7 +27,10 @@ __all__ = [
     "MANAGED_BY",
     "PORT",
     "REVISION_ANNOTATION",
+    "Track",
+    "app_labels",
     "autoscaler",
+    "child_name",
     "children",
     "deployment",
     "disruption_budget",
@@ -44,16 +47,16 @@ __all__ = [
 
 
 def children(app: WeatherApp, release: Release) -> tuple[tuple[Kind, Manifest], ...]:
-    """Return every child that the app wants, in the order in which they are written."""
-    wanted = [
+    """Return every child that the app asks for, in the order in which they are written."""
+    manifests = [
         (DEPLOYMENT, deployment(app, release)),
         (SERVICE, service(app)),
         (DISRUPTION_BUDGET, disruption_budget(app)),
     ]
     if app.autoscaling:
-        wanted.append((AUTOSCALER, autoscaler(app, app.autoscaling)))
+        manifests.append((AUTOSCALER, autoscaler(app, app.autoscaling)))
     if app.ingress:
-        wanted.append((INGRESS, ingress(app, app.ingress)))
+        manifests.append((INGRESS, ingress(app, app.ingress)))
     if app.gateway:
-        wanted.append((HTTP_ROUTE, http_route(app, app.gateway)))
-    return tuple(wanted)
+        manifests.append((HTTP_ROUTE, http_route(app, app.gateway)))
+    return tuple(manifests)

@@ -1,23 +1,43 @@
 """Names, labels and owner: what every child has in common, and by what the pods are found."""
 
+from enum import StrEnum
+
 from weather_operator.kube.resources import Kind, Manifest
-from weather_operator.model import GROUP, WEATHER_APP, Release, WeatherApp
+from weather_operator.model import GROUP, Release, WeatherApp
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "weather-operator"}
 VERSION_LABEL = "app.kubernetes.io/version"
 COLOUR_LABEL = f"{GROUP}/colour"
+TRACK_LABEL = f"{GROUP}/track"
 
 
-def selector(app: WeatherApp) -> dict[str, str]:
-    """Return the labels by which the pods are found. They can never change."""
+class Track(StrEnum):
+    """Which of two sets of pods: the one that serves, or the one that is tried beside it."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+def child_name(app: WeatherApp, track: Track = Track.STABLE) -> str:
+    """Return the name of the app's children on a track."""
+    return app.key.name if track is Track.STABLE else f"{app.key.name}-{track}"
+
+
+def selector(app: WeatherApp, track: Track = Track.STABLE) -> dict[str, str]:
+    """Return the labels by which the pods of a track are found. A Deployment's can never change."""
+    return {**app_labels(app), TRACK_LABEL: track.value}
+
+
+def app_labels(app: WeatherApp) -> dict[str, str]:
+    """Return the labels by which the pods of all tracks are found."""
     return {NAME_LABEL: "weather", INSTANCE_LABEL: app.key.name}
 
 
 def common_labels(app: WeatherApp) -> dict[str, str]:
     """Return the labels that every child and every pod carries."""
-    return {**selector(app), "app.kubernetes.io/component": "web", **MANAGED_BY}
+    return {**app_labels(app), "app.kubernetes.io/component": "web", **MANAGED_BY}
 
 
 def version_labels(release: Release) -> dict[str, str]:
@@ -29,24 +49,23 @@ def object_meta(
     app: WeatherApp,
     kind: Kind,
     *,
+    track: Track | None = Track.STABLE,
     labels: dict[str, str] | None = None,
     annotations: dict[str, str] | None = None,
 ) -> Manifest:
-    """Return the beginning of a manifest: what it is, its name, and whose."""
+    """Return the beginning of a manifest: what it is, its name, and whose.
+
+    A child without a track leads to the pods of all of them.
+    """
     metadata: Manifest = {
-        "name": app.key.name,
+        "name": child_name(app, track or Track.STABLE),
         "namespace": app.key.namespace,
-        "labels": {**common_labels(app), **(labels or {})},
-        "ownerReferences": [
-            {
-                "apiVersion": WEATHER_APP.api_version,
-                "kind": WEATHER_APP.name,
-                "name": app.key.name,
-                "uid": app.uid,
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ],
+        "labels": {
+            **common_labels(app),
+            **({TRACK_LABEL: track.value} if track else {}),
+            **(labels or {}),
+        },
+        "ownerReferences": [app.owner_reference],
     }
     if annotations:
         metadata["annotations"] = annotations

@@ -5,7 +5,13 @@ import json
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import GROUP, Release, WeatherApp
-from weather_operator.render.labels import common_labels, selector, version_labels
+from weather_operator.render.labels import (
+    TRACK_LABEL,
+    Track,
+    common_labels,
+    selector,
+    version_labels,
+)
 
 REVISION_ANNOTATION = f"{GROUP}/revision"
 
@@ -15,18 +21,19 @@ READINESS_PATH = "/readyz"
 API_KEY_DIRECTORY = "/var/run/secrets/weather"
 
 
-def pod_template(app: WeatherApp, release: Release) -> Manifest:
+def pod_template(app: WeatherApp, release: Release, track: Track = Track.STABLE) -> Manifest:
     """Return the pod template, which carries its own revision as an annotation."""
     template = {
         "metadata": {
             "labels": {
                 **app.pod.get("labels", {}),
                 **common_labels(app),
+                TRACK_LABEL: track.value,
                 **version_labels(release),
             },
             "annotations": dict(app.pod.get("annotations", {})),
         },
-        "spec": _pod_spec(app, release),
+        "spec": _pod_spec(app, release, track),
     }
     template["metadata"]["annotations"][REVISION_ANNOTATION] = _revision(template)
     return template
@@ -50,7 +57,7 @@ def _revision(template: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _pod_spec(app: WeatherApp, release: Release) -> Manifest:
+def _pod_spec(app: WeatherApp, release: Release, track: Track) -> Manifest:
     spec: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -60,8 +67,8 @@ def _pod_spec(app: WeatherApp, release: Release) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [
-            _spread(app, "kubernetes.io/hostname"),
-            _spread(app, "topology.kubernetes.io/zone"),
+            _spread(app, track, "kubernetes.io/hostname"),
+            _spread(app, track, "topology.kubernetes.io/zone"),
         ],
         "containers": [_container(app, release)],
         "volumes": _volumes(app),
@@ -78,12 +85,12 @@ def _pod_spec(app: WeatherApp, release: Release) -> Manifest:
     return spec
 
 
-def _spread(app: WeatherApp, topology: str) -> Manifest:
+def _spread(app: WeatherApp, track: Track, topology: str) -> Manifest:
     return {
         "maxSkew": 1,
         "topologyKey": topology,
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector(app)},
+        "labelSelector": {"matchLabels": selector(app, track)},
         "matchLabelKeys": ["pod-template-hash"],
     }
 

@@ -17,7 +17,7 @@ def ingress(app: WeatherApp, spec: IngressSpec) -> Manifest:
     """Return the Ingress. The user's annotations win over those of its class."""
     annotations = alb_annotations(spec) if spec.class_name == ALB else {}
     manifest = {
-        **object_meta(app, INGRESS, annotations={**annotations, **spec.annotations}),
+        **object_meta(app, INGRESS, track=None, annotations={**annotations, **spec.annotations}),
         "spec": {"ingressClassName": spec.class_name, "rules": [_rule(app, spec)]},
     }
     if spec.secret:
@@ -27,11 +27,11 @@ def ingress(app: WeatherApp, spec: IngressSpec) -> Manifest:
 
 
 def alb_annotations(spec: IngressSpec) -> dict[str, str]:
-    """Return what the AWS Load Balancer Controller is told.
+    """Return the annotations by which the AWS Load Balancer Controller is configured.
 
     https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
     """
-    told = {
+    parameters = {
         "scheme": "internet-facing",
         "target-type": "ip",
         # The load balancer asks the pods themselves, below no path.
@@ -39,11 +39,11 @@ def alb_annotations(spec: IngressSpec) -> dict[str, str]:
         "target-group-attributes": f"deregistration_delay.timeout_seconds={DRAIN_SECONDS}",
     }
     if spec.certificate:
-        told["certificate-arn"] = spec.certificate
-        told["listen-ports"] = json.dumps([{"HTTP": 80}, {"HTTPS": 443}])
+        parameters["certificate-arn"] = spec.certificate
+        parameters["listen-ports"] = json.dumps([{"HTTP": 80}, {"HTTPS": 443}])
         if spec.ssl_redirect:
-            told["ssl-redirect"] = "443"
-    return {f"{_ALB}/{name}": value for name, value in told.items()}
+            parameters["ssl-redirect"] = "443"
+    return {f"{_ALB}/{name}": value for name, value in parameters.items()}
 
 
 def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
@@ -53,7 +53,7 @@ def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
     """
     group = GATEWAY.api_version.partition("/")[0]
     manifest = {
-        **object_meta(app, HTTP_ROUTE),
+        **object_meta(app, HTTP_ROUTE, track=None),
         "spec": {
             "parentRefs": [{"group": group, "kind": GATEWAY.name, **each} for each in spec.parents],
             "rules": [

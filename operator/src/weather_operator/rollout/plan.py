@@ -1,176 +1,151 @@
-"""What a Deployment must carry now, and why: the template of the spec, the live or the last good.
+"""What to do next for one app, and what is known of its rollout meanwhile.
 
-One decision for all changes; an upgrade, a downgrade and a changed mind do not differ. It is made
-anew in every pass from what the objects say, so that nothing is lost when a process ends.
+`plan` is all of the operator's judgement in one pure function: the reconciler carries out what it
+says, the plugin shows it. From the app and its release come the manifests (`render`); the strategy
+decides which template the Deployment gets (`strategies`); what there is already decides what is
+deleted, who sets the number of pods, and in which order.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from weather_operator.kube.resources import Manifest
-from weather_operator.model import WeatherApp
+from weather_operator import render
+from weather_operator.kube.apply import difference
+from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, Manifest
+from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER
+from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
-from weather_operator.rollout.revisions import ReplicaSetRevision, Revision
-from weather_operator.rollout.state import Progress, RolloutState, failure, last_good, rollout_state
-
-_NOWHERE = "there is no other version that has served to go back to"
-
-
-class Step(StrEnum):
-    """What to do with the Deployment's template.
-
-    FAIL is not carried out at once: the status has to say that the revision failed before the last
-    good one comes back, so that no process that ends in between tries it a second time.
-    """
-
-    ROLL_OUT = "roll out"
-    HOLD = "hold"
-    MARK_FAILED = "mark failed"
-    ROLL_BACK = "roll back"
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.state import RolloutState, rollback_state, rollout_state
+from weather_operator.rollout.strategies import Action, Decision, rolling_update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """All that a decision is made from.
+class Write:
+    """One step: a child is deleted where there is no manifest, else applied by the manager."""
 
-    `held` is what the ReplicaSets hold, None while they have not been read.
-    """
-
-    app: WeatherApp
-    desired: Revision
-    live: Revision | None
-    progress: Progress
-    now: str
-    held: Sequence[ReplicaSetRevision] | None = None
-
-    @property
-    def rollout_state(self) -> RolloutState | None:
-        """The change that the live revision is in."""
-        standing = _stands_still(self, self.live)
-        return rollout_state(self.app, self.live, self.progress, now=self.now, standing=standing)
+    kind: Kind
+    name: str
+    manifest: Manifest | None = None
+    manager: str = FIELD_MANAGER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What to do.
+class Plan:
+    """What is to be done, in this order, and why.
 
-    `carried` is what the Deployment carries instead of the template of the spec, `good` where a
-    failed revision goes back to, `rollback_blocked` why that is not done, `frozen` whether the Deployment
-    stands still.
+    `desired` is what the spec asks for, None where the catalogue does not have it. `decision` is
+    None where the app is left as it is: it is suspended, or its release is not known. `rollout` is
+    the change that is under way.
     """
 
-    step: Step = Step.ROLL_OUT
-    carried: ReplicaSetRevision | None = None
-    good: Revision | None = None
-    rollback_blocked: str = ""
-    frozen: bool = False
+    desired: Revision | None = None
+    decision: Decision | None = None
+    rollout: RolloutState | None = None
+    writes: tuple[Write, ...] = ()
 
 
-def decide(seen: Situation) -> Decision | None:
+def plan(observed: Observed) -> Plan | None:
     """Return what to do, None when that takes the ReplicaSets and they have not been read."""
-    if seen.live == seen.desired and seen.progress.complete:
-        return Decision()  # it serves, whatever was said of it before
-    if failure(seen.app.status, seen.desired.revision, attempt=seen.app.rollout.attempt):
-        return _go_back(seen)
-    if seen.live is None:
-        return Decision(frozen=_stands_still(seen, seen.desired))
-    if seen.live == seen.desired:
-        return _supervise(seen)
-    if seen.app.rollout.paused and seen.desired.revision != last_good(seen.app.status):
-        return None if seen.held is None else _hold(seen, seen.live, seen.held)
-    return Decision()
+    app, release = observed.app, observed.release
+    if release is None:
+        return Plan(rollout=current_rollout(observed, None, None))
+    manifests = dict(render.children(app, release))
+    desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
+    if desired is None or app.suspend or observed.is_digest_pending:
+        return Plan(desired=desired, rollout=current_rollout(observed, desired, None))
+    decision = rolling_update.decide(observed, desired)
+    if decision is None:
+        return None
+    manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
+    return Plan(
+        desired=desired,
+        decision=decision,
+        rollout=current_rollout(observed, desired, decision),
+        writes=(*_deletions(observed, manifests), *_applies(observed, manifests)),
+    )
 
 
-def carry(manifest: Manifest, decision: Decision) -> Manifest:
+def with_decision(manifest: Manifest, decision: Decision) -> Manifest:
     """Return the Deployment's manifest as decided."""
-    metadata, spec = manifest["metadata"], {**manifest["spec"], "paused": decision.frozen}
-    if carried := decision.carried:
-        spec["template"] = carried.template
-        labels = {
-            VERSION_LABEL: carried.revision.version,
-            COLOUR_LABEL: carried.revision.colour,
-        }
+    metadata, spec = manifest["metadata"], {**manifest["spec"], "paused": decision.paused}
+    if source := decision.template_from:
+        spec["template"] = source.template
+        labels = {VERSION_LABEL: source.revision.version, COLOUR_LABEL: source.revision.colour}
         metadata = {**metadata, "labels": {**metadata["labels"], **labels}}
     return {**manifest, "metadata": metadata, "spec": spec}
 
 
-def _supervise(seen: Situation) -> Decision | None:
-    """Let the desired revision come up, until its deadline."""
-    keep = Decision(frozen=_stands_still(seen, seen.desired))
-    change = seen.rollout_state
-    if change is None or not change.is_overdue(seen.now) or not seen.progress.observed:
-        return keep
-    if not seen.app.rollout.auto_rollback or seen.progress.wanted == 0:
-        return keep
-    if seen.held is None:
-        return None
-    good = _last_good(seen, seen.held)
-    if good is None or (rollback_blocked := _rollback_blocked(good, seen.held, seen.desired)):
-        return replace(keep, rollback_blocked=rollback_blocked if good else _NOWHERE)
-    return Decision(step=Step.MARK_FAILED, good=good.revision)
+def current_rollout(
+    observed: Observed, desired: Revision | None, decision: Decision | None
+) -> RolloutState | None:
+    """Return the change that is under way once this was decided."""
+    app, now = observed.app, observed.now
+    if decision and decision.rollback_to and desired:
+        if decision.action in (Action.MARK_FAILED, Action.ROLL_BACK):
+            return rollback_state(app, desired, decision.rollback_to, now=now)
+    runs = decision is not None and not decision.paused
+    return rollout_state(app, observed.live, observed.progress, now=now, has_deadline=runs)
 
 
-def _go_back(seen: Situation) -> Decision | None:
-    """Leave a failed revision for the last good one, or stay where that would make it worse."""
-    if seen.live is None:
-        return Decision()  # the ReplicaSets went with their Deployment
-    if seen.held is None:
-        return None
-    good = _last_good(seen, seen.held)
-    if good and seen.live == good.revision:
-        return Decision(step=Step.HOLD, carried=good, good=good.revision)
-    rollback_blocked = _rollback_blocked(good, seen.held, seen.live) if good else _NOWHERE
-    if good and not rollback_blocked:
-        return Decision(step=Step.ROLL_BACK, carried=good, good=good.revision)
-    return replace(_hold(seen, seen.live, seen.held), rollback_blocked=rollback_blocked)
+def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Write]:
+    """Return what the app asks for no longer, and an autoscaler that has to begin anew."""
+    recreate_autoscaler = _starts_from_no_pods(observed)
+    for kind in CHILDREN:
+        for track in Track:
+            name = child_name(observed.app, track)
+            child = observed.child(kind, name)
+            if child is None or "deletionTimestamp" in child["metadata"]:
+                continue
+            asked_for = track is Track.STABLE and kind in manifests
+            if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
+                yield Write(kind=kind, name=name)
 
 
-def _hold(seen: Situation, live: Revision, held: Sequence[ReplicaSetRevision]) -> Decision:
-    """Keep what the Deployment carries."""
-    carried = None if live == seen.desired else _find(held, live.revision)
-    return Decision(step=Step.HOLD, carried=carried, frozen=_stands_still(seen, live))
+def _applies(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Write]:
+    app = observed.app
+    for kind, manifest in manifests.items():
+        name: str = manifest["metadata"]["name"]
+        if kind is SERVICE and _changes_load_balancer_class(observed, manifest):
+            between = render.service_without_load_balancer(app)
+            yield Write(kind=kind, name=name, manifest=between)
+        yield Write(kind=kind, name=name, manifest=manifest)
+        if kind is DEPLOYMENT and _sets_replicas(observed):
+            replicas = render.replicas(app)
+            yield Write(kind=kind, name=name, manifest=replicas, manager=REPLICAS_MANAGER)
 
 
-def _stands_still(seen: Situation, revision: Revision | None) -> bool:
-    """Tell whether a pause holds this revision: all but the one that serves."""
-    if revision is None or not seen.app.rollout.paused:
-        return False
-    return revision.revision != last_good(seen.app.status)
+def _starts_from_no_pods(observed: Observed) -> bool:
+    """Tell whether the pods begin at 0 or with a new Deployment: so must their autoscaler.
 
-
-def _last_good(seen: Situation, held: Sequence[ReplicaSetRevision]) -> ReplicaSetRevision | None:
-    """Return what to go back to: the last success or, where that is lost, what serves most."""
-    revision = last_good(seen.app.status)
-    if revision == seen.desired.revision:
-        return None
-    if revision and (found := _find(held, revision)):
-        return found
-    failed = {each["revision"] for each in seen.app.status.get("failedRevisions", ())}
-    others = (
-        each
-        for each in held
-        if each.revision != seen.desired and each.revision.revision not in failed
-    )
-    return next((each for each in others if each.available), None)
-
-
-def _rollback_blocked(
-    good: ReplicaSetRevision, held: Sequence[ReplicaSetRevision], live: Revision
-) -> str:
-    """Return why a return to the last good revision would make it worse, empty if it would not.
-
-    The Deployment's controller keeps the floor in any case; but it would trade pods that serve for
-    pods of a revision that, by its own pods, does not.
+    It stops where somebody scaled to 0, and only before it is there is the first number ours.
     """
-    if good.is_broken:
-        return f"{good.revision} has no available pod either"
-    current = _find(held, live.revision)
-    serving = current.available if current else 0
-    if not good.is_intact and good.available < serving:
-        return f"{good.revision} serves with {good.available} pods, this with {serving}"
-    return ""
+    deployment = observed.child(DEPLOYMENT)
+    return deployment is None or deployment["spec"]["replicas"] == 0
 
 
-def _find(held: Sequence[ReplicaSetRevision], revision: str) -> ReplicaSetRevision | None:
-    return next((each for each in held if each.revision.revision == revision), None)
+def _sets_replicas(observed: Observed) -> bool:
+    """Tell whether the number of pods is ours to set: never while an autoscaler is there."""
+    app = observed.app
+    autoscaler = observed.child(AUTOSCALER)
+    if autoscaler:
+        goes = app.autoscaling is None or _starts_from_no_pods(observed)
+        if not goes or "deletionTimestamp" in autoscaler["metadata"]:
+            return False
+    if app.autoscaling is None:
+        return True
+    deployment = observed.child(DEPLOYMENT)
+    # The API server makes a Deployment that says nothing of it with one pod.
+    replicas: int = deployment["spec"]["replicas"] if deployment else 1
+    return replicas < app.first_replicas
+
+
+def _changes_load_balancer_class(observed: Observed, manifest: Manifest) -> bool:
+    """Tell whether a load balancer is to become one of another class, which the API refuses."""
+    live = observed.child(SERVICE)
+    if live is None or not manifest["spec"]["type"] == live["spec"]["type"] == "LoadBalancer":
+        return False
+    found = difference(manifest, live, manager=FIELD_MANAGER)
+    changed = (*found.edited, *found.missing, *found.outdated, *found.leftover)
+    return "spec.loadBalancerClass" in changed

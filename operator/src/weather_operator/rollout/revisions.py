@@ -1,4 +1,4 @@
-"""Revisions: the one that a pod template is of, and those that ReplicaSets still hold."""
+"""Revisions: the one that a pod template is of, and those that ReplicaSets still have."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -29,22 +29,22 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaSetRevision:
-    """A revision that a ReplicaSet holds: its template, and how its pods are now."""
+    """A revision as a ReplicaSet has it: its template, and how many of its pods there are now."""
 
     revision: Revision
     template: Manifest
-    wanted: int
+    desired: int
     available: int
 
     @property
     def is_intact(self) -> bool:
         """Whether there are pods of it and all of them are available."""
-        return self.available >= self.wanted > 0
+        return self.available >= self.desired > 0
 
     @property
     def is_broken(self) -> bool:
         """Whether there are pods of it and none of them is available."""
-        return self.available == 0 < self.wanted
+        return self.available == 0 < self.desired
 
 
 def revision_in(template: Manifest) -> Revision | None:
@@ -65,11 +65,13 @@ def revision_in(template: Manifest) -> Revision | None:
     )
 
 
-def held(replica_sets: Iterable[Manifest], deployment: Manifest) -> tuple[ReplicaSetRevision, ...]:
-    """Return what the Deployment's ReplicaSets hold, those with the most available pods first.
+def replica_set_revisions(
+    replica_sets: Iterable[Manifest], deployment: Manifest
+) -> tuple[ReplicaSetRevision, ...]:
+    """Return the revisions of the Deployment's ReplicaSets, those with most available pods first.
 
     Of several with the same revision (somebody edited the template by hand) this is also the order
-    in which to trust them. The Deployment itself holds what no ReplicaSet holds yet.
+    in which to trust them. The Deployment's own template comes last: no ReplicaSet may have it yet.
     """
     uid = deployment["metadata"]["uid"]
     own = (each for each in replica_sets if (controller_of(each) or {}).get("uid") == uid)
@@ -86,7 +88,7 @@ def _read(replica_set: Manifest) -> ReplicaSetRevision | None:
     return ReplicaSetRevision(
         revision=revision,
         template=template,
-        wanted=replica_set["spec"].get("replicas", 0),
+        desired=replica_set["spec"].get("replicas", 0),
         available=replica_set.get("status", {}).get("availableReplicas", 0),
     )
 

@@ -1,4 +1,4 @@
-"""The change that an app is in: from what to what, since when, and until when it may take."""
+"""How far a change is, since when and until when it may take, and how those before it ended."""
 
 import math
 from collections.abc import Mapping
@@ -10,12 +10,23 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.rollout.revisions import Revision
 
+Status = Mapping[str, Any]
+
+ROLLING_OUT, ROLLING_BACK, SCALING = "RollingOut", "RollingBack", "Scaling"
+"""The phases of a change."""
+
+SUCCEEDED, ROLLED_BACK, SUPERSEDED = "Succeeded", "RolledBack", "Superseded"
+"""The outcomes that the history tells."""
+
+_MOST_FAILURES = 10
+_LONGEST_REASON = 512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a Deployment is, in pods. `failure` is in its controller's own words."""
 
-    wanted: int
+    desired: int
     replicas: int = 0
     updated: int = 0
     ready: int = 0
@@ -25,8 +36,8 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether every wanted pod is of the newest revision and available, and no other left."""
-        return self.observed and (self.wanted == self.replicas == self.updated == self.available)
+        """Whether every desired pod is of the newest revision and available, and no other left."""
+        return self.observed and (self.desired == self.replicas == self.updated == self.available)
 
     def has_progressed_since(self, status: Mapping[str, Any]) -> bool:
         """Tell whether a rollout got further since a status was written.
@@ -44,15 +55,15 @@ class Progress:
         )
 
 
-def progress(deployment: Manifest | None, *, wanted: int) -> Progress:
-    """Read a live Deployment; without one, nothing of the wanted number is there."""
+def progress_of(deployment: Manifest | None, *, desired: int) -> Progress:
+    """Read a live Deployment; without one, nothing of the desired number is there."""
     if deployment is None:
-        return Progress(wanted=wanted)
+        return Progress(desired=desired)
     status: Manifest = deployment.get("status", {})
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     failed = conditions.get("ReplicaFailure", {})
     return Progress(
-        wanted=deployment["spec"].get("replicas", wanted),
+        desired=deployment["spec"].get("replicas", desired),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
@@ -62,14 +73,14 @@ def progress(deployment: Manifest | None, *, wanted: int) -> Progress:
     )
 
 
-def floor(wanted: int, max_unavailable: int | str) -> int:
-    """Return how many of the wanted pods may not be missing; of any there are, at least one.
+def min_available(desired: int, max_unavailable: int | str) -> int:
+    """Return how many of the desired pods may not be missing; of any there are, at least one.
 
     `max_unavailable` is a number or a percentage, which the Deployment's controller rounds down.
     """
     if isinstance(max_unavailable, str):
-        max_unavailable = math.floor(wanted * int(max_unavailable.removesuffix("%")) / 100)
-    return max(wanted - max_unavailable, min(wanted, 1))
+        max_unavailable = math.floor(desired * int(max_unavailable.removesuffix("%")) / 100)
+    return max(desired - max_unavailable, min(desired, 1))
 
 
 def seconds_between(start: str, end: str) -> float:
@@ -83,16 +94,107 @@ def later(time: str, seconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-SUCCEEDED = "Succeeded"
-ROLLED_BACK = "RolledBack"
-SUPERSEDED = "Superseded"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutState:
+    """A change that is under way, from the version `source` to the revision `target`.
 
-ROLLING_OUT = "RollingOut"
+    `min_available` is how many pods serve meanwhile; times are in RFC 3339.
+    """
 
-_FAILURES = 10
-_LONGEST = 512
+    phase: str
+    source: str | None
+    target: Revision
+    min_available: int
+    started_at: str
+    deadline: str | None = None
 
-Status = Mapping[str, Any]
+    def is_overdue(self, now: str) -> bool:
+        """Tell whether the deadline has passed."""
+        return self.deadline is not None and self.deadline <= now
+
+    def manifest(self) -> Manifest:
+        """Return the change as the status shows it."""
+        shown = {
+            "phase": self.phase,
+            "from": self.source,
+            "to": self.target.version,
+            "revision": self.target.revision,
+            "colour": self.target.colour,
+            "image": self.target.image,
+            "floor": self.min_available,
+            "startedAt": self.started_at,
+            "deadline": self.deadline,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+def rollout_state(
+    app: WeatherApp, live: Revision | None, progress: Progress, *, now: str, has_deadline: bool
+) -> RolloutState | None:
+    """Return the change that the live revision is in, None where there is none.
+
+    A change keeps its start, and its deadline too as long as it gets no further and the app's spec
+    stays the same. Scaling has no deadline, nor has what stands still.
+    """
+    if live is None or progress.complete:
+        return None
+    phase = _phase(app, live, progress)
+    before = app.status.get("rollout", {})
+    same = (before.get("phase"), before.get("revision")) == (phase, live.revision)
+    timed = phase != SCALING and has_deadline
+    return RolloutState(
+        phase=phase,
+        source=before.get("from") if same else app.status.get("version"),
+        target=live,
+        min_available=_min_available(app, progress),
+        started_at=before["startedAt"] if same else now,
+        deadline=_deadline(app, progress, before if same else {}, now) if timed else None,
+    )
+
+
+def rollback_state(app: WeatherApp, failed: Revision, good: Revision, *, now: str) -> RolloutState:
+    """Return the change that begins when a revision has failed."""
+    before = app.status.get("rollout", {})
+    begun = (before.get("phase"), before.get("revision")) == (ROLLING_BACK, good.revision)
+    return RolloutState(
+        phase=ROLLING_BACK,
+        source=failed.version,
+        target=good,
+        min_available=before.get("floor", 0),
+        started_at=before["startedAt"] if begun else now,
+    )
+
+
+def _phase(app: WeatherApp, live: Revision, progress: Progress) -> str:
+    """Tell a rollout from a change of number; one that began as a rollout stays one to its end."""
+    before = app.status.get("rollout", {})
+    if before.get("revision") == live.revision and before["phase"] != SCALING:
+        phase: str = before["phase"]
+        return phase
+    proven = last_good(app.status) == live.revision
+    return SCALING if proven and progress.updated == progress.replicas else ROLLING_OUT
+
+
+def _min_available(app: WeatherApp, progress: Progress) -> int:
+    """Return the smaller of the old and the new minimum.
+
+    A first rollout, and one that ends being switched off, have no old one.
+    """
+    limit = app.rollout.max_unavailable
+    new = min_available(progress.desired, limit)
+    served = app.status.get("replicas", 0) if "version" in app.status else 0
+    old = app.status.get("rollout", {}).get("floor") or min_available(served, limit)
+    return min(old or new, new)
+
+
+def _deadline(app: WeatherApp, progress: Progress, before: Manifest, now: str) -> str | None:
+    fresh = app.status.get("observedGeneration") != app.generation
+    deadline: str | None = before.get("deadline")
+    if deadline and not fresh and not progress.has_progressed_since(app.status):
+        return deadline
+    # What the Deployment's controller has not seen yet has not begun.
+    begun = deadline is not None or progress.observed
+    return later(now, app.rollout.progress_deadline_seconds) if begun else None
 
 
 def last_good(status: Status) -> str | None:
@@ -115,42 +217,42 @@ def failure(status: Status, revision: str, *, attempt: int) -> Manifest | None:
     return None
 
 
-def remember(
-    app: WeatherApp, carried: Revision | None, progress: Progress, *, cause: str | None, now: str
+def record_outcome(
+    app: WeatherApp, live: Revision | None, progress: Progress, *, cause: str | None, now: str
 ) -> Manifest:
     """Return the history, newest first, and the failures after what was observed.
 
-    `carried` is the revision of the live template; a `cause` says that it failed just now.
+    `live` is the revision of the live template; a `cause` says that it failed just now.
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))
-    if superseded := _superseded(app.status, carried):
+    if superseded := _superseded(app.status, live):
         history.insert(0, _entry(app.status, superseded, SUPERSEDED, now))
-    if carried and (outcome := _outcome(progress, cause)):
-        failed = [each for each in failed if each["revision"] != carried.revision]
+    if live and (outcome := _outcome(progress, cause)):
+        failed = [each for each in failed if each["revision"] != live.revision]
         if cause is not None:
-            failed.insert(0, _failure(carried, app.rollout.attempt, cause, now))
-        if outcome != SUCCEEDED or last_good(app.status) != carried.revision:
-            history.insert(0, _entry(app.status, carried, outcome, now))
+            failed.insert(0, _failure(live, app.rollout.attempt, cause, now))
+        if outcome != SUCCEEDED or last_good(app.status) != live.revision:
+            history.insert(0, _entry(app.status, live, outcome, now))
     return {
-        "failedRevisions": failed[:_FAILURES],
+        "failedRevisions": failed[:_MOST_FAILURES],
         "history": _bounded(history, app.rollout.history_limit),
     }
 
 
 def _outcome(progress: Progress, cause: str | None) -> str | None:
-    """Return how the carried revision ended now; of no pods none can have failed or done well."""
+    """Return how the live revision ended now; of no pods none can have failed or done well."""
     if cause is not None:
         return ROLLED_BACK
-    return SUCCEEDED if progress.complete and progress.wanted else None
+    return SUCCEEDED if progress.complete and progress.desired else None
 
 
-def _failure(carried: Revision, attempt: int, cause: str, now: str) -> Manifest:
+def _failure(live: Revision, attempt: int, cause: str, now: str) -> Manifest:
     return {
-        "revision": carried.revision,
-        "version": carried.version,
+        "revision": live.revision,
+        "version": live.version,
         "at": now,
-        "reason": cause[:_LONGEST],
+        "reason": cause[:_LONGEST_REASON],
         "attempt": attempt,
     }
 
@@ -162,11 +264,11 @@ def _entry(status: Status, ended: Revision, outcome: str, now: str) -> Manifest:
     return {**ended.manifest(), "at": now, "outcome": outcome, "seconds": seconds}
 
 
-def _superseded(status: Status, carried: Revision | None) -> Revision | None:
+def _superseded(status: Status, live: Revision | None) -> Revision | None:
     """Return the revision that was being rolled out before, if it is another one by now."""
     rollout = status.get("rollout", {})
     revision = rollout.get("revision")
-    if rollout.get("phase") != ROLLING_OUT or carried is None or revision == carried.revision:
+    if rollout.get("phase") != ROLLING_OUT or live is None or revision == live.revision:
         return None
     return Revision(
         revision=revision, version=rollout["to"], colour=rollout["colour"], image=rollout["image"]
@@ -178,107 +280,3 @@ def _bounded(history: list[Manifest], limit: int) -> list[Manifest]:
     kept = history[:limit]
     good = next((each for each in history if each["outcome"] == SUCCEEDED), None)
     return kept if good is None or good in kept else [*kept[:-1], good]
-
-
-ROLLING_BACK = "RollingBack"
-SCALING = "Scaling"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutState:
-    """A change in flight. `floor` is how many pods serve meanwhile; times are in RFC 3339."""
-
-    phase: str
-    source: str | None
-    target: Revision
-    floor: int
-    started_at: str
-    deadline: str | None = None
-
-    def is_overdue(self, now: str) -> bool:
-        """Tell whether the deadline has passed."""
-        return self.deadline is not None and self.deadline <= now
-
-    def manifest(self) -> Manifest:
-        """Return the change as the status shows it."""
-        shown = {
-            "phase": self.phase,
-            "from": self.source,
-            "to": self.target.version,
-            "revision": self.target.revision,
-            "colour": self.target.colour,
-            "image": self.target.image,
-            "floor": self.floor,
-            "startedAt": self.started_at,
-            "deadline": self.deadline,
-        }
-        return {name: value for name, value in shown.items() if value is not None}
-
-
-def rollout_state(
-    app: WeatherApp, carried: Revision | None, progress: Progress, *, now: str, standing: bool
-) -> RolloutState | None:
-    """Return the change of the live template's revision in flight, None where there is none.
-
-    A change keeps its start, and its deadline too as long as it gets no further and the app's spec
-    stays the same. Scaling has no deadline, nor has what `standing` says to stand still.
-    """
-    if carried is None or progress.complete:
-        return None
-    phase = _phase(app, carried, progress)
-    before = app.status.get("rollout", {})
-    same = (before.get("phase"), before.get("revision")) == (phase, carried.revision)
-    timed = phase != SCALING and not standing
-    return RolloutState(
-        phase=phase,
-        source=before.get("from") if same else app.status.get("version"),
-        target=carried,
-        floor=_floor(app, progress),
-        started_at=before["startedAt"] if same else now,
-        deadline=_deadline(app, progress, before if same else {}, now) if timed else None,
-    )
-
-
-def rollback(app: WeatherApp, failed: Revision, good: Revision, *, now: str) -> RolloutState:
-    """Return the change that begins when a revision has failed."""
-    before = app.status.get("rollout", {})
-    begun = (before.get("phase"), before.get("revision")) == (ROLLING_BACK, good.revision)
-    return RolloutState(
-        phase=ROLLING_BACK,
-        source=failed.version,
-        target=good,
-        floor=before.get("floor", 0),
-        started_at=before["startedAt"] if begun else now,
-    )
-
-
-def _phase(app: WeatherApp, carried: Revision, progress: Progress) -> str:
-    """Tell a rollout from a change of number; one that began as a rollout stays one to its end."""
-    before = app.status.get("rollout", {})
-    if before.get("revision") == carried.revision and before["phase"] != SCALING:
-        phase: str = before["phase"]
-        return phase
-    proven = last_good(app.status) == carried.revision
-    return SCALING if proven and progress.updated == progress.replicas else ROLLING_OUT
-
-
-def _floor(app: WeatherApp, progress: Progress) -> int:
-    """Return the smaller of the old and the new floor.
-
-    A first rollout, and one that ends being switched off, have no old one.
-    """
-    limit = app.rollout.max_unavailable
-    new = floor(progress.wanted, limit)
-    served = app.status.get("replicas", 0) if "version" in app.status else 0
-    old = app.status.get("rollout", {}).get("floor") or floor(served, limit)
-    return min(old or new, new)
-
-
-def _deadline(app: WeatherApp, progress: Progress, before: Manifest, now: str) -> str | None:
-    fresh = app.status.get("observedGeneration") != app.generation
-    deadline: str | None = before.get("deadline")
-    if deadline and not fresh and not progress.has_progressed_since(app.status):
-        return deadline
-    # What the Deployment's controller has not seen yet has not begun.
-    begun = deadline is not None or progress.observed
-    return later(now, app.rollout.progress_deadline_seconds) if begun else None

@@ -1,12 +1,13 @@
 """Why an app waits: read from its pods, their events and what the API refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
+from weather_operator.model import Blocker
 
-# What a container says while all is well: its pod is on the way, or its cause is told by events.
+# What a container waits for while all is well: its pod is on the way, or its events have the cause.
 _QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
 _NEXT = {
     "ImagePullBackOff": "Correct the WeatherRelease's image, or give spec.pod.imagePullSecrets",
@@ -28,21 +29,13 @@ _LIMIT = 10
 _LONGEST = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocker:
-    """One thing in the way: the cause in a word, in a sentence, and the object it is about."""
-
-    reason: str
-    message: str
-    object: str = ""
-    since: str = ""
-
-    def manifest(self) -> Manifest:
-        """Return the blocker as the status shows it."""
-        advice = _OUT_OF_MEMORY if "OOMKilled" in self.message else _NEXT.get(self.reason)
-        message = f"{self.message.rstrip('. ')}. {advice}." if advice else self.message
-        shown = {"reason": self.reason, "message": message[:_LONGEST], "since": self.since}
-        return {**shown, "object": self.object} if self.object else shown
+def manifest(blocker: Blocker) -> Manifest:
+    """Return the blocker as the status shows it, with what to do about it."""
+    out_of_memory = "OOMKilled" in blocker.message
+    advice = _OUT_OF_MEMORY if out_of_memory else _NEXT.get(blocker.reason)
+    message = f"{blocker.message.rstrip('. ')}. {advice}." if advice else blocker.message
+    shown = {"reason": blocker.reason, "message": message[:_LONGEST], "since": blocker.since}
+    return {**shown, "object": blocker.object} if blocker.object else shown
 
 
 def dated(
@@ -67,7 +60,7 @@ def of_deployment(deployment: Manifest, failure: str) -> Blocker:
 
 
 def of_pods(pods: Sequence[Manifest]) -> tuple[Blocker, ...]:
-    """Return one blocker for each cause that the pods themselves tell."""
+    """Return one blocker for each cause that the pods themselves name."""
     found: dict[str, Blocker] = {}
     for pod in sorted(pods, key=_name):
         for blocker in (_unscheduled(pod), *_waiting(pod)):
@@ -76,10 +69,10 @@ def of_pods(pods: Sequence[Manifest]) -> tuple[Blocker, ...]:
     return tuple(found.values())
 
 
-def silent(pods: Sequence[Manifest]) -> Manifest | None:
+def unexplained(pods: Sequence[Manifest]) -> Manifest | None:
     """Return the pod, if any, that is not ready and does not say why itself: its events may."""
-    mute = (pod for pod in pods if not (_is_ready(pod) or _is_going(pod) or of_pods([pod])))
-    return min(mute, key=_name, default=None)
+    silent = (pod for pod in pods if not (_is_ready(pod) or _is_terminating(pod) or of_pods([pod])))
+    return min(silent, key=_name, default=None)
 
 
 def of_events(pod: Manifest, events: Sequence[Manifest]) -> tuple[Blocker, ...]:
@@ -126,7 +119,7 @@ def _is_ready(pod: Manifest) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def _is_going(pod: Manifest) -> bool:
+def _is_terminating(pod: Manifest) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 

@@ -1,49 +1,37 @@
 """Where a site answers: read from what leads to its pods."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
+from weather_operator.rollout.observed import Observed
 
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
-    """What leads to the pods, as it is.
-
-    `gateways` are in the order in which the app names them, None for one that is not there. `node`
-    is the address at which NodePorts answer.
-    """
-
-    service: Manifest | None = None
-    ingress: Manifest | None = None
-    route: Manifest | None = None
-    gateways: tuple[Manifest | None, ...] = ()
-    node: str | None = None
-
-
-def url(app: WeatherApp, ways: Exposure) -> str | None:
+def url(observed: Observed) -> str | None:
     """Return the URL under which the site answers, None while there is none.
 
     The way in from outside counts: the Ingress, else the Gateway, else the Service.
     """
+    app = observed.app
     if app.ingress:
-        return _through_ingress(app, app.ingress, ways.ingress)
+        return _through_ingress(app, app.ingress, observed.child(INGRESS))
     if app.gateway:
-        return _through_gateway(app, app.gateway, ways)
-    return _of_service(app, ways)
+        return _through_gateway(observed, app.gateway)
+    return _of_service(observed)
 
 
-def pending(app: WeatherApp, ways: Exposure) -> str:
+def pending(observed: Observed) -> str:
     """Return what is waited for while there is no URL."""
+    app = observed.app
     if app.ingress:
         class_name = app.ingress.class_name
         return f"the Ingress has no address from its class's controller yet, class {class_name}"
     if app.gateway:
-        return _refused(ways.route) or "no Gateway has taken the HTTPRoute and has an address yet"
+        refusal = _refusal(observed.child(HTTP_ROUTE))
+        return refusal or "no Gateway has taken the HTTPRoute and has an address yet"
     if app.service.type == "NodePort":
         return "no node has an ExternalIP or InternalIP yet"
     return "the load balancer has no address yet"
@@ -81,33 +69,35 @@ def node_address(nodes: Iterable[Manifest]) -> str | None:
     return min(found)[2] if found else None
 
 
-def _of_service(app: WeatherApp, ways: Exposure) -> str | None:
-    if ways.service is None:
+def _of_service(observed: Observed) -> str | None:
+    app, service = observed.app, observed.child(SERVICE)
+    if service is None:
         return None
-    spec = ways.service["spec"]
+    spec = service["spec"]
     port = spec["ports"][0]
     if spec["type"] == "NodePort":
-        return _url("http", ways.node, port.get("nodePort"), app)
+        return _url("http", observed.node_address, port.get("nodePort"), app)
     if spec["type"] == "LoadBalancer":
-        return _url("http", _given(ways.service), port["port"], app)
+        return _url("http", _load_balancer(service), port["port"], app)
     return _url("http", f"{app.key.name}.{app.key.namespace}.svc", port["port"], app)
 
 
 def _through_ingress(app: WeatherApp, spec: IngressSpec, live: Manifest | None) -> str | None:
-    given = _given(live) if live else None
+    address = _load_balancer(live) if live else None
     scheme = "https" if spec.secret or spec.certificate else "http"
-    return _url(scheme, given and (_host(app, spec.host) or given), _PORTS[scheme], app)
+    return _url(scheme, address and (_host(app, spec.host) or address), _PORTS[scheme], app)
 
 
-def _through_gateway(app: WeatherApp, spec: GatewaySpec, ways: Exposure) -> str | None:
-    if ways.route is None or not any(_accepted(each) for each in _parents(ways.route)):
+def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
+    app, route = observed.app, observed.child(HTTP_ROUTE)
+    if route is None or not any(_accepted(each) for each in _parents(route)):
         return None
     found = [
         (listener["protocol"] != "HTTPS", listener, gateway)
-        for parent, gateway in zip(spec.parents, ways.gateways, strict=True)
+        for parent, gateway in zip(spec.parents, observed.gateways, strict=True)
         if gateway
         for listener in gateway["status"]["listeners"]
-        if _is_meant(listener, parent)
+        if _matches(listener, parent)
     ]
     if not found:
         return None
@@ -117,7 +107,7 @@ def _through_gateway(app: WeatherApp, spec: GatewaySpec, ways: Exposure) -> str 
     return _url(scheme, _host(app, host) or gateway["status"]["address"], listener["port"], app)
 
 
-def _is_meant(listener: Manifest, parent: Manifest) -> bool:
+def _matches(listener: Manifest, parent: Manifest) -> bool:
     return (
         listener["protocol"] in ("HTTP", "HTTPS")
         and parent.get("sectionName", listener["name"]) == listener["name"]
@@ -136,7 +126,7 @@ def _accepted(parent: Manifest) -> bool:
     )
 
 
-def _refused(route: Manifest | None) -> str:
+def _refusal(route: Manifest | None) -> str:
     """Return why a Gateway does not take the route, in its own words."""
     for parent in _parents(route) if route else ():
         for each in parent["conditions"]:
@@ -146,10 +136,10 @@ def _refused(route: Manifest | None) -> str:
     return ""
 
 
-def _given(live: Manifest) -> str | None:
+def _load_balancer(live: Manifest) -> str | None:
     """Return the address that a load balancer's controller wrote into a status."""
-    given = live.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
-    address: str | None = given[0].get("hostname") or given[0].get("ip")
+    entries = live.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    address: str | None = entries[0].get("hostname") or entries[0].get("ip")
     return address
 
 

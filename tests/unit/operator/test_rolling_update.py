@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -6,10 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.manifests import app_body, deployment, replica_set, template
 from weather_operator import render
-from weather_operator.model import Release, parse_app
-from weather_operator.rollout.plan import Decision, Situation, Step, carry, decide
-from weather_operator.rollout.revisions import ReplicaSetRevision, Revision, held, revision_in
-from weather_operator.rollout.state import Progress, floor, progress
+from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.plan import with_decision
+from weather_operator.rollout.revisions import Revision, replica_set_revisions, revision_in
+from weather_operator.rollout.state import Progress
+from weather_operator.rollout.strategies import Action, Decision
+from weather_operator.rollout.strategies.rolling_update import decide
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:05:00Z"
 VERSIONS = ("1.0.0", "2.0.0", "3.0.0")
@@ -33,7 +37,7 @@ def failed(one: Revision, attempt: int = 0) -> dict[str, Any]:
     return {**entry, "at": NOW, "reason": "it crashed", "attempt": attempt}
 
 
-def in_flight(one: Revision, phase: str = "RollingOut") -> dict[str, Any]:
+def under_way(one: Revision, phase: str = "RollingOut") -> dict[str, Any]:
     return {
         "phase": phase,
         "from": "1.0.0",
@@ -56,22 +60,53 @@ def memory(**changes: Any) -> dict[str, Any]:
         "updatedReplicas": 1,
         "availableReplicas": 2,
         "history": [good(R1)],
-        "rollout": in_flight(R2),
+        "rollout": under_way(R2),
         **changes,
     }
 
 
-STUCK = Progress(wanted=2, replicas=3, updated=1, ready=2, available=2, observed=True)
-DONE = Progress(wanted=2, replicas=2, updated=2, ready=2, available=2, observed=True)
+STUCK = Progress(desired=2, replicas=3, updated=1, ready=2, available=2, observed=True)
+DONE = Progress(desired=2, replicas=2, updated=2, ready=2, available=2, observed=True)
 
 
-def holding(old: int = 2, new: int = 0, *, wanted: int = 2) -> tuple[ReplicaSetRevision, ...]:
-    """What the ReplicaSets of 1.0.0 and of 2.0.0 hold, by their available pods."""
-    sets = [
-        replica_set("2.0.0", wanted=1, available=new),
-        replica_set("1.0.0", wanted=wanted, available=old),
-    ]
-    return held(sets, deployment())
+Sets = tuple[dict[str, Any], ...]
+
+
+def replica_sets(old: int = 2, new: int = 0, *, desired: int = 2) -> Sets:
+    """The ReplicaSets of 2.0.0 and of 1.0.0, by their available pods."""
+    return (
+        replica_set("2.0.0", desired=1, available=new),
+        replica_set("1.0.0", desired=desired, available=old),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What a decision is made from; `live` is the Deployment's revision, None without one."""
+
+    app: WeatherApp
+    desired: Revision = R2
+    live: Revision | None = R2
+    progress: Progress = STUCK
+    now: str = LATER
+    sets: Sets | None = replica_sets()
+
+    def decide(self) -> Decision | None:
+        live, far = self.live, self.progress
+        children = {}
+        if live:
+            children[DEPLOYMENT, "london"] = deployment(
+                desired=far.desired,
+                replicas=far.replicas,
+                updated=far.updated,
+                available=far.available,
+                observed=far.observed,
+                version=live.version,
+            )
+        return decide(
+            Observed(app=self.app, now=self.now, children=children, replica_sets=self.sets),
+            self.desired,
+        )
 
 
 def situation(
@@ -83,22 +118,17 @@ def situation(
 ) -> Situation:
     body = app_body(status=memory() if status is None else status, rollout=rollout)
     body["metadata"]["generation"] = generation
-    return replace(
-        Situation(
-            app=parse_app(body), desired=R2, live=R2, progress=STUCK, now=LATER, held=holding()
-        ),
-        **changes,
-    )
+    return Situation(app=parse_app(body), **changes)
 
 
-def step(seen: Situation) -> tuple[str, str | None]:
-    """What is done, and which version's template is carried instead of the desired one."""
-    found = decide(seen)
+def action(seen: Situation) -> tuple[str, str | None]:
+    """What is done, and which version's template the Deployment gets instead of the desired one."""
+    found = seen.decide()
     assert found
-    return found.step, found.carried.revision.version if found.carried else None
+    return found.action, found.template_from.revision.version if found.template_from else None
 
 
-BLOCKED = memory(failedRevisions=[failed(R2)], rollout=in_flight(R1, "RollingBack"))
+BLOCKED = memory(failedRevisions=[failed(R2)], rollout=under_way(R1, "RollingBack"))
 PAUSED = {"paused": True}
 
 
@@ -112,7 +142,7 @@ PAUSED = {"paused": True}
         (situation(desired=R1), ("roll out", None)),
         # It is under way, or has failed.
         (situation(now="2026-01-01T09:59:59Z"), ("roll out", None)),
-        (situation(), ("fail", None)),
+        (situation(), ("mark failed", None)),
         (situation(progress=replace(STUCK, updated=2)), ("roll out", None)),
         (situation(progress=replace(STUCK, available=3)), ("roll out", None)),
         (situation(progress=replace(STUCK, observed=False)), ("roll out", None)),
@@ -120,23 +150,23 @@ PAUSED = {"paused": True}
         (situation(generation=2), ("roll out", None)),
         (situation(rollout={"autoRollback": False}), ("roll out", None)),
         (situation(rollout=PAUSED), ("roll out", None)),
-        (situation(progress=replace(STUCK, wanted=0)), ("roll out", None)),
+        (situation(progress=replace(STUCK, desired=0)), ("roll out", None)),
         # There is nothing good to go back to.
-        (situation(status=memory(history=[]), held=holding(old=0)), ("roll out", None)),
+        (situation(status=memory(history=[]), sets=replica_sets(old=0)), ("roll out", None)),
         (situation(status=memory(history=[good(R2)])), ("roll out", None)),
-        (situation(held=holding(old=0)), ("roll out", None)),
-        (situation(held=holding(old=1, new=2)), ("roll out", None)),
+        (situation(sets=replica_sets(old=0)), ("roll out", None)),
+        (situation(sets=replica_sets(old=1, new=2)), ("roll out", None)),
         # There is: by the status, or by what serves; the more so if nothing serves at all.
-        (situation(status=memory(history=[])), ("fail", None)),
-        (situation(held=holding(old=2, new=6)), ("fail", None)),
-        (situation(held=holding(old=0, wanted=0)), ("fail", None)),
+        (situation(status=memory(history=[])), ("mark failed", None)),
+        (situation(sets=replica_sets(old=2, new=6)), ("mark failed", None)),
+        (situation(sets=replica_sets(old=0, desired=0)), ("mark failed", None)),
         # It has failed, says the status.
-        (situation(status=BLOCKED), ("restore", "1.0.0")),
-        (situation(status=BLOCKED, rollout=PAUSED), ("restore", "1.0.0")),
+        (situation(status=BLOCKED), ("roll back", "1.0.0")),
+        (situation(status=BLOCKED, rollout=PAUSED), ("roll back", "1.0.0")),
         (situation(status=BLOCKED, live=R1), ("hold", "1.0.0")),
         (situation(status=BLOCKED, live=R1, progress=DONE), ("hold", "1.0.0")),
-        (situation(status=BLOCKED, live=R3), ("restore", "1.0.0")),
-        (situation(status=BLOCKED, held=holding(old=0)), ("hold", None)),
+        (situation(status=BLOCKED, live=R3), ("roll back", "1.0.0")),
+        (situation(status=BLOCKED, sets=replica_sets(old=0)), ("hold", None)),
         (situation(status=BLOCKED, progress=DONE), ("roll out", None)),
         (situation(status=BLOCKED, live=None), ("roll out", None)),
         (situation(status=BLOCKED, live=R1, desired=R3), ("roll out", None)),
@@ -147,11 +177,11 @@ PAUSED = {"paused": True}
     ],
 )  # fmt: skip
 def test_what_is_done(seen: Situation, expected: tuple[str, str | None]) -> None:
-    assert step(seen) == expected
+    assert action(seen) == expected
 
 
 @pytest.mark.parametrize(
-    ("seen", "frozen"),
+    ("seen", "paused"),
     [
         (situation(), False),
         (situation(rollout=PAUSED), True),
@@ -163,37 +193,40 @@ def test_what_is_done(seen: Situation, expected: tuple[str, str | None]) -> None
         (situation(rollout=PAUSED, status=BLOCKED), False),
     ],
 )
-def test_a_pause_freezes_what_does_not_serve_yet(seen: Situation, frozen: bool) -> None:
-    found = decide(seen)
+def test_a_pause_stops_what_does_not_serve_yet(seen: Situation, paused: bool) -> None:
+    found = seen.decide()
     assert found
-    assert found.frozen is frozen
+    assert found.paused is paused
 
 
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (situation(held=holding(old=0)), "1.0.0 (yellow) has no available pod either"),
-        (situation(held=holding(old=1, new=2)), "serves with 1 pods, this with 2"),
+        (situation(sets=replica_sets(old=0)), "1.0.0 (yellow) has no available pod either"),
+        (situation(sets=replica_sets(old=1, new=2)), "serves with 1 pods, this with 2"),
         (situation(status=memory(history=[good(R2)])), "no other version"),
-        (situation(status=BLOCKED, held=holding(old=0)), "1.0.0 (yellow) has no available pod"),
+        (
+            situation(status=BLOCKED, sets=replica_sets(old=0)),
+            "1.0.0 (yellow) has no available pod",
+        ),
     ],
 )
 def test_why_nothing_is_undone_is_said(seen: Situation, words: str) -> None:
-    found = decide(seen)
+    found = seen.decide()
     assert found
     assert words in found.rollback_blocked
 
 
 def test_the_replica_sets_are_read_only_when_they_matter() -> None:
-    assert decide(situation(held=None)) is None
-    assert decide(situation(held=None, status=BLOCKED)) is None
-    assert decide(situation(held=None, rollout=PAUSED, desired=R3)) is None
+    assert situation(sets=None).decide() is None
+    assert situation(sets=None, status=BLOCKED).decide() is None
+    assert situation(sets=None, rollout=PAUSED, desired=R3).decide() is None
     for seen in (
         situation(progress=DONE),
         situation(now=NOW.replace("10:", "09:")),
         situation(live=R1, progress=DONE),
     ):
-        assert decide(replace(seen, held=None))
+        assert replace(seen, sets=None).decide()
 
 
 @given(
@@ -208,26 +241,32 @@ def test_no_pods_are_given_up_for_a_revision_that_serves_with_fewer(
     old: int, new: int, wanted: int, status: dict[str, Any], live: Revision, paused: bool
 ) -> None:
     seen = situation(
-        status=status, held=holding(old, new, wanted=wanted), live=live, rollout={"paused": paused}
+        status=status,
+        sets=replica_sets(old, new, desired=wanted),
+        live=live,
+        rollout={"paused": paused},
     )
-    found = decide(seen)
+    found = seen.decide()
     assert found
-    if found.step in (Step.MARK_FAILED, Step.ROLL_BACK) and live == R2:
+    if found.action in (Action.MARK_FAILED, Action.ROLL_BACK) and live == R2:
         is_intact = old >= wanted > 0
         assert is_intact or (old >= new and not (wanted > 0 == old))
 
 
 @given(st.sampled_from([R1, R3, None]), st.integers(0, 3), st.integers(0, 3), st.booleans())
-def test_a_failed_revision_is_never_carried_out_while_there_is_another(
+def test_a_failed_revision_is_never_rolled_out_while_there_is_another(
     live: Revision | None, old: int, attempt: int, paused: bool
 ) -> None:
     status = {**BLOCKED, "failedRevisions": [failed(R2, attempt=3)]}
     seen = situation(
-        status=status, live=live, held=holding(old), rollout={"attempt": attempt, "paused": paused}
+        status=status,
+        live=live,
+        sets=replica_sets(old),
+        rollout={"attempt": attempt, "paused": paused},
     )
-    found = decide(seen)
+    found = seen.decide()
     assert found
-    assert (found.step is Step.ROLL_OUT) == (live is None)
+    assert (found.action is Action.ROLL_OUT) == (live is None)
 
 
 @given(
@@ -240,53 +279,36 @@ def test_what_was_decided_is_decided_again_once_it_is_so(
     status: dict[str, Any], desired: Revision, live: Revision, paused: bool
 ) -> None:
     before = situation(status=status, desired=desired, live=live, rollout={"paused": paused})
-    found = decide(before)
+    found = before.decide()
     assert found
-    if found.step is Step.MARK_FAILED:
+    if found.action is Action.MARK_FAILED:
         return
-    carried = found.carried.revision if found.carried else desired
-    after = replace(before, live=carried, progress=replace(STUCK, observed=False))
-    again = decide(after)
+    given = found.template_from.revision if found.template_from else desired
+    after = replace(before, live=given, progress=replace(STUCK, observed=False))
+    again = after.decide()
     assert again
-    assert (again.carried.revision if again.carried else desired) == carried
+    assert (again.template_from.revision if again.template_from else desired) == given
 
 
-def test_what_is_carried_is_the_template_whole_and_the_rest_of_the_spec() -> None:
+def test_what_is_brought_back_is_the_template_whole_and_the_rest_of_the_spec() -> None:
     app = parse_app(app_body(rollout={"maxSurge": 3}))
     manifest = render.deployment(app, Release(version="2.0.0", colour="green", image="x"))
-    (back, *_) = holding()
-    found = carry(manifest, Decision(step=Step.ROLL_BACK, carried=back, good=R1, frozen=True))
+    (back, *_) = replica_set_revisions(replica_sets(), deployment())
+    decision = Decision(action=Action.ROLL_BACK, template_from=back, rollback_to=R1, paused=True)
+    found = with_decision(manifest, decision)
     assert found["spec"]["template"] == template("1.0.0")
     assert found["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 3
     assert found["spec"]["paused"] is True
     assert found["metadata"]["labels"]["app.kubernetes.io/version"] == "1.0.0"
     assert found["metadata"]["labels"]["weather.quantspark.io/colour"] == "yellow"
-    assert carry(manifest, Decision()) == manifest
+    assert with_decision(manifest, Decision()) == manifest
 
 
-def test_foreign_replica_sets_hold_nothing_and_the_one_that_serves_is_trusted_first() -> None:
-    foreign = replica_set("1.0.0", wanted=9, available=9)
+def test_foreign_replica_sets_count_for_nothing_and_the_one_that_serves_is_trusted_first() -> None:
+    foreign = replica_set("1.0.0", desired=9, available=9)
     foreign["metadata"]["ownerReferences"][0]["uid"] = "another"
-    edited = replica_set("1.0.0", wanted=1, available=0, image="other:1")
-    serving = replica_set("1.0.0", wanted=2, available=2)
-    found = held([foreign, edited, serving], deployment())
+    edited = replica_set("1.0.0", desired=1, available=0, image="other:1")
+    serving = replica_set("1.0.0", desired=2, available=2)
+    found = replica_set_revisions([foreign, edited, serving], deployment())
     assert [each.revision.image for each in found] == ["weather:1.0.0", "other:1", "weather:2.0.0"]
     assert "pod-template-hash" not in str(found[0].template)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "unavailable", "expected"),
-    [(3, 0, 3), (3, 1, 2), (3, "50%", 2), (10, "25%", 8), (1, 1, 1), (2, "100%", 1), (0, 0, 0)],
-)
-def test_the_floor(wanted: int, unavailable: int | str, expected: int) -> None:
-    assert floor(wanted, unavailable) == expected
-
-
-def test_a_pod_that_flaps_is_no_progress() -> None:
-    status = {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 2, "readyReplicas": 2}
-    flapping = deployment(replicas=3, updated=1, available=2)
-    flapping["status"]["readyReplicas"] = 3
-    assert not progress(flapping, wanted=2).has_progressed_since(status)
-    assert progress(deployment(replicas=2, updated=1, available=2), wanted=2).has_progressed_since(
-        status
-    )

@@ -1,4 +1,4 @@
-"""When pods are asked for: what asking costs where many apps change at once."""
+"""When pods are read: that is dear where many apps change at once."""
 
 import asyncio
 from typing import Any
@@ -10,8 +10,9 @@ from weather_operator.controller.diagnostics import (
     Diagnostics,
     diagnostics_delay,
 )
-from weather_operator.kube.resources import POD, Kind
+from weather_operator.kube.resources import DEPLOYMENT, POD, Kind
 from weather_operator.model import parse_app
+from weather_operator.rollout.observed import Observed
 
 AT = "2026-01-01T10:00:{:02}Z"
 DEADLINE = "2026-01-01T10:02:00Z"
@@ -19,66 +20,65 @@ DEADLINE = "2026-01-01T10:02:00Z"
 
 
 class Pods:
-    """What is asked for pods. There are none: what matters here is whether anybody asks."""
+    """Where pods are read. There are none: what matters here is whether anybody looks."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.reads = 0
 
     async def list(self, kind: Kind, **_selection: str) -> tuple[list[Any], str]:
         assert kind is POD
-        self.asked += 1
+        self.reads += 1
         return [], "1"
 
 
-def asks(
+def reads(
     *,
     second: int,
-    changing: int = 1,
-    observed: bool = True,
+    rolling_out: int = 1,
+    seen: bool = True,
     updated: int = 1,
     blocked: bool = False,
     **change: str,
 ) -> bool:
-    """Tell whether pods are asked for, so many seconds after an app last got further."""
-    told = {"updatedReplicas": 1, "availableReplicas": 2, "replicas": 3}
+    """Tell whether pods are read, so many seconds after an app last got further."""
+    before = {"updatedReplicas": 1, "availableReplicas": 2, "replicas": 3}
     rollout = {"startedAt": "2026-01-01T09:50:00Z", "deadline": DEADLINE, **change}
     known = [{"reason": "Unhealthy", "message": "", "since": AT.format(0)}] if blocked else []
-    app = parse_app(app_body(status={**told, "rollout": rollout, "blockers": known}))
-    live = deployment(replicas=3, updated=updated, available=2, observed=observed)
+    app = parse_app(app_body(status={**before, "rollout": rollout, "blockers": known}))
+    live = deployment(replicas=3, updated=updated, available=2, observed=seen)
     pods = Pods()
-    inquiry = Diagnostics(pods)  # type: ignore[arg-type] # the one verb that it uses
-    asking = inquiry.pod_blockers(
-        app, live, AT.format(second), diagnostics_delay=diagnostics_delay(changing)
-    )
-    assert asyncio.run(asking) == ()
-    return pods.asked > 0
+    diagnostics = Diagnostics(pods)  # type: ignore[arg-type] # the one verb that it uses
+    observed = Observed(app=app, now=AT.format(second), children={(DEPLOYMENT, "london"): live})
+    found = diagnostics.pod_blockers(observed, delay=diagnostics_delay(rolling_out))
+    assert asyncio.run(found) == ()
+    return pods.reads > 0
 
 
 @pytest.mark.parametrize(
-    ("second", "changing", "expected"),
+    ("second", "rolling_out", "expected"),
     [(2, 1, False), (3, 1, True), (3, 30, True), (9, 100, False), (10, 100, True)],
 )
 def test_a_change_that_gets_no_further_is_asked_about_sooner_where_few_change(
-    second: int, changing: int, expected: bool
+    second: int, rolling_out: int, expected: bool
 ) -> None:
-    assert asks(second=second, changing=changing) is expected
+    assert reads(second=second, rolling_out=rolling_out) is expected
 
 
 def test_nothing_is_asked_before_the_controller_has_seen_the_change() -> None:
-    assert not asks(second=30, observed=False)
+    assert not reads(second=30, seen=False)
 
 
 def test_nothing_is_asked_of_a_change_that_just_got_further() -> None:
-    assert not asks(second=30, updated=2)
+    assert not reads(second=30, updated=2)
 
 
 def test_what_was_in_the_way_is_asked_about_again_although_the_change_got_further() -> None:
-    assert asks(second=1, updated=2, blocked=True)
+    assert reads(second=1, updated=2, blocked=True)
 
 
 def test_past_its_deadline_a_change_is_asked_about_whatever_else_goes_on() -> None:
     past = AT.format(1)
-    assert asks(second=1, changing=10_000, observed=False, deadline=past)
+    assert reads(second=1, rolling_out=10_000, seen=False, deadline=past)
 
 
 def test_all_changes_together_ask_ten_times_a_second_at_most() -> None:

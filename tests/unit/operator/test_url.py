@@ -1,10 +1,11 @@
 from typing import Any
 
 import pytest
-from support.manifests import app_body
+from support.manifests import app_body, owned
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE
 from weather_operator.model import WeatherApp, parse_app
+from weather_operator.rollout.observed import Observed
 from weather_operator.status import url as address
-from weather_operator.status.url import Exposure
 
 ARN = "arn:aws:acm:eu-west-2:123456789012:certificate/1"
 
@@ -13,12 +14,40 @@ def app(**spec: Any) -> WeatherApp:
     return parse_app(app_body(**spec))
 
 
+def url(
+    app: WeatherApp,
+    *,
+    service: dict[str, Any] | None = None,
+    ingress: dict[str, Any] | None = None,
+    route: dict[str, Any] | None = None,
+    **seen: Any,
+) -> str | None:
+    return address.url(observed(app, service=service, ingress=ingress, route=route, **seen))
+
+
+def observed(
+    app: WeatherApp, *, node: str | None = None, gateways: Any = (), **live: Any
+) -> Observed:
+    kinds = {"service": SERVICE, "ingress": INGRESS, "route": HTTP_ROUTE}
+    return Observed(
+        app=app,
+        now="2026-01-01T10:00:00Z",
+        children={
+            (kinds[name], "london"): {**body, "metadata": owned()}
+            for name, body in live.items()
+            if body
+        },
+        gateways=gateways,
+        node_address=node,
+    )
+
+
 def given(*addresses: dict[str, str]) -> dict[str, Any]:
     return {"status": {"loadBalancer": {"ingress": list(addresses)}}}
 
 
 @pytest.mark.parametrize(
-    ("spec", "addresses", "url"),
+    ("spec", "addresses", "expected"),
     [
         ({"type": "ClusterIP", "ports": [{"port": 80}]}, [], "http://london.default.svc/"),
         ({"type": "ClusterIP", "ports": [{"port": 81}]}, [], "http://london.default.svc:81/"),
@@ -30,18 +59,18 @@ def given(*addresses: dict[str, str]) -> dict[str, Any]:
     ],
 )
 def test_a_service_answers_where_its_type_says(
-    spec: dict[str, Any], addresses: list[dict[str, str]], url: str | None
+    spec: dict[str, Any], addresses: list[dict[str, str]], expected: str | None
 ) -> None:
     service = {"spec": spec, **given(*addresses)}
-    assert address.url(app(), Exposure(service=service, node="n1")) == url
+    assert url(app(), service=service, node="n1") == expected
 
 
 def test_a_service_that_is_not_there_answers_nowhere() -> None:
-    assert address.url(app(), Exposure(node="n1")) is None
+    assert url(app(), node="n1") is None
 
 
 @pytest.mark.parametrize(
-    ("spec", "url"),
+    ("spec", "expected"),
     [
         ({}, "http://lb/"),
         ({"path": "/london"}, "http://lb/london/"),
@@ -56,14 +85,14 @@ def test_a_service_that_is_not_there_answers_nowhere() -> None:
     ],
 )
 def test_an_ingress_answers_once_its_load_balancer_has_an_address(
-    spec: dict[str, Any], url: str
+    spec: dict[str, Any], expected: str
 ) -> None:
     ingress = {"className": "nginx", "path": "/", **spec}
     london = app(ingress=ingress)
-    assert address.url(london, Exposure(ingress=given({"hostname": "lb"}))) == url
-    for waiting in (Exposure(), Exposure(ingress={}), Exposure(ingress=given())):
-        assert address.url(london, waiting) is None
-        assert "has no address" in address.pending(london, waiting)
+    assert url(london, ingress=given({"hostname": "lb"})) == expected
+    for waiting in (observed(london), observed(london, ingress=given())):
+        assert address.url(waiting) is None
+        assert "has no address" in address.pending(waiting)
 
 
 def gateway(name: str, *listeners: dict[str, Any], at: str | None = "10.9.9.9") -> dict[str, Any]:
@@ -84,7 +113,7 @@ TCP = {"name": "tcp", "port": 9, "protocol": "TCP"}
 
 
 @pytest.mark.parametrize(
-    ("spec", "listeners", "url"),
+    ("spec", "listeners", "expected"),
     [
         ({}, [HTTP], "http://10.9.9.9/"),
         ({}, [TCP], None),
@@ -100,24 +129,24 @@ TCP = {"name": "tcp", "port": 9, "protocol": "TCP"}
     ],
 )  # fmt: skip
 def test_a_gateway_answers_where_its_listener_does(
-    spec: dict[str, Any], listeners: list[dict[str, Any]], url: str | None
+    spec: dict[str, Any], listeners: list[dict[str, Any]], expected: str | None
 ) -> None:
     london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/", **spec})
-    ways = Exposure(route=route("True"), gateways=(gateway("public", *listeners),))
-    assert address.url(london, ways) == url
+    gateways = (gateway("public", *listeners),)
+    assert url(london, route=route("True"), gateways=gateways) == expected
 
 
 def test_a_gateway_that_is_not_there_or_has_no_address_or_takes_no_route_answers_nowhere() -> None:
     london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/"})
     public = gateway("public", HTTP)
-    for ways in (
-        Exposure(gateways=(public,)),
-        Exposure(route={}, gateways=(public,)),
-        Exposure(route=route("True"), gateways=(None,)),
-        Exposure(route=route("True"), gateways=(gateway("public", HTTP, at=None),)),
-        Exposure(route=route("False"), gateways=(public,)),
+    for waiting in (
+        observed(london, gateways=(public,)),
+        observed(london, route={}, gateways=(public,)),
+        observed(london, route=route("True"), gateways=(None,)),
+        observed(london, route=route("True"), gateways=(gateway("public", HTTP, at=None),)),
+        observed(london, route=route("False"), gateways=(public,)),
     ):
-        assert address.url(london, ways) is None
-        assert "the HTTPRoute" in address.pending(london, ways)
-    words = address.pending(london, Exposure(route=route("False", "no listener allows it")))
+        assert address.url(waiting) is None
+        assert "the HTTPRoute" in address.pending(waiting)
+    words = address.pending(observed(london, route=route("False", "no listener allows it")))
     assert words == "Gateway public does not take the HTTPRoute, Because: no listener allows it"

@@ -1,16 +1,18 @@
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.manifests import app_body, deployment
-from weather_operator.model import WeatherApp, parse_app
-from weather_operator.rollout.plan import Decision, Step
+from support.manifests import app_body, deployment, owned
+from weather_operator.kube.resources import DEPLOYMENT, SERVICE
+from weather_operator.model import Blocker, WeatherApp, parse_app
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.plan import Plan, current_rollout
 from weather_operator.rollout.revisions import Revision
-from weather_operator.status.blockers import Blocker
-from weather_operator.status.conditions import Observation, condition, status
-from weather_operator.status.url import Exposure
+from weather_operator.rollout.strategies import Action, Decision
+from weather_operator.status import conditions
+from weather_operator.status.conditions import condition
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:01:00Z"
 YELLOW = Revision(revision="r1", version="1.0.0", colour="yellow", image="weather:1.0.0")
@@ -25,18 +27,40 @@ SERVED = {
     "replicas": 2,
     "history": [{**YELLOW.manifest(), **DONE}],
 }
-CLUSTER_IP = Exposure(service={"spec": {"type": "ClusterIP", "ports": [{"port": 80}]}})
+CLUSTER_IP: Any = {"type": "ClusterIP", "ports": [{"port": 80}]}
 
 
 def app(**spec: Any) -> WeatherApp:
     return parse_app(app_body(**spec))
 
 
-def seen(**changes: Any) -> Observation:
-    return replace(
-        Observation(desired=GREEN, deployment=deployment(), ways=CLUSTER_IP, decision=Decision()),
-        **changes,
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a status is made from, without its app: the live objects, and what was decided."""
+
+    desired: Revision | None = GREEN
+    decision: Decision | None = Decision()
+    deployment: dict[str, Any] | None = field(default_factory=deployment)
+    service: dict[str, Any] | None = field(default_factory=CLUSTER_IP.copy)
+    node: str | None = None
+    apply_errors: tuple[Blocker, ...] = ()
+    pod_blockers: tuple[Blocker, ...] = ()
+
+
+def status(app: WeatherApp, seen: Seen, *, now: str) -> dict[str, Any]:
+    service = {"metadata": owned(), "spec": seen.service} if seen.service else None
+    children = {(DEPLOYMENT, "london"): seen.deployment, (SERVICE, "london"): service}
+    observed = Observed(
+        app=app,
+        now=now,
+        children={key: child for key, child in children.items() if child},
+        node_address=seen.node,
+        apply_errors=seen.apply_errors,
+        pod_blockers=seen.pod_blockers,
     )
+    rollout = current_rollout(observed, seen.desired, seen.decision)
+    planned = Plan(desired=seen.desired, decision=seen.decision, rollout=rollout)
+    return conditions.status(observed, planned)
 
 
 def ready(shown: dict[str, Any]) -> tuple[str, str]:
@@ -70,48 +94,46 @@ PAST: dict[str, Any] = {
 HALF = deployment(replicas=3, updated=1, available=2)
 REFUSED = (Blocker(reason="NameConflict", message="there is a Service london"),)
 HINDERED = (Blocker(reason="ImagePullBackOff", message="no such image"),)
-NODE_PORT = Exposure(
-    service={"spec": {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}}
-)
+NODE_PORT = {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}
 
 
 @pytest.mark.parametrize(
     ("spec", "changes", "expected", "abnormal"),
     [
         ({}, {}, ("True", "Serving"), ""),
-        ({"replicas": 0}, {"deployment": deployment(wanted=0, replicas=0, updated=0, available=0)},
+        ({"replicas": 0}, {"deployment": deployment(desired=0, replicas=0, updated=0, available=0)},
          ("True", "ScaledToZero"), ""),
         ({}, {"deployment": HALF}, ("False", "RollingOut"), "Reconciling"),
         ({}, {"deployment": HALF, "pod_blockers": HINDERED}, ("False", "Blocked"), "Reconciling"),
         ({"status": PAST}, {"deployment": HALF},
          ("False", "ProgressDeadlineExceeded"), "Stalled"),
-        ({}, {"deployment": None, "ways": Exposure()},
+        ({}, {"deployment": None, "service": None},
          ("False", "RollingOut"), "Reconciling"),
         ({}, {"apply_errors": REFUSED}, ("False", "NameConflict"), "Stalled"),
         ({}, {"apply_errors": REFUSED, "deployment": HALF}, ("False", "NameConflict"), "Stalled"),
         ({"suspend": True}, {"deployment": HALF}, ("False", "Suspended"), ""),
         ({"suspend": True}, {"apply_errors": REFUSED}, ("False", "Suspended"), ""),
-        ({}, {"ways": NODE_PORT}, ("False", "AddressPending"), "Reconciling"),
-        ({}, {"ways": replace(NODE_PORT, node="10.0.0.1")}, ("True", "Serving"), ""),
+        ({}, {"service": NODE_PORT}, ("False", "AddressPending"), "Reconciling"),
+        ({}, {"service": NODE_PORT, "node": "10.0.0.1"}, ("True", "Serving"), ""),
         ({}, {"deployment": deployment(observed=False)}, ("False", "RollingOut"), "Reconciling"),
     ],
 )  # fmt: skip
 def test_ready_sums_up(
     spec: dict[str, Any], changes: dict[str, Any], expected: tuple[str, str], abnormal: str
 ) -> None:
-    shown = status(app(**spec), seen(**changes), now=NOW)
+    shown = status(app(**spec), Seen(**changes), now=NOW)
     assert ready(shown) == expected
     assert flags(shown) == abnormal
 
 
 counts = st.integers(0, 4)
 observations = st.builds(
-    seen,
+    Seen,
     deployment=st.one_of(
         st.none(),
         st.builds(
             deployment,
-            wanted=counts,
+            desired=counts,
             replicas=counts,
             updated=counts,
             available=counts,
@@ -119,18 +141,19 @@ observations = st.builds(
             version=st.sampled_from(["1.0.0", "2.0.0", "3.0.0"]),
         ),
     ),
-    ways=st.sampled_from([Exposure(), CLUSTER_IP, NODE_PORT, replace(NODE_PORT, node="10.0.0.1")]),
+    service=st.sampled_from([None, CLUSTER_IP, NODE_PORT]),
+    node=st.sampled_from([None, "10.0.0.1"]),
     desired=st.sampled_from([None, GREEN]),
     decision=st.sampled_from(
         [
             None,
             Decision(),
-            Decision(frozen=True),
+            Decision(paused=True),
             Decision(rollback_blocked="it would be worse"),
-            Decision(step=Step.HOLD),
-            Decision(step=Step.HOLD, good=YELLOW),
-            Decision(step=Step.ROLL_BACK, good=YELLOW),
-            Decision(step=Step.MARK_FAILED, good=YELLOW),
+            Decision(action=Action.HOLD),
+            Decision(action=Action.HOLD, rollback_to=YELLOW),
+            Decision(action=Action.ROLL_BACK, rollback_to=YELLOW),
+            Decision(action=Action.MARK_FAILED, rollback_to=YELLOW),
         ]
     ),
     apply_errors=st.sampled_from([(), REFUSED]),
@@ -147,7 +170,7 @@ apps = st.builds(
 
 @given(apps, observations)
 def test_in_whatever_state_the_status_is_whole_and_no_contradiction(
-    app: WeatherApp, seen: Observation
+    app: WeatherApp, seen: Seen
 ) -> None:
     shown = status(app, seen, now=NOW)
     types = [each["type"] for each in shown["conditions"]]
@@ -163,9 +186,9 @@ def test_in_whatever_state_the_status_is_whole_and_no_contradiction(
 
 @given(apps, observations)
 def test_the_status_of_the_same_world_does_not_change_with_time(
-    app: WeatherApp, seen: Observation
+    app: WeatherApp, seen: Seen
 ) -> None:
-    assume(seen.decision is None or seen.decision.step is not Step.MARK_FAILED)
+    assume(seen.decision is None or seen.decision.action is not Action.MARK_FAILED)
     first = status(app, seen, now=NOW)
     second = status(replace(app, status=first), seen, now=LATER)
     third = status(replace(app, status=second), seen, now="2026-01-01T10:01:30Z")
@@ -173,11 +196,11 @@ def test_the_status_of_the_same_world_does_not_change_with_time(
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:
-    first = status(app(), seen(deployment=HALF), now=NOW)
+    first = status(app(), Seen(deployment=HALF), now=NOW)
     london = replace(app(), status=first)
-    blocked = status(london, seen(deployment=HALF, pod_blockers=HINDERED), now=LATER)
+    blocked = status(london, Seen(deployment=HALF, pod_blockers=HINDERED), now=LATER)
     assert condition(blocked, "Ready")["lastTransitionTime"] == NOW
-    serving = status(london, seen(), now=LATER)
+    serving = status(london, Seen(), now=LATER)
     assert condition(serving, "Ready")["lastTransitionTime"] == LATER
 
 
@@ -188,8 +211,8 @@ def test_the_version_changes_only_when_its_rollout_is_complete() -> None:
         {"deployment": deployment(version="1.0.0"), "apply_errors": REFUSED},
         {"deployment": deployment(observed=False)},
     ):
-        assert status(london, seen(**changes), now=NOW)["version"] == "1.0.0"
-    done = status(london, seen(), now=NOW)
+        assert status(london, Seen(**changes), now=NOW)["version"] == "1.0.0"
+    done = status(london, Seen(), now=NOW)
     assert (done["version"], done["colour"], done["image"]) == ("2.0.0", "green", "weather:2.0.0")
 
 
@@ -197,7 +220,7 @@ def test_the_wish_is_shown_although_the_catalogue_does_not_know_it() -> None:
     asked = app(version="9.0.0", colour=None, status=SERVED)
     shown = status(
         asked,
-        seen(desired=None, deployment=deployment(version="1.0.0"), apply_errors=REFUSED),
+        Seen(desired=None, deployment=deployment(version="1.0.0"), apply_errors=REFUSED),
         now=NOW,
     )
     assert (shown["desiredVersion"], shown["version"]) == ("9.0.0", "1.0.0")
@@ -220,29 +243,29 @@ def test_the_floor_is_the_smaller_of_the_old_and_the_new_number_less_what_may_mi
     previous: dict[str, Any], wanted: int, unavailable: int | str, floor: int
 ) -> None:
     london = app(status=previous, rollout={"maxUnavailable": unavailable})
-    shown = status(london, seen(deployment=deployment(wanted=wanted, available=0)), now=NOW)
+    shown = status(london, Seen(deployment=deployment(desired=wanted, available=0)), now=NOW)
     assert shown["rollout"]["floor"] == floor
 
 
 @pytest.mark.parametrize(("available", "holds"), [(1, "False"), (2, "True"), (4, "True")])
 def test_available_means_at_or_above_the_floor(available: int, holds: str) -> None:
-    scaling = deployment(wanted=5, replicas=5, updated=5, available=available)
-    shown = status(app(status=SERVED, replicas=5), seen(deployment=scaling), now=NOW)
+    scaling = deployment(desired=5, replicas=5, updated=5, available=available)
+    shown = status(app(status=SERVED, replicas=5), Seen(deployment=scaling), now=NOW)
     assert condition(shown, "Available")["status"] == holds
 
 
 def test_a_changed_number_is_scaling_and_a_changed_template_a_rollout() -> None:
     same = {**SERVED, "version": "2.0.0", "history": [{**GREEN.manifest(), **DONE}]}
-    scaling = deployment(wanted=5, replicas=5, updated=5, available=2)
-    assert ready(status(app(status=same), seen(deployment=scaling), now=NOW))[1] == "Scaling"
-    other = deployment(wanted=2, replicas=3, updated=1, available=2)
-    assert ready(status(app(status=same), seen(deployment=other), now=NOW))[1] == "RollingOut"
+    scaling = deployment(desired=5, replicas=5, updated=5, available=2)
+    assert ready(status(app(status=same), Seen(deployment=scaling), now=NOW))[1] == "Scaling"
+    other = deployment(desired=2, replicas=3, updated=1, available=2)
+    assert ready(status(app(status=same), Seen(deployment=other), now=NOW))[1] == "RollingOut"
 
 
 def test_a_pause_says_that_the_new_version_waits_while_the_old_one_is_scaled() -> None:
-    scaling = deployment(wanted=3, replicas=2, updated=2, available=2, version="1.0.0")
-    held = Decision(step=Step.HOLD)
-    shown = status(app(status=SERVED), seen(deployment=scaling, decision=held), now=NOW)
+    scaling = deployment(desired=3, replicas=2, updated=2, available=2, version="1.0.0")
+    held = Decision(action=Action.HOLD)
+    shown = status(app(status=SERVED), Seen(deployment=scaling, decision=held), now=NOW)
     assert shown["rollout"]["phase"] == "Scaling"
     message = condition(shown, "Ready")["message"]
     assert message == "paused: 1.0.0 to 2.0.0 waits until spec.rollout.paused is false"
@@ -258,10 +281,10 @@ def test_a_pause_says_that_the_new_version_waits_while_the_old_one_is_scaled() -
 def test_what_serves_is_told_from_what_failed_with_the_same_version(
     failed: Revision, words: str
 ) -> None:
-    back = Decision(step=Step.HOLD, good=YELLOW)
+    back = Decision(action=Action.HOLD, rollback_to=YELLOW)
     serves = deployment(version="1.0.0")
-    seen_now = seen(deployment=serves, desired=replace(failed, revision="r9"), decision=back)
-    message = condition(status(app(status=SERVED), seen_now, now=NOW), "Ready")["message"]
+    seen = Seen(deployment=serves, desired=replace(failed, revision="r9"), decision=back)
+    message = condition(status(app(status=SERVED), seen, now=NOW), "Ready")["message"]
     assert words in message
 
 
@@ -276,23 +299,23 @@ def test_what_serves_is_told_from_what_failed_with_the_same_version(
     ],
 )
 def test_a_rollout_says_what_it_waits_for(live: Any, words: str) -> None:
-    shown = status(app(status=SERVED), seen(deployment=live), now=NOW)
+    shown = status(app(status=SERVED), Seen(deployment=live), now=NOW)
     assert condition(shown, "Ready")["message"] == words
 
 
 def test_a_rollout_stays_one_until_its_end_and_keeps_its_start() -> None:
-    first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
+    first = status(app(status=SERVED), Seen(deployment=HALF), now=NOW)
     last_pod = deployment(replicas=2, updated=2, available=1)
-    then = status(app(status=first), seen(deployment=last_pod), now=LATER)
+    then = status(app(status=first), Seen(deployment=last_pod), now=LATER)
     assert then["rollout"]["phase"] == "RollingOut"
     assert then["rollout"]["startedAt"] == NOW
     assert then["rollout"]["from"] == "1.0.0"
 
 
 def test_a_changed_mind_starts_a_rollout_of_its_own() -> None:
-    first = status(app(status=SERVED), seen(deployment=HALF), now=NOW)
+    first = status(app(status=SERVED), Seen(deployment=HALF), now=NOW)
     half_red = deployment(replicas=3, updated=1, available=2, version="3.0.0")
-    then = status(app(status=first), seen(deployment=half_red, desired=RED), now=LATER)
+    then = status(app(status=first), Seen(deployment=half_red, desired=RED), now=LATER)
     assert (then["rollout"]["to"], then["rollout"]["startedAt"]) == ("3.0.0", LATER)
     newest = {**GREEN.manifest(), "at": LATER, "outcome": "Superseded", "seconds": 60}
     assert then["history"][0] == newest
@@ -307,11 +330,11 @@ AUTOSCALING = {
 
 
 def test_while_the_load_decides_the_deployment_says_how_many_pods_are_wanted() -> None:
-    scaled = deployment(wanted=7, replicas=7, updated=7, available=7)
-    shown = status(app(replicas=3, autoscaling=AUTOSCALING), seen(deployment=scaled), now=NOW)
+    scaled = deployment(desired=7, replicas=7, updated=7, available=7)
+    shown = status(app(replicas=3, autoscaling=AUTOSCALING), Seen(deployment=scaled), now=NOW)
     assert (shown["ready"], shown["autoscaling"]) == ("7/7", "2–10")
     assert ready(shown) == ("True", "Serving")
-    assert "autoscaling" not in status(app(), seen(), now=NOW)
+    assert "autoscaling" not in status(app(), Seen(), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -328,5 +351,5 @@ def test_what_kubectl_scale_asked_for_is_shown_where_it_is_not_used(
     body = app_body(**spec)
     entry = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     body["metadata"]["managedFields"] = [{**entry, "subresource": subresource}]
-    shown = status(parse_app(body), seen(), now=NOW)
+    shown = status(parse_app(body), Seen(), now=NOW)
     assert shown.get("ignoredReplicas") == ignored

@@ -1,0 +1,53 @@
+"""What one pass knows of an app, before it decides anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weather_operator.kube.resources import DEPLOYMENT, Kind, Manifest
+from weather_operator.model import Blocker, Release, WeatherApp, is_ours
+from weather_operator.render import child_name
+from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.state import Progress, progress_of
+
+ChildKey = tuple[Kind, str]
+"""A child is known by its kind and its name: the two tracks differ in the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """All that a plan and a status are made from; nothing else is read for them.
+
+    `now` is the time in RFC 3339. `release` is None where the spec names none that there is;
+    `is_digest_pending` while a registry is being asked which image it means. `children` are as the
+    API has them, also those of somebody else's that bear the name. `replica_sets` is None while they
+    have not been read: most plans do without. `gateways` are in the order in which the app names
+    them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
+    came from the catalogue or the API and need a person; `pod_blockers` were found at the pods.
+
+    `live` is the revision that the Deployment has now, and `progress` how far it is.
+    """
+
+    app: WeatherApp
+    now: str
+    release: Release | None = None
+    is_digest_pending: bool = False
+    children: Mapping[ChildKey, Manifest] = field(default_factory=dict)
+    replica_sets: Sequence[Manifest] | None = None
+    gateways: tuple[Manifest | None, ...] = ()
+    node_address: str | None = None
+    apply_errors: tuple[Blocker, ...] = ()
+    pod_blockers: tuple[Blocker, ...] = ()
+    live: Revision | None = field(init=False)
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        deployment = self.child(DEPLOYMENT)
+        live = revision_in(deployment["spec"]["template"]) if deployment else None
+        object.__setattr__(self, "live", live)
+        progress = progress_of(deployment, desired=self.app.first_replicas)
+        object.__setattr__(self, "progress", progress)
+
+    def child(self, kind: Kind, name: str | None = None) -> Manifest | None:
+        """Return a child that is the app's own; without a name, the one on the stable track."""
+        live = self.children.get((kind, name or child_name(self.app)))
+        return live if live and is_ours(live, self.app) else None

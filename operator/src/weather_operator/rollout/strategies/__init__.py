@@ -1,0 +1,35 @@
+"""What a strategy decides, whichever it is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weather_operator.rollout.revisions import ReplicaSetRevision, Revision
+
+
+class Action(StrEnum):
+    """What to do with the Deployment's template.
+
+    After MARK_FAILED nothing is written but the status: it has to say that the revision failed
+    before the last good one comes back, so that no process that ends in between tries it again.
+    """
+
+    ROLL_OUT = "roll out"
+    HOLD = "hold"
+    MARK_FAILED = "mark failed"
+    ROLL_BACK = "roll back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the Deployment is to have.
+
+    `template_from` is whose template it gets instead of the spec's, `rollback_to` the revision that
+    a failed one goes back to, `rollback_blocked` why that is not done, `paused` whether the
+    Deployment stands still.
+    """
+
+    action: Action = Action.ROLL_OUT
+    template_from: ReplicaSetRevision | None = None
+    rollback_to: Revision | None = None
+    rollback_blocked: str = ""
+    paused: bool = False

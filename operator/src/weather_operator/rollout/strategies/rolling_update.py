@@ -1,0 +1,135 @@
+"""RollingUpdate: the Deployment's own rollout, with a deadline and a way back.
+
+One decision for all changes; an upgrade, a downgrade and a changed mind do not differ. It is made
+anew in every pass from what the objects say, so that nothing is lost when a process ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.revisions import ReplicaSetRevision, Revision, replica_set_revisions
+from weather_operator.rollout.state import failure, last_good, rollout_state
+from weather_operator.rollout.strategies import Action, Decision
+
+_NOWHERE = "there is no other version that has served to go back to"
+
+
+def decide(observed: Observed, desired: Revision) -> Decision | None:
+    """Return what to do, None when that takes the ReplicaSets and they have not been read."""
+    app, live = observed.app, observed.live
+    if live == desired and observed.progress.complete:
+        return Decision()  # it serves, whatever its status said before
+    if failure(app.status, desired.revision, attempt=app.rollout.attempt):
+        return _go_back(observed, desired)
+    if live is None:
+        return Decision(paused=is_paused(observed, desired))
+    if live == desired:
+        return _supervise(observed, desired)
+    if app.rollout.paused and desired.revision != last_good(app.status):
+        revisions = _revisions(observed)
+        return None if revisions is None else _hold(observed, desired, live, revisions)
+    return Decision()
+
+
+def is_paused(observed: Observed, revision: Revision | None) -> bool:
+    """Tell whether a pause holds this revision back: all but the one that serves."""
+    if revision is None or not observed.app.rollout.paused:
+        return False
+    return revision.revision != last_good(observed.app.status)
+
+
+def _supervise(observed: Observed, desired: Revision) -> Decision | None:
+    """Let the desired revision come up, until its deadline."""
+    app, progress = observed.app, observed.progress
+    paused = is_paused(observed, desired)
+    go_on = Decision(paused=paused)
+    state = rollout_state(app, desired, progress, now=observed.now, has_deadline=not paused)
+    if state is None or not state.is_overdue(observed.now) or not progress.observed:
+        return go_on
+    if not app.rollout.auto_rollback or progress.desired == 0:
+        return go_on
+    revisions = _revisions(observed)
+    if revisions is None:
+        return None
+    good = _last_good(observed, desired, revisions)
+    if good is None:
+        return replace(go_on, rollback_blocked=_NOWHERE)
+    if blocked := _rollback_blocked(good, desired, revisions):
+        return replace(go_on, rollback_blocked=blocked)
+    return Decision(action=Action.MARK_FAILED, rollback_to=good.revision)
+
+
+def _go_back(observed: Observed, desired: Revision) -> Decision | None:
+    """Leave a failed revision for the last good one, or stay where that would make it worse."""
+    live, revisions = observed.live, _revisions(observed)
+    if live is None:
+        return Decision()  # the ReplicaSets went with their Deployment
+    if revisions is None:
+        return None
+    good = _last_good(observed, desired, revisions)
+    if good and live == good.revision:
+        return Decision(action=Action.HOLD, template_from=good, rollback_to=good.revision)
+    blocked = _rollback_blocked(good, live, revisions) if good else _NOWHERE
+    if good and not blocked:
+        return Decision(action=Action.ROLL_BACK, template_from=good, rollback_to=good.revision)
+    return replace(_hold(observed, desired, live, revisions), rollback_blocked=blocked)
+
+
+def _hold(
+    observed: Observed,
+    desired: Revision,
+    live: Revision,
+    revisions: Sequence[ReplicaSetRevision],
+) -> Decision:
+    """Keep what the Deployment has."""
+    kept = None if live == desired else _find(revisions, live.revision)
+    return Decision(action=Action.HOLD, template_from=kept, paused=is_paused(observed, live))
+
+
+def _revisions(observed: Observed) -> Sequence[ReplicaSetRevision] | None:
+    if observed.replica_sets is None:
+        return None
+    deployment = observed.child(DEPLOYMENT)
+    return replica_set_revisions(observed.replica_sets, deployment) if deployment else ()
+
+
+def _last_good(
+    observed: Observed, desired: Revision, revisions: Sequence[ReplicaSetRevision]
+) -> ReplicaSetRevision | None:
+    """Return what to go back to: the last success or, where that is lost, what serves most."""
+    status = observed.app.status
+    revision = last_good(status)
+    if revision == desired.revision:
+        return None
+    if revision and (found := _find(revisions, revision)):
+        return found
+    failed = {each["revision"] for each in status.get("failedRevisions", ())}
+    others = (
+        each
+        for each in revisions
+        if each.revision != desired and each.revision.revision not in failed
+    )
+    return next((each for each in others if each.available), None)
+
+
+def _rollback_blocked(
+    good: ReplicaSetRevision, live: Revision, revisions: Sequence[ReplicaSetRevision]
+) -> str:
+    """Return why a return to the last good revision would make it worse, empty if it would not.
+
+    The Deployment's controller keeps the minimum available in any case; but it would trade pods
+    that serve for pods of a revision that, by its own pods, does not.
+    """
+    if good.is_broken:
+        return f"{good.revision} has no available pod either"
+    current = _find(revisions, live.revision)
+    serving = current.available if current else 0
+    if not good.is_intact and good.available < serving:
+        return f"{good.revision} serves with {good.available} pods, this with {serving}"
+    return ""
+
+
+def _find(revisions: Sequence[ReplicaSetRevision], revision: str) -> ReplicaSetRevision | None:
+    return next((each for each in revisions if each.revision.revision == revision), None)

@@ -1,0 +1,154 @@
+"""What the condition Ready says, and with it who has to act: the operator, or a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weather_operator.kube.resources import Manifest
+from weather_operator.model import Blocker
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.plan import Plan
+from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.state import ROLLING_BACK, SCALING, RolloutState, failure
+from weather_operator.rollout.strategies import Action, Decision
+from weather_operator.status.url import pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyCondition:
+    """Ready's status, reason and message, and the two conditions that tell who has to act."""
+
+    ready: bool
+    reason: str
+    message: str
+    reconciling: bool = False
+    stalled: bool = False
+
+
+def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCondition:
+    """Return what Ready says: what only a person can change goes first."""
+    decision, progress = plan.decision, observed.progress
+    if observed.app.suspend:
+        message = "suspended: the operator changes nothing until spec.suspend is false"
+        return ReadyCondition(ready=False, reason="Suspended", message=message)
+    if observed.apply_errors:
+        first = observed.apply_errors[0]
+        return ReadyCondition(ready=False, reason=first.reason, message=first.message, stalled=True)
+    if progress.complete and progress.desired == 0:
+        message = "switched off: replicas is 0"
+        return ReadyCondition(ready=True, reason="ScaledToZero", message=message)
+    if decision and decision.rollback_to:
+        return _rolled_back(observed, plan, decision.rollback_to)
+    if decision and (decision.action is Action.HOLD or decision.paused):
+        return _held_back(observed, plan, decision)
+    if plan.rollout:
+        return _under_way(observed, plan, plan.rollout)
+    if not progress.complete:
+        name = plan.desired or "the version"
+        message = f"rolling out {name}: its Deployment is to be made"
+        return _reconciling("RollingOut", message)
+    if url is None:
+        return _reconciling("AddressPending", pending(observed))
+    message = f"{observed.live} serves with {pods(progress.available)}"
+    return ReadyCondition(ready=True, reason="Serving", message=message)
+
+
+def why_failed(pod_blockers: Sequence[Blocker]) -> str:
+    """Return the causes in one line."""
+    causes = "; ".join(f"{each.reason}: {each.message}" for each in pod_blockers)
+    return causes or "its pods were not available in time"
+
+
+def pods(number: int) -> str:
+    """Return a number of pods in words."""
+    return "1 pod" if number == 1 else f"{number} pods"
+
+
+def _rolled_back(observed: Observed, plan: Plan, good: Revision) -> ReadyCondition:
+    failed, before = _failed(observed, plan), _named_beside(good, plan.desired)
+    if plan.rollout is None or plan.rollout.phase != ROLLING_BACK:
+        message = f"{failed}; {before} serves on. {_retry(observed, plan)}"
+        return ReadyCondition(ready=False, reason="RolledBack", message=message, stalled=True)
+    if plan.rollout.is_overdue(observed.now):
+        why = why_failed(observed.pod_blockers)
+        message = f"{failed}, and {before} does not come back either: {why}. "
+        return _exceeded(message + _retry(observed, plan))
+    available = pods(observed.progress.available)
+    return _reconciling(ROLLING_BACK, f"{failed}; back to {before}, with {available} available")
+
+
+def _named_beside(good: Revision, failed: Revision | None) -> str:
+    """Name what serves, so that it is told from what failed where only settings differ."""
+    return f"{good} with its former settings" if str(good) == str(failed) else str(good)
+
+
+def _held_back(observed: Observed, plan: Plan, decision: Decision) -> ReadyCondition:
+    if decision.rollback_blocked:
+        failed, retry = _failed(observed, plan), _retry(observed, plan)
+        return _exceeded(f"{failed}. Not rolled back: {decision.rollback_blocked}. {retry}")
+    # A change of number goes on; it is the new version that waits.
+    is_half_way = plan.rollout is not None and plan.rollout.phase != SCALING
+    where = f" at {_counts(observed)}" if is_half_way else ""
+    change = _change(observed, plan)
+    message = f"paused{where}: {change} waits until spec.rollout.paused is false"
+    return ReadyCondition(ready=False, reason="Paused", message=message)
+
+
+def _under_way(observed: Observed, plan: Plan, rollout: RolloutState) -> ReadyCondition:
+    if rollout.phase == SCALING:
+        name = f"scaling {rollout.target.version}"
+    else:
+        name = _change(observed, plan)
+    if rollout.is_overdue(observed.now):
+        message = f"{name} is stuck: {_counts(observed)}. {why_failed(observed.pod_blockers)}"
+        if plan.decision and plan.decision.rollback_blocked:
+            message += f". Not rolled back: {plan.decision.rollback_blocked}"
+        return _exceeded(message)
+    if observed.pod_blockers:
+        first = observed.pod_blockers[0]
+        return _reconciling("Blocked", f"{name} waits, {first.reason}: {first.message}")
+    return _reconciling(rollout.phase, f"{name}: {_counts(observed)}")
+
+
+def _reconciling(reason: str, message: str) -> ReadyCondition:
+    return ReadyCondition(ready=False, reason=reason, message=message, reconciling=True)
+
+
+def _exceeded(message: str) -> ReadyCondition:
+    reason = "ProgressDeadlineExceeded"
+    return ReadyCondition(ready=False, reason=reason, message=message, stalled=True)
+
+
+def _failed(observed: Observed, plan: Plan) -> str:
+    reason = _failure(observed, plan).get("reason")
+    return f"{plan.desired} failed, {reason or why_failed(observed.pod_blockers)}"
+
+
+def _retry(observed: Observed, plan: Plan) -> str:
+    before = _failure(observed, plan).get("attempt", 0)
+    attempt = max(before, observed.app.rollout.attempt) + 1
+    return f"Change the app, or set spec.rollout.attempt to {attempt} to try again"
+
+
+def _failure(observed: Observed, plan: Plan) -> Manifest:
+    """Return what is known of the desired revision's failure; at first only this pass knows."""
+    if plan.desired is None:
+        return {}
+    app = observed.app
+    return failure(app.status, plan.desired.revision, attempt=app.rollout.attempt) or {}
+
+
+def _change(observed: Observed, plan: Plan) -> str:
+    target, served = plan.desired or observed.live, observed.app.status.get("version")
+    if target and served and served != target.version:
+        return f"{served} to {target.version}"
+    return f"rolling out {target.version if target else 'the version'}"
+
+
+def _counts(observed: Observed) -> str:
+    progress = observed.progress
+    updated = f"{progress.updated} of {pods(progress.desired)} updated"
+    counts = f"{updated}, {progress.available} available"
+    old = progress.replicas - progress.updated
+    if not old or progress.updated < progress.desired:
+        return counts  # while new ones come up it is no news that there are old ones
+    return f"{counts}, {pods(old)} of before left"
