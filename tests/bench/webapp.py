@@ -34,10 +34,10 @@ CLIENTS = 4
 APP = """
 import sys
 from aiohttp import web
-from weather_webapp import kept
-from weather_webapp.app import make_app
+from weather_webapp import cache
+from weather_webapp.server import make_app
 from weather_webapp.settings import Settings
-kept.MOST = int(sys.argv[2])
+cache.MAX_RESPONSES = int(sys.argv[2])
 settings = Settings(provider="sample", version="2.0.0", colour="green")
 app = make_app(settings)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
@@ -68,9 +68,9 @@ def measure() -> list[Figure]:
     with _static(page) as port:
         static = _load("page as a static file, NGINX", port, "/index.html")
     alone = []
-    for title, kept in (("app alone", 200), ("app alone, rendered for each", 0)):
-        with _app(kept) as port:
-            for name, path in PATHS.items() if kept else [("page", "/")]:
+    for title, cached in (("app alone", 200), ("app alone, rendered for each", 0)):
+        with _app(cached) as port:
+            for name, path in PATHS.items() if cached else [("page", "/")]:
                 alone += _load(f"{name}, {title}", port, path)
     return [*through_nginx, *static, *alone, *sizes, *memory, _starts(), *_restarts()]
 
@@ -110,20 +110,20 @@ def _sizes(site: Site) -> list[Figure]:
 
 
 def _memory(site: Site) -> list[Figure]:
-    sums = {"app": 0.0, "NGINX": 0.0, "launcher": 0.0}
-    launcher = psutil.Process(site.process.pid)
-    for process in (launcher, *launcher.children(recursive=True)):
+    sums = {"app": 0.0, "NGINX": 0.0, "supervisor": 0.0}
+    supervisor = psutil.Process(site.process.pid)
+    for process in (supervisor, *supervisor.children(recursive=True)):
         name = "NGINX" if "nginx" in process.name() else "app"
-        name = "launcher" if process == launcher else name
+        name = "supervisor" if process == supervisor else name
         sums[name] += process.memory_full_info().uss / 2**20
     return [Figure(name=f"memory of its own, {n}", values=[s], unit="MiB") for n, s in sums.items()]
 
 
 @contextmanager
-def _app(kept: int) -> Iterator[int]:
+def _app(cached: int) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen(
-        ["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(kept)]
+        ["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(cached)]
     )
     try:
         yield _listening(port)

@@ -104,6 +104,6 @@ def recorded(path: str) -> Callable[[Mapping[str, str], datetime], Any]:
 
 @dataclass
 class StandIn(stand_in.StandIn):
-    """Open-Meteo with recorded answers, to be scripted and counted."""
+    """Open-Meteo with recorded answers, to be controlled and counted."""
 
     answers: ClassVar[stand_in.Answers] = {path: recorded(path) for path in ANSWERS}

@@ -79,7 +79,7 @@ def recorded(path: str) -> Callable[[Mapping[str, str], datetime], Any]:
 
 @dataclass
 class StandIn(stand_in.StandIn):
-    """OpenWeatherMap with recorded answers, to be scripted and counted; no Open-Meteo."""
+    """OpenWeatherMap with recorded answers, to be controlled and counted; no Open-Meteo."""
 
     answers: ClassVar[stand_in.Answers] = {path: recorded(path) for path in ANSWERS}
     key: str = KEY

@@ -1,4 +1,4 @@
-"""The web app as its container runs it: the launcher, the app and NGINX, as processes here."""
+"""The web app as its container runs it: the supervisor, the app and NGINX, as processes here."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """A running launcher."""
+    """A running supervisor."""
 
     process: subprocess.Popen[str]
     port: int

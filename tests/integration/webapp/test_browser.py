@@ -45,13 +45,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def open_page(context: BrowserContext, site: Site, path: str = "/") -> Page:
     """Open this address; what the browser complains of, or fetches elsewhere, is an error."""
     page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requested.append(request.url))
     requested: list[str] = []
     page.goto(f"http://127.0.0.1:{site.port}{path}")
-    assert [text for text in troubles if "404 (Not Found)" not in text] == []
+    assert [text for text in complaints if "404 (Not Found)" not in text] == []
     assert {url.split("/")[2] for url in requested if not url.startswith("data:")} == {
         f"127.0.0.1:{site.port}"
     }

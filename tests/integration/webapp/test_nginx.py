@@ -1,4 +1,4 @@
-"""What NGINX adds: pages kept for a second, limits, and its own errors."""
+"""What NGINX adds: pages cached for a second, limits, and its own errors."""
 
 import http.client
 import socket
@@ -52,7 +52,7 @@ def test_the_page_outlives_the_app_for_a_while() -> None:
     with running(DRAIN_SECONDS="0") as site:
         ready(site)
         assert site.get("/").status == 200
-        site.child("weather_webapp.serve").suspend()
+        site.child("weather_webapp.server").suspend()
         try:
 
             def from_memory() -> bool:
@@ -61,7 +61,7 @@ def test_the_page_outlives_the_app_for_a_while() -> None:
 
             eventually(from_memory)
         finally:
-            site.child("weather_webapp.serve").resume()
+            site.child("weather_webapp.server").resume()
 
 
 def test_answers_of_nginx_itself_bear_the_version_once(site: Site) -> None:

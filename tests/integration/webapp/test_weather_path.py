@@ -44,7 +44,7 @@ def test_a_key_in_a_file_brings_real_weather_and_shows_up_nowhere(
 ) -> None:
     file = tmp_path / "api-key"
     file.write_text("not the key")
-    asked = upstream.calls()
+    calls = upstream.calls()
     with running(
         WEATHER_PROVIDER="openweathermap",
         OPENWEATHER_API_KEY_FILE=str(file),
@@ -54,7 +54,7 @@ def test_a_key_in_a_file_brings_real_weather_and_shows_up_nowhere(
         assert source(site) == "sample"
         file.write_text(f"{KEY}\n")
         eventually(lambda: source(site) == "openweathermap", seconds=20)
-        assert upstream.calls() == asked + 3  # one was refused
+        assert upstream.calls() == calls + 3  # one was refused
         paths = ("/", "/?city=Bath", "/?city=Lodnon", "/weather.json", "/api/info", "/nowhere")
         seen = [site.get(path) for path in paths]
         seen.append(site.get("/metrics", site.metrics_port))

@@ -5,7 +5,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 from support.browsing import NOW, Client, browsing
 from support.openweathermap import KEY, StandIn
-from weather_webapp.app import make_metrics_app
+from weather_webapp.server import make_metrics_app
 from weather_webapp.settings import Settings
 
 SETTINGS = Settings(provider="sample", version="2.0.0", colour="green", commit="1a2b3c4d")

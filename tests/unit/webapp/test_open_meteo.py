@@ -7,14 +7,14 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from support.garbage import JSON, mutated
 from support.open_meteo import FORECAST, HOURS, SEARCH, StandIn
-from weather_webapp.places import bundled
-from weather_webapp.providers import Failure, ProviderError
-from weather_webapp.providers.open_meteo import CONDITIONS, OpenMeteo, place_from, weather_from
-from weather_webapp.providers.reading import UNREADABLE
+from weather_webapp.errors import Failure, ProviderError
+from weather_webapp.geocoding import bundled_places
+from weather_webapp.providers.open_meteo import CONDITIONS, OpenMeteo, parse_place, parse_weather
+from weather_webapp.providers.parsing import UNREADABLE
 from weather_webapp.providers.upstream import Upstream, make_session
 from weather_webapp.weather import Condition
 
-PARIS = bundled()["paris"]
+PARIS = bundled_places()["paris"]
 STEPPED = ("hourly", "daily")
 NOON = datetime(2025, 11, 23, 11, 30, tzinfo=UTC)
 
@@ -158,18 +158,18 @@ async def test_nonsense_is_unreadable(provider: OpenMeteo, upstream: StandIn, bo
 )
 def test_what_must_be_there_is_missed(answer: dict[str, Any]) -> None:
     with pytest.raises(UNREADABLE):
-        weather_from(PARIS, answer)
+        parse_weather(PARIS, answer)
 
 
 def test_a_step_without_data_is_left_out() -> None:
     some = [None if n % 2 else 1.0 for n in range(HOURS)]
-    weather = weather_from(PARIS, changed("hourly", temperature_2m=some)).seen_at(NOON)
+    weather = parse_weather(PARIS, changed("hourly", temperature_2m=some)).seen_at(NOON)
     assert len(weather.hours) == 12
-    nothing = weather_from(PARIS, changed("hourly", temperature_2m=[None] * HOURS))
+    nothing = parse_weather(PARIS, changed("hourly", temperature_2m=[None] * HOURS))
     assert nothing.hours == ()
-    days = weather_from(PARIS, changed("daily", temperature_2m_max=[None, *[1.0] * 5])).days
+    days = parse_weather(PARIS, changed("daily", temperature_2m_max=[None, *[1.0] * 5])).days
     assert days[0].on == date(2025, 11, 24)
-    chance = weather_from(PARIS, changed("hourly", precipitation_probability=[None] * HOURS))
+    chance = parse_weather(PARIS, changed("hourly", precipitation_probability=[None] * HOURS))
     assert chance.hours[0].precipitation_chance is None
 
 
@@ -189,7 +189,7 @@ SHORT = {
 @given(answer=mutated(SHORT) | JSON)
 def test_garbage_is_weather_or_unreadable(answer: Any) -> None:
     try:
-        weather = weather_from(PARIS, answer)
+        weather = parse_weather(PARIS, answer)
     except UNREADABLE:
         return
     assert -100 <= weather.temperature <= 70
@@ -202,7 +202,7 @@ def test_garbage_is_weather_or_unreadable(answer: Any) -> None:
 @given(match=mutated(SEARCH["results"][0]) | JSON)
 def test_garbage_is_a_place_or_unreadable(match: Any) -> None:
     try:
-        place = place_from(match)
+        place = parse_place(match)
     except UNREADABLE:
         return
     assert -90 <= place.latitude <= 90

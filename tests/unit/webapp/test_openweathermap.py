@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from support.garbage import JSON, mutated
 from support.openweathermap import ANSWERS, CURRENT, FORECAST, GEOCODING, KEY, StandIn
 from support.providers import Clock
-from weather_webapp.places import bundled
-from weather_webapp.providers import Failure, ProviderError
-from weather_webapp.providers.keys import ApiKey
+from weather_webapp.errors import Failure, ProviderError
+from weather_webapp.geocoding import bundled_places
+from weather_webapp.providers.api_key import ApiKey
 from weather_webapp.providers.openweathermap import (
     OpenWeatherMap,
-    condition_of,
-    hours_from,
-    place_from,
-    weather_from,
+    parse_condition,
+    parse_hours,
+    parse_place,
+    parse_weather,
 )
-from weather_webapp.providers.reading import UNREADABLE
-from weather_webapp.providers.upstream import LARGEST_BODY, Upstream, make_session
+from weather_webapp.providers.parsing import UNREADABLE
+from weather_webapp.providers.upstream import MAX_BODY_BYTES, Upstream, make_session
 from weather_webapp.weather import Condition
 
-LONDON = bundled()["london"]
+LONDON = bundled_places()["london"]
 
 
 @pytest.fixture
@@ -131,8 +131,8 @@ async def test_a_forecast_is_good_for_longer_than_the_weather(
 ) -> None:
     counted = []
     for minutes in (0, 10, 34, 1, 10):
-        clock.pass_by(minutes=minutes)
-        counted.append(provider.calls(LONDON))
+        clock.advance(minutes=minutes)
+        counted.append(provider.calls_needed(LONDON))
         before = upstream.calls.total()
         assert (await provider.weather(LONDON)).hours
         assert upstream.calls.total() - before == counted[-1]
@@ -167,7 +167,7 @@ async def test_what_is_refused_is_not_asked_twice(
         (200, b"\xff\xfe\x00", Failure.UNREADABLE),
         (200, b"[" * 100_000, Failure.UNREADABLE),
         (200, json.dumps(CURRENT).encode()[:200], Failure.UNREADABLE),
-        (200, b'"' + b"x" * LARGEST_BODY + b'"', Failure.UNREADABLE),
+        (200, b'"' + b"x" * MAX_BODY_BYTES + b'"', Failure.UNREADABLE),
     ],
 )
 async def test_each_failure_has_its_kind(
@@ -179,9 +179,11 @@ async def test_each_failure_has_its_kind(
     assert raised.value.failure is failure
 
 
-async def test_nobody_listening_is_unavailable(session: ClientSession, unused_port: int) -> None:
+async def test_nobody_listening_is_unavailable(
+    session: ClientSession, unused_tcp_port: int
+) -> None:
     upstream = Upstream(session, "openweathermap")
-    provider = OpenWeatherMap(upstream, f"http://127.0.0.1:{unused_port}", ApiKey(KEY), Clock())
+    provider = OpenWeatherMap(upstream, f"http://127.0.0.1:{unused_tcp_port}", ApiKey(KEY), Clock())
     with pytest.raises(ProviderError) as raised:
         await provider.weather(LONDON)
     assert raised.value.failure is Failure.UNAVAILABLE
@@ -237,7 +239,7 @@ async def test_nonsense_is_unreadable(
 
 def test_what_did_not_happen_may_be_left_out() -> None:
     bare = {"weather": [{"id": 800}], "main": {"temp": 3}, "dt": CURRENT["dt"]}
-    weather = weather_from(LONDON, bare, ())
+    weather = parse_weather(LONDON, bare, ())
     assert weather.condition is Condition.CLEAR
     assert weather.precipitation == 0
     assert weather.wind_speed is None
@@ -254,7 +256,7 @@ def test_what_cannot_be_true_is_left_out() -> None:
         "visibility": -5,
         "sys": {"sunrise": 1e20, "sunset": None},
     }
-    weather = weather_from(LONDON, wild, hours_from(FORECAST))
+    weather = parse_weather(LONDON, wild, parse_hours(FORECAST))
     assert weather.temperature == 11
     assert weather.humidity is weather.pressure is weather.feels_like is None
     assert weather.wind_speed is weather.wind_direction is weather.visibility is None
@@ -268,7 +270,7 @@ SHORT = {**FORECAST, "list": FORECAST["list"][:2]}
 @given(current=mutated(CURRENT) | JSON, forecast=mutated(SHORT) | JSON)
 def test_garbage_is_weather_or_unreadable(current: Any, forecast: Any) -> None:
     try:
-        weather = weather_from(LONDON, current, hours_from(forecast))
+        weather = parse_weather(LONDON, current, parse_hours(forecast))
     except UNREADABLE:
         return
     assert -100 <= weather.temperature <= 70
@@ -281,7 +283,7 @@ def test_garbage_is_weather_or_unreadable(current: Any, forecast: Any) -> None:
 @given(match=mutated(GEOCODING[0]) | JSON, language=st.text(max_size=3))
 def test_garbage_is_a_place_or_unreadable(match: Any, language: str) -> None:
     try:
-        place = place_from(match, language)
+        place = parse_place(match, language)
     except UNREADABLE:
         return
     assert -90 <= place.latitude <= 90
@@ -292,7 +294,7 @@ def test_garbage_is_a_place_or_unreadable(match: Any, language: str) -> None:
 
 def test_a_forecast_alone_is_no_weather() -> None:
     with pytest.raises(LookupError):
-        weather_from(LONDON, {}, hours_from(FORECAST))
+        parse_weather(LONDON, {}, parse_hours(FORECAST))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,7 @@ def test_a_forecast_alone_is_no_weather() -> None:
     ],
 )
 def test_each_code_has_its_condition(code: int, condition: Condition) -> None:
-    assert condition_of(code) is condition
+    assert parse_condition(code) is condition
 
 
 def test_a_key_in_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:

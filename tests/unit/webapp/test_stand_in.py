@@ -7,11 +7,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from weather_cluster import invented_weather
 from weather_cluster.stand_in import StandIn
-from weather_webapp.places import bundled
+from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers import open_meteo, openweathermap
 from weather_webapp.weather import Weather
 
-LONDON = bundled()["london"]
+LONDON = bundled_places()["london"]
 MOMENTS = [datetime(2025, 12, 30, 23, 59, tzinfo=UTC) + timedelta(hours=7 * n) for n in range(30)]
 
 
@@ -23,13 +23,13 @@ async def client() -> AsyncIterator[TestClient]:  # type: ignore[type-arg] # our
 
 def from_openweathermap(now: datetime) -> Weather:
     query = {"lat": "51.5", "lon": "-0.1", "units": "metric"}
-    hours = openweathermap.hours_from(invented_weather.forecast(query, now))
-    return openweathermap.weather_from(LONDON, invented_weather.current(query, now), hours)
+    hours = openweathermap.parse_hours(invented_weather.forecast(query, now))
+    return openweathermap.parse_weather(LONDON, invented_weather.current(query, now), hours)
 
 
 def from_open_meteo(now: datetime) -> Weather:
     answer = invented_weather.open_meteo({"latitude": "51.5", "longitude": "-0.1"}, now)
-    return open_meteo.weather_from(LONDON, answer)
+    return open_meteo.parse_weather(LONDON, answer)
 
 
 @pytest.mark.parametrize("now", MOMENTS, ids=str)

@@ -1,4 +1,4 @@
-"""NGINX's configuration, which keeps all that it writes below one directory."""
+"""NGINX's configuration; NGINX writes below one directory alone."""
 
 import logging
 import os
@@ -8,16 +8,16 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from weather_webapp.negotiation import TERMINALS
+from weather_webapp.params import TERMINALS
 from weather_webapp.settings import Settings
 
 log = logging.getLogger(__name__)
 
-STATUS = "status.sock"
+STATUS_SOCKET = "status.sock"
 
 
 class Configuration(Template):
-    """NGINX has a use of its own for $."""
+    """A template with @, because NGINX uses $ itself."""
 
     delimiter = "@"
 
@@ -38,7 +38,7 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             base=re.escape(settings.base_path),
             version=settings.version,
             colour=settings.colour,
-            status_socket=scratch / STATUS,
+            status_socket=scratch / STATUS_SOCKET,
             terminals="|".join(TERMINALS),
         ),
         encoding="utf-8",

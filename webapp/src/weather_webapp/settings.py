@@ -1,4 +1,4 @@
-"""What the environment says, read once at start."""
+"""The settings, read from the environment once at start."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,12 +14,12 @@ Startup = Literal["fail", "never-ready"]
 
 
 class SettingsError(ValueError):
-    """An environment variable holds what we cannot use; the text says what to write instead."""
+    """An environment variable has an unusable value; the text says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured, checked.
+    """Everything that can be configured, validated.
 
     The API key is left out of the representation, so that no log or traceback shows it.
     """

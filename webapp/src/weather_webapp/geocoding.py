@@ -1,0 +1,124 @@
+"""Where cities are: bundled with the app, cached, or looked up at a provider."""
+
+import asyncio
+import csv
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from weather_webapp.cache import LRUCache, SingleFlight
+from weather_webapp.errors import CityUnknownError, Failure, UpstreamError, UpstreamFailure
+from weather_webapp.resilience import FallbackProvider
+from weather_webapp.weather import Place
+
+MAX_CITIES = 1000
+MAX_SUGGESTIONS = 5
+SIMILARITY = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLookup:
+    """Why a city was not found, with these credentials."""
+
+    failure: UpstreamFailure
+    credentials: tuple[int | None, ...]
+
+
+class Geocoder:
+    """Looks a city up once for all requests, and remembers where it is, or that it is unknown.
+
+    The home city is never evicted.
+    """
+
+    def __init__(
+        self, providers: FallbackProvider, now: Callable[[], datetime], home_city: str
+    ) -> None:
+        self._providers = providers
+        self._now = now
+        self._places = LRUCache[str, Mapping[str, Place]](MAX_CITIES, pinned={home_city.casefold()})
+        self._failed = LRUCache[tuple[str, str], FailedLookup](MAX_CITIES)
+        self._lookups = SingleFlight[tuple[str, str], Place]()
+
+    async def find(self, city: str, language: str, deadline: float) -> Place:
+        """Return the city of this name, in this language if possible.
+
+        Raises CityUnknownError, UpstreamError when no provider can be called, and TimeoutError at
+        the deadline (of the loop).
+        """
+        name = city.casefold()
+        if place := bundled_places().get(name):
+            return place
+        by_language = self._places.get(name) or {}
+        if place := by_language.get(language):
+            return place
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._look_up(city, language)
+        except (UpstreamError, TimeoutError) as error:
+            if by_language:
+                return next(iter(by_language.values()))
+            if isinstance(error, UpstreamError) and error.failure.reason is Failure.CITY_UNKNOWN:
+                names = dict.fromkeys((*error.failure.suggestions, *similar_names(city)))
+                raise CityUnknownError(city, tuple(names)[:MAX_SUGGESTIONS]) from None
+            raise
+
+    async def close(self) -> None:
+        """Cancel the calls in progress."""
+        await self._lookups.close()
+
+    async def _look_up(self, city: str, language: str) -> Place:
+        if not self._providers:
+            raise CityUnknownError(city, similar_names(city))
+        key = (city.casefold(), language)
+        failed = self._failed.get(key)
+        if (
+            failed
+            and self._now() < failed.failure.retry_at
+            and failed.credentials == self._providers.credentials()
+        ):
+            raise UpstreamError(failed.failure)
+        return await self._lookups.do(key, lambda: self._fetch(city, language))
+
+    async def _fetch(self, city: str, language: str) -> Place:
+        name, credentials = city.casefold(), self._providers.credentials()
+        try:
+            place = await self._providers.find(city, language)
+        except UpstreamError as error:
+            self._failed.put((name, language), FailedLookup(error.failure, credentials))
+            raise
+        self._places.put(name, {**(self._places.get(name) or {}), language: place})
+        return place
+
+
+@cache
+def bundled_places() -> Mapping[str, Place]:
+    """Return the bundled places by each of their names, casefolded, without and with country."""
+    text = files("weather_webapp").joinpath("places.csv").read_text(encoding="utf-8")
+    return dict(_by_name(csv.reader(text.splitlines())))
+
+
+def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, Place]]:
+    for names, country, latitude, longitude in rows:
+        for name in names.split("|"):
+            place = Place(
+                name=name, country=country, latitude=float(latitude), longitude=float(longitude)
+            )
+            yield name.casefold(), place
+            yield f"{name}, {country}".casefold(), place
+
+
+@lru_cache(maxsize=1000)
+def similar_names(city: str) -> tuple[str, ...]:
+    """Return names of bundled places that are spelled like this one, the most similar first."""
+    similar = get_close_matches(
+        city.casefold(), _bare_names(), n=MAX_SUGGESTIONS, cutoff=SIMILARITY
+    )
+    return tuple(dict.fromkeys(bundled_places()[name].name for name in similar))
+
+
+@cache
+def _bare_names() -> list[str]:
+    return [name for name in bundled_places() if "," not in name]
