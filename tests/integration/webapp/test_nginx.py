@@ -1,14 +1,23 @@
 """What NGINX adds: pages cached for a second, limits, and its own errors."""
 
 import http.client
+import itertools
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
 
+Form: TypeAlias = tuple[int, str | None, str | None, str | None]
 CHROME = {"User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*;q=0.8"}
 CLIENTS: dict[str, dict[str, str]] = {
     "text/html": CHROME,
@@ -133,3 +142,106 @@ def test_a_request_is_one_log_line_with_its_trace(site: Site) -> None:
     assert len(lines) == 1
     (line,) = lines
     assert (line["status"], line["traceparent"], line["weather"]) == (200, parent, "sample")
+
+
+TOGETHER = 30
+# NGINX's cache lock would make those who wait look again every half second.
+SLOWEST_SECONDS = 1.5
+
+
+def seconds_together(site: Site, path: str) -> tuple[float, set[int]]:
+    """The longest that one of many simultaneous clients waits, and what they got."""
+    barrier = threading.Barrier(TOGETHER)
+
+    def visit(_: int) -> tuple[float, int]:
+        barrier.wait()
+        began = time.monotonic()
+        status = ask(site, path, CHROME).status
+        return time.monotonic() - began, status
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        answers = list(pool.map(visit, range(TOGETHER)))
+    return max(seconds for seconds, _ in answers), {status for _, status in answers}
+
+
+@pytest.mark.parametrize(
+    ("path", "faults", "status"),
+    [
+        ("/?city=Atlantis", {}, 404),
+        ("/?units=kelvin", {}, 400),
+        ("/nowhere", {}, 404),
+        ("/?city=Tokyo", {}, 200),
+        ("/", {"FAULT_ERROR_RATE": "1"}, 500),
+        ("/", {"FAULT_LATENCY_MS": "200"}, 200),
+    ],
+    ids=["unknown city", "refused", "not found", "cold page", "failing", "slow"],
+)
+def test_nobody_waits_for_anothers_request(path: str, faults: dict[str, str], status: int) -> None:
+    with running(**faults) as site:
+        slowest, statuses = seconds_together(ready(site), path)
+    assert statuses == {status}
+    assert slowest < SLOWEST_SECONDS
+
+
+HEADERS = ("Accept-Language", "Accept", "User-Agent", "Accept-Encoding")
+FRAGMENTS = [
+    *("fr", "de", "en", "*", "q=0", "q=0.5", "text/html", "text/plain", "application/json"),
+    *("image/svg+xml", "*/*", "gzip", "identity", "xgzip", "curl/8", "power\u017fhell", "other"),
+    *("terminal", ",", ";", ";q=0.1", "\t", "\u00e9"),
+]
+
+
+@st.composite
+def negotiations(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Two clients' headers; the same words, divided among the headers in two ways."""
+    words = draw(st.lists(st.sampled_from(FRAGMENTS), max_size=6))
+    separator = draw(st.sampled_from([" ", ""]))
+    ways = []
+    for _ in range(2):
+        cuts = sorted(draw(st.lists(st.integers(0, len(words)), min_size=3, max_size=3)))
+        parts = [words[a:b] for a, b in pairwise([0, *cuts, len(words)])]
+        values = [separator.join(part).strip() for part in parts]
+        ways.append({name: value for name, value in zip(HEADERS, values, strict=True) if value})
+    return ways
+
+
+def negotiated(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> Form:
+    connection.putrequest("GET", path, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value.encode())
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    found = (answer.headers[n] for n in ("Content-Type", "Content-Language", "Content-Encoding"))
+    return (answer.status, *found)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to the app itself, past NGINX."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.host)
+
+
+_paths = itertools.count()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    [
+        {"Accept-Language": "fr application/json,"},
+        {"Accept-Language": "fr", "Accept": "application/json,"},
+    ]
+)
+@example([{"User-Agent": "power\u017fhell", "Accept": "*/*"}, {"Accept": "*/*"}])
+@example([{"Accept-Encoding": "xgzip"}, {"Accept-Encoding": "gzip"}])
+@given(clients=negotiations())
+def test_no_client_makes_anothers_answer(site: Site, clients: list[dict[str, str]]) -> None:
+    (app_socket,) = site.scratch.glob("*/app.sock")
+    path = f"/?n={next(_paths)}"
+    for headers in clients:
+        through_nginx = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        alone = UnixConnection(str(app_socket))
+        assert negotiated(through_nginx, path, headers) == negotiated(alone, path, headers)

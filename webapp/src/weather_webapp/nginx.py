@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import socket
 from importlib.resources import files
 from pathlib import Path
@@ -34,8 +33,7 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             access_log=_access_log(),
             app_socket=app_socket,
             listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
-            plain_base=settings.base_path,
-            base=re.escape(settings.base_path),
+            base=settings.base_path,
             version=settings.version,
             colour=settings.colour,
             status_socket=scratch / STATUS_SOCKET,

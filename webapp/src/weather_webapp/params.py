@@ -106,7 +106,8 @@ def negotiate_form(path: str, accept: str, agent: str) -> Form:
 
 def is_terminal(agent: str) -> bool:
     """Whether this user agent shows plain text to a person."""
-    return agent.casefold().startswith(TERMINALS)
+    # Not casefold, which makes other letters into these; NGINX does not.
+    return agent.lower().startswith(TERMINALS)
 
 
 def negotiate_language(accept: str, available: Sequence[Choice], default: Choice) -> Choice:
