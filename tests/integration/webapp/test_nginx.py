@@ -213,8 +213,10 @@ def negotiated(connection: http.client.HTTPConnection, path: str, headers: dict[
     answer = connection.getresponse()
     answer.read()
     connection.close()
-    found = (answer.headers[n] for n in ("Content-Type", "Content-Language", "Content-Encoding"))
-    return (answer.status, *found)
+    content_type, language, encoding = (
+        answer.getheader(name) for name in ("Content-Type", "Content-Language", "Content-Encoding")
+    )
+    return answer.status, content_type, language, encoding
 
 
 class UnixConnection(http.client.HTTPConnection):
