@@ -33,6 +33,8 @@ class FakeProvider:
     """
 
     max_concurrency = 1
+    geocoding_host = "geocoding.example"
+    weather_host = "weather.example"
 
     def __init__(self, clock: Clock, name: ProviderName = "openweathermap") -> None:
         self.name = name
@@ -40,14 +42,17 @@ class FakeProvider:
         self.calls: Counter[str] = Counter()
         self.in_progress = 0
         self.most_in_progress = 0
-        self.error: ProviderError | None = None
+        self.errors: dict[str, ProviderError] = {}
         self.key: int | None = 1
         self.gate = asyncio.Event()
         self.gate.set()
 
-    def fail(self, failure: Failure | None, **details: object) -> None:
-        """Answer with this failure from now on, or with weather again."""
-        self.error = ProviderError(failure, **details) if failure else None  # type: ignore[arg-type] # by name
+    def fail(self, failure: Failure | None, *methods: str) -> None:
+        """Fail so from now on, in these methods or all, or answer again."""
+        for method in methods or ("find", "weather"):
+            self.errors.pop(method, None)
+            if failure:
+                self.errors[method] = ProviderError(failure)
 
     def credential(self) -> int | None:
         return self.key
@@ -74,8 +79,8 @@ class FakeProvider:
             await self.gate.wait()
         finally:
             self.in_progress -= 1
-        if self.error:
-            raise self.error
+        if method in self.errors:
+            raise self.errors[method]
 
 
 class RecordingMetrics:

@@ -247,3 +247,15 @@ def test_no_client_makes_anothers_answer(site: Site, clients: list[dict[str, str
         through_nginx = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
         alone = UnixConnection(str(app_socket))
         assert negotiated(through_nginx, path, headers) == negotiated(alone, path, headers)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"), [("127.0.0.0/8", "203.0.113.7"), ("192.0.2.0/24", "127.0.0.1")]
+)
+def test_a_client_is_who_a_trusted_proxy_says(trusted: str, client: str) -> None:
+    with running(TRUSTED_PROXIES=trusted) as site:
+        ask(ready(site), "/version", {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"})
+        (line,) = eventually(
+            lambda: [line for line in site.lines() if line.get("path") == "/version"]
+        )
+    assert line["client"] == client

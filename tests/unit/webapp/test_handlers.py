@@ -281,3 +281,18 @@ async def test_never_a_500_and_never_an_echo(
             if answer.content_type in ("text/html", "image/svg+xml"):
                 assert MARK.encode() not in body
             assert answer.headers["X-App-Version"] == "2.0.0"
+
+
+async def test_while_cities_cannot_be_looked_up_that_is_said_and_when_to_come_back() -> None:
+    async with TestServer(StandIn(status=500).app()) as server:
+        address = str(server.make_url("")).rstrip("/")
+        settings = Settings(
+            provider="openweathermap", openweather_base_url=address, openweather_api_key=KEY
+        )
+        async with browsing(settings) as client:
+            page, html = await refused(client, "/?city=Buy+my+pills")
+            program, problem = await refused(client, "/weather.json?city=Buy+my+pills")
+    assert (page.status, program.status) == (503, 503)
+    assert "Buy my pills cannot be looked up just now" in html
+    assert "Buy my pills cannot be looked up" in json.loads(problem)["detail"]
+    assert 1 <= int(page.headers["Retry-After"]) <= 30

@@ -43,6 +43,7 @@ async def test_requests_are_counted_by_address_and_never_by_what_clients_choose(
     }
     assert found["weather_http_request_duration_seconds_count", "/"] == 21
     assert found["weather_upstream_budget_calls",] == 30
+    assert found["weather_upstream_budget_calls_per_minute",] == 30
     info = next(key for key in found if key[0] == "weather_build_info")
     assert set(info[1:]) == {"2.0.0", "green", "1a2b3c4d"}
 

@@ -153,7 +153,6 @@ async def test_nonsense_is_unreadable(provider: OpenMeteo, upstream: StandIn, bo
         changed("current", temperature_2m=None),
         changed("current", weather_code=None),
         changed("current", weather_code=1234),
-        changed("hourly", temperature_2m=[1.0]),
     ],
 )
 def test_what_must_be_there_is_missed(answer: dict[str, Any]) -> None:
@@ -207,3 +206,16 @@ def test_garbage_is_a_place_or_unreadable(match: Any) -> None:
         return
     assert -90 <= place.latitude <= 90
     assert place.name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        changed("hourly", temperature_2m=[1.0]),
+        {**FORECAST, "hourly": None},
+        changed("hourly_units", temperature_2m="°F"),
+    ],
+)
+def test_the_current_weather_is_shown_without_hours(answer: dict[str, Any]) -> None:
+    weather = parse_weather(PARIS, answer)
+    assert (weather.temperature, weather.hours, len(weather.days)) == (8.3, (), 6)

@@ -331,3 +331,25 @@ def test_a_key_in_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     file.unlink()
     assert key.read() == "from the environment"
     assert "other" not in repr(key)
+
+
+async def test_the_current_weather_is_shown_without_a_forecast(
+    provider: OpenWeatherMap, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(ANSWERS, "/data/2.5/forecast", {"cod": "500"})
+        weather = await provider.weather(LONDON)
+        assert (weather.temperature, weather.hours) == (11.44, ())
+    assert provider.calls_needed(LONDON) == 2
+    assert len((await provider.weather(LONDON)).hours) == 40
+    clock.advance(hours=2)
+    with monkeypatch.context() as patch:
+        patch.setitem(ANSWERS, "/data/2.5/forecast", {"cod": "500"})
+        assert len((await provider.weather(LONDON)).hours) == 40
+
+
+def test_an_odd_step_of_the_forecast_is_left_out() -> None:
+    steps = [*FORECAST["list"]]
+    steps[3] = {**steps[3], "weather": [{"id": 1500}]}
+    steps[7] = None
+    assert len(parse_hours({"list": steps})) == 38

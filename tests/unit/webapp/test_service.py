@@ -2,6 +2,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.providers import UNKNOWN, Clock, FakeProvider, RecordingMetrics
 from weather_webapp.cache import FRESH_FOR, MAX_PLACES
-from weather_webapp.errors import CityUnknownError, Failure
+from weather_webapp.errors import CityLookupError, CityUnknownError, Failure
 from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.resilience import BACKOFF
@@ -178,7 +179,7 @@ async def test_yesterdays_weather_is_not_shown_as_todays(
 
 @pytest.mark.parametrize(
     "failure",
-    [f for f in Failure if f not in (Failure.NO_KEY, Failure.CITY_UNKNOWN)],
+    [f for f in Failure if f not in (Failure.NO_KEY, Failure.CITY_UNKNOWN, Failure.BUDGET_SPENT)],
 )
 async def test_after_a_failure_it_is_left_alone_for_a_while(
     make_service: MakeService, provider: FakeProvider, clock: Clock, failure: Failure
@@ -204,9 +205,10 @@ async def test_nobody_waits_long_and_the_call_is_not_lost(
 ) -> None:
     service = make_service(provider, timeout=timedelta(milliseconds=1))
     provider.gate.clear()
-    for city in ("London", "Somewhere"):
-        impatient = await service.get(city, "en")
-        assert (impatient.weather.source, impatient.failure) == ("sample", Failure.UNAVAILABLE)
+    impatient = await service.get("London", "en")
+    assert (impatient.weather.source, impatient.failure) == ("sample", Failure.UNAVAILABLE)
+    with pytest.raises(CityLookupError):
+        await service.get("Somewhere", "en")
     provider.gate.set()
     await settled()
     assert (await service.get("London", "en")).weather.source == "openweathermap"
@@ -216,10 +218,12 @@ async def test_nobody_waits_long_and_the_call_is_not_lost(
 async def test_a_new_key_is_tried_at_once(
     make_service: MakeService, provider: FakeProvider, clock: Clock
 ) -> None:
+    provider.geocoding_host = provider.weather_host
     service = make_service(provider)
     provider.fail(Failure.KEY_REFUSED)
     assert (await service.get("London", "en")).failure is Failure.KEY_REFUSED
-    assert (await service.get("Somewhere", "en")).failure is Failure.KEY_REFUSED
+    with pytest.raises(CityLookupError):
+        await service.get("Somewhere", "en")
     assert provider.calls == {"weather": 1}
     provider.fail(None)
     provider.key = 2
@@ -355,12 +359,13 @@ async def test_thousands_of_cities_cost_a_minutes_budget_and_bounded_memory(
     service = make_service(provider, budget_per_minute=30)
     london = await service.get("London", "en")
     for number in range(2_500):
-        await service.get(f"city {number / 1000}", "en")
+        with suppress(CityLookupError):
+            await service.get(f"city {number / 1000}", "en", f"client {number}")
         if number == 1_200:
             after_some = objects()
     assert objects() < after_some * 1.05
     assert provider.calls["find"] + 2 * provider.calls["weather"] <= 30
-    assert service.available_calls() < 2
+    assert service.available_calls() < 10
     clock.advance(minutes=1)
     assert (await service.get("London", "en")).fetched_at == london.fetched_at
 
@@ -458,3 +463,68 @@ def test_a_sample_has_no_sudden_change() -> None:
     ]
     temperatures = [hour.temperature for sample in samples for hour in sample.hours]
     assert max(abs(one - next_) for one, next_ in pairwise(temperatures)) < 1.5
+
+
+async def test_searches_do_not_starve_the_home_city(
+    make_service: MakeService, provider: FakeProvider, clock: Clock
+) -> None:
+    service = make_service(provider)
+    for second in range(3600):
+        with suppress(CityLookupError):
+            await service.get(f"city {second / 100}", "en", "203.0.113.7")
+        if second % 20 == 0:
+            home = await service.get("London", "en", "198.51.100.1")
+            assert home.weather.source == "openweathermap"
+            assert clock.now - home.fetched_at < timedelta(minutes=12)
+            await settled()
+        clock.advance(seconds=1)
+
+
+async def test_one_client_leaves_searches_to_the_others(
+    make_service: MakeService, provider: FakeProvider
+) -> None:
+    service = make_service(provider)
+    for number in range(100):
+        with suppress(CityLookupError):
+            await service.get(f"city {number}", "en", "203.0.113.7")
+    with pytest.raises(CityLookupError):
+        await service.get("city 99", "en", "203.0.113.7")
+    # What the first client may not fetch any more is fetched for another.
+    assert (await service.get("city 99", "en", "198.51.100.1")).failure is None
+
+
+async def test_geocoding_that_is_down_does_not_stop_the_weather(
+    make_service: MakeService, provider: FakeProvider
+) -> None:
+    service = make_service(provider)
+    provider.fail(Failure.QUOTA_EXCEEDED, "find")
+    with pytest.raises(CityLookupError):
+        await service.get("Somewhere", "en")
+    result = await service.get("London", "en")
+    assert (result.weather.source, result.failure) == ("openweathermap", None)
+    assert service.open_breakers() == {"openweathermap": False}
+
+
+async def test_weather_that_is_down_does_not_stop_geocoding(
+    make_service: MakeService, provider: FakeProvider, clock: Clock
+) -> None:
+    other = FakeProvider(clock, "open-meteo")
+    service = make_service(provider, other)
+    provider.fail(Failure.QUOTA_EXCEEDED, "weather")
+    await service.get("London", "en")
+    assert (await service.get("Somewhere", "en")).provider == "open-meteo"
+    assert (provider.calls["find"], other.calls["find"]) == (1, 0)
+
+
+@pytest.mark.parametrize("failure", [Failure.UNAVAILABLE, Failure.NO_KEY, Failure.KEY_REFUSED])
+async def test_there_is_no_weather_for_what_may_be_no_place(
+    make_service: MakeService, provider: FakeProvider, clock: Clock, failure: Failure
+) -> None:
+    service = make_service(provider, home_city="Home town")
+    provider.fail(failure, "find")
+    if failure is Failure.NO_KEY:
+        provider.key = None
+    with pytest.raises(CityLookupError) as raised:
+        await service.get("Buy my pills", "en")
+    assert raised.value.retry_at > clock.now
+    assert (await service.get("Home town", "en")).weather.source == "sample"

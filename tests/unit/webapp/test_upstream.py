@@ -11,7 +11,7 @@ from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
 from support import open_meteo, openweathermap
 from support.openweathermap import KEY
 from support.providers import RecordingMetrics
-from weather_webapp.errors import CityUnknownError, Failure, ProviderError
+from weather_webapp.errors import CityLookupError, CityUnknownError, Failure, ProviderError
 from weather_webapp.logs import JsonFormatter
 from weather_webapp.providers.factory import make_providers
 from weather_webapp.providers.upstream import MAX_BODY_BYTES, TIMEOUT, Upstream, make_session
@@ -190,7 +190,7 @@ async def test_the_key_is_in_no_log_error_metric_or_value(
         for city in ("Augsburg", "Atlantis"):
             try:
                 results.append(await service.get(city, "en"))
-            except CityUnknownError as error:
+            except (CityLookupError, CityUnknownError) as error:
                 errors.append(f"{error!r} {error} {error.__cause__!r} {error.__context__!r}")
         await service.close()
         errors += [repr(each) for each in gc.get_objects() if isinstance(each, ProviderError)]

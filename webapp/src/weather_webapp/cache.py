@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from weather_webapp.errors import UpstreamError, UpstreamFailure
+from weather_webapp.errors import Failure, UpstreamError, UpstreamFailure
 from weather_webapp.weather import Place, ProviderName, Weather
 
 K = TypeVar("K")
 V = TypeVar("V")
+A = TypeVar("A", contravariant=True)
 
 MAX_RESPONSES = 200
 MAX_PLACES = 500
@@ -151,15 +152,15 @@ class ProviderAnswer(Generic[V]):
     failure: UpstreamFailure | None
 
 
-class WeatherSource(Protocol):
+class WeatherSource(Protocol[A]):
     """Where a WeatherCache gets what it does not hold."""
 
     def credentials(self) -> tuple[int | None, ...]:
         """Return what changes when an API key does."""
         ...
 
-    async def weather(self, place: Place) -> ProviderAnswer[Weather]:
-        """Return the weather of this place. Raises UpstreamError."""
+    async def weather(self, place: Place, allowance: A) -> ProviderAnswer[Weather]:
+        """Return the weather of this place, in the calls allowed. Raises UpstreamError."""
         ...
 
 
@@ -196,12 +197,15 @@ def coordinates_of(place: Place) -> Coordinates:
     return round(place.latitude, 2), round(place.longitude, 2)
 
 
-class WeatherCache:
-    """Concurrent reads of a place share one call. What is `pinned` is never evicted."""
+class WeatherCache(Generic[A]):
+    """Concurrent reads of a place share one call. What is `pinned` is never evicted.
+
+    That one caller may make no more calls is not remembered: another may.
+    """
 
     def __init__(
         self,
-        source: WeatherSource,
+        source: WeatherSource[A],
         now: Callable[[], datetime],
         random: Random,
         pinned: Collection[Coordinates] = (),
@@ -212,7 +216,9 @@ class WeatherCache:
         self._entries = TwoTierCache[Coordinates, CacheEntry](MAX_PLACES, pinned)
         self._renewals = SingleFlight[Coordinates, CacheEntry]()
 
-    async def get(self, place: Place, deadline: float) -> tuple[CacheEntry | None, CacheResult]:
+    async def get(
+        self, place: Place, allowance: A, deadline: float
+    ) -> tuple[CacheEntry | None, CacheResult]:
         """Return the place's entry and where it came from.
 
         There is no entry when there is none by the deadline (of the loop).
@@ -225,7 +231,7 @@ class WeatherCache:
             if now < entry.expires_at:
                 return entry, _result(entry, "hit")
             must_wait = now - entry.attempted_at >= STALE_WHILE_REVALIDATE
-        renewal = self._renewals.do(key, lambda: self._renew(place))
+        renewal = self._renewals.do(key, lambda: self._renew(place, allowance))
         if entry and not must_wait:
             return entry, _result(entry, "stale")
         try:
@@ -247,11 +253,11 @@ class WeatherCache:
         """Cancel the calls in progress."""
         await self._renewals.close()
 
-    async def _renew(self, place: Place) -> CacheEntry:
+    async def _renew(self, place: Place, allowance: A) -> CacheEntry:
         key, credentials = coordinates_of(place), self._source.credentials()
         failure: UpstreamFailure | None
         try:
-            answer = await self._source.weather(place)
+            answer = await self._source.weather(place, allowance)
         except UpstreamError as error:
             old, failure, now = self.peek(key), error.failure, self._now()
             last_good, expires_at = old.last_good if old else None, failure.retry_at
@@ -268,7 +274,9 @@ class WeatherCache:
             credentials=credentials,
             failure=failure,
         )
-        self._entries.put(key, entry, good=last_good is not None)
+        answered = last_good is not None and last_good.fetched_at == now
+        if answered or not failure or failure.reason is not Failure.BUDGET_SPENT:
+            self._entries.put(key, entry, good=last_good is not None)
         return entry
 
 

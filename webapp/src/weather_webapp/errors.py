@@ -83,12 +83,26 @@ class CityUnknownError(Exception):
         self.suggestions = suggestions
 
 
+class CityLookupError(Exception):
+    """The city cannot be looked up now; `retry_at` is when it is worth trying again."""
+
+    def __init__(self, city: str, retry_at: datetime) -> None:
+        super().__init__("cities cannot be looked up now")
+        self.city = city
+        self.retry_at = retry_at
+
+
 class FaultInjectedError(Exception):
     """This request was chosen to fail."""
 
 
 class HttpError(Exception):
-    """A response with this status, in the words `problem.<key>` of the translations."""
+    """A response with this status, in the words `problem.<key>` of the translations.
+
+    A client is asked to wait `retry_after` seconds if that is not None.
+    """
+
+    retry_after: int | None = None
 
     def __init__(
         self, status: int, key: str, suggestions: tuple[str, ...] = (), **values: str

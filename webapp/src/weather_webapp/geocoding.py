@@ -11,7 +11,7 @@ from importlib.resources import files
 
 from weather_webapp.cache import LRUCache, SingleFlight
 from weather_webapp.errors import CityUnknownError, Failure, UpstreamError, UpstreamFailure
-from weather_webapp.resilience import FallbackProvider
+from weather_webapp.resilience import Allowance, FallbackProvider
 from weather_webapp.weather import Place
 
 MAX_CITIES = 1000
@@ -42,7 +42,7 @@ class Geocoder:
         self._failed = LRUCache[tuple[str, str], FailedLookup](MAX_CITIES)
         self._lookups = SingleFlight[tuple[str, str], Place]()
 
-    async def find(self, city: str, language: str, deadline: float) -> Place:
+    async def find(self, city: str, language: str, allowance: Allowance, deadline: float) -> Place:
         """Return the city of this name, in this language if possible.
 
         Raises CityUnknownError, UpstreamError when no provider can be called, and TimeoutError at
@@ -56,7 +56,7 @@ class Geocoder:
             return place
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._look_up(city, language)
+                return await self._look_up(city, language, allowance)
         except (UpstreamError, TimeoutError) as error:
             if by_language:
                 return next(iter(by_language.values()))
@@ -69,7 +69,7 @@ class Geocoder:
         """Cancel the calls in progress."""
         await self._lookups.close()
 
-    async def _look_up(self, city: str, language: str) -> Place:
+    async def _look_up(self, city: str, language: str, allowance: Allowance) -> Place:
         if not self._providers:
             raise CityUnknownError(city, similar_names(city))
         key = (city.casefold(), language)
@@ -80,14 +80,16 @@ class Geocoder:
             and failed.credentials == self._providers.credentials()
         ):
             raise UpstreamError(failed.failure)
-        return await self._lookups.do(key, lambda: self._fetch(city, language))
+        return await self._lookups.do(key, lambda: self._fetch(city, language, allowance))
 
-    async def _fetch(self, city: str, language: str) -> Place:
+    async def _fetch(self, city: str, language: str, allowance: Allowance) -> Place:
         name, credentials = city.casefold(), self._providers.credentials()
         try:
-            place = await self._providers.find(city, language)
+            place = await self._providers.find(city, language, allowance)
         except UpstreamError as error:
-            self._failed.put((name, language), FailedLookup(error.failure, credentials))
+            # That one client may make no more calls is not remembered: another may.
+            if error.failure.reason is not Failure.BUDGET_SPENT:
+                self._failed.put((name, language), FailedLookup(error.failure, credentials))
             raise
         self._places.put(name, {**(self._places.get(name) or {}), language: place})
         return place

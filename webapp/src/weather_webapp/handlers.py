@@ -16,7 +16,7 @@ from aiohttp import web
 
 from weather_webapp.build_info import BuildInfo
 from weather_webapp.cache import CachedResponse, ResponseCache
-from weather_webapp.errors import CityUnknownError, HttpError
+from weather_webapp.errors import CityLookupError, CityUnknownError, HttpError
 from weather_webapp.fault_injection import FaultInjector
 from weather_webapp.i18n import Translations
 from weather_webapp.params import (
@@ -82,9 +82,14 @@ async def weather(request: web.Request) -> web.Response:
     response = app[RESPONSE_CACHE].get((form, gzipped, query), now)
     if response is None:
         try:
-            result = await app[WEATHER_SERVICE].get(query.city, query.language)
+            client = request.headers.get("X-Real-IP", "")
+            result = await app[WEATHER_SERVICE].get(query.city, query.language, client)
         except CityUnknownError as error:
             raise HttpError(404, "city-unknown", error.suggestions, city=query.city) from None
+        except CityLookupError as error:
+            unavailable = HttpError(503, "city-lookup", city=query.city)
+            unavailable.retry_after = max(1, round((error.retry_at - now).total_seconds()))
+            raise unavailable from None
         app[LAST_RESULT].result = result
         response = _render(app, form, query, result, gzipped=gzipped)
         app[RESPONSE_CACHE].put((form, gzipped, query), response, now)
@@ -172,6 +177,8 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
     translations = app[TRANSLATIONS][language]
     text = translations.text(f"problem.{error.key}", **error.values)
     headers = {"Cache-Control": UNCACHEABLE, "Vary": VARY}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     content_type = "text/plain"
     if form is Form.JSON:
         content_type = "application/problem+json"

@@ -124,6 +124,12 @@ class Metrics:
             "Upstream calls that may be made now.",
             registry=registry,
         )
+        self._budget_limit = Gauge(
+            "weather_upstream_budget_calls_per_minute",
+            "Upstream calls that this pod may make a minute; the sum over a site's pods is what a "
+            "provider must allow.",
+            registry=registry,
+        )
         self._breakers = Gauge(
             "weather_upstream_breaker_open",
             "1 while no ordinary call is made to this provider.",
@@ -164,12 +170,14 @@ class Metrics:
         *,
         data_age: timedelta | None,
         available_calls: float,
+        calls_per_minute: int,
         open_breakers: Mapping[ProviderName, bool],
         nginx_status: Path,
     ) -> bytes:
         """Return everything in Prometheus' text format."""
         self._age.set(float("nan") if data_age is None else data_age.total_seconds())
         self._budget.set(available_calls)
+        self._budget_limit.set(calls_per_minute)
         for provider, is_open in open_breakers.items():
             self._breakers.labels(provider).set(is_open)
         self._nginx.total = await _nginx_requests(nginx_status)

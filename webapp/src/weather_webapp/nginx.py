@@ -34,6 +34,9 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             app_socket=app_socket,
             listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
             base=settings.base_path,
+            trusted_proxies=" ".join(
+                f"set_real_ip_from {network};" for network in settings.trusted_proxies
+            ),
             version=settings.version,
             colour=settings.colour,
             status_socket=scratch / STATUS_SOCKET,

@@ -1,8 +1,9 @@
-"""How providers are called: each behind its circuit breaker, all within one budget, in order.
+"""How providers are called: each host behind its circuit breaker, all within one budget, in order.
 
 `FallbackProvider` tries one `ResilientProvider` after the other until one answers. Each of them
-calls its provider no more than the provider's concurrency, its `CircuitBreaker` and the shared
-`TokenBucket` allow.
+calls its provider no more than the provider's concurrency, the host's `CircuitBreaker` and the
+`Allowance` of the caller permit. `CallBudget` gives the allowances: calls for the home city are
+reserved, and no client's searches can use up those of the others.
 """
 
 import asyncio
@@ -11,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from weather_webapp.cache import ProviderAnswer
+from weather_webapp.cache import LRUCache, ProviderAnswer
 from weather_webapp.errors import Failure, ProviderError, UpstreamError, UpstreamFailure
 from weather_webapp.providers import Provider
 from weather_webapp.weather import Place, ProviderName, Weather
@@ -36,6 +37,10 @@ BACKOFF = {
     Failure.UNREADABLE: (MINUTE, 10 * MINUTE),
 }
 MAX_DOUBLINGS = 10
+# Of the budget, the share that is for the home city, and that of the rest for one client.
+HOME_SHARE = 0.25
+CLIENT_SHARE = 0.5
+MAX_CLIENTS = 1000
 
 
 def backoff_after(error: ProviderError, times: int, now: datetime, random: Random) -> timedelta:
@@ -121,7 +126,7 @@ class CircuitBreaker:
 class TokenBucket:
     """A bucket that is full at first and refills evenly, `per_minute` tokens a minute."""
 
-    def __init__(self, per_minute: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, per_minute: float, now: Callable[[], datetime]) -> None:
         self._capacity = float(per_minute)
         self._tokens = self._capacity
         self._now = now
@@ -152,84 +157,166 @@ class TokenBucket:
         self._tokens = min(self._capacity, self._tokens + tokens)
 
 
+class Allowance(Protocol):
+    """How many calls one caller may make."""
+
+    def take(self, tokens: int) -> bool:
+        """Take so many calls, or none."""
+        ...
+
+    def put_back(self, tokens: int) -> None:
+        """Return calls that were taken and not made."""
+        ...
+
+
+class HomeAllowance:
+    """Calls for the home city: the reserved ones, then those that searches leave over."""
+
+    def __init__(self, reserved: TokenBucket, searches: TokenBucket) -> None:
+        self._reserved = reserved
+        self._searches = searches
+
+    def take(self, tokens: int) -> bool:
+        """Take so many calls, or none."""
+        return self._reserved.take(tokens) or self._searches.take(tokens)
+
+    def put_back(self, tokens: int) -> None:
+        """Return calls that were taken and not made."""
+        self._reserved.put_back(tokens)
+
+
+class ClientAllowance:
+    """Calls for one client's searches, within its share of all searches."""
+
+    def __init__(self, own: TokenBucket, searches: TokenBucket) -> None:
+        self._own = own
+        self._searches = searches
+
+    def take(self, tokens: int) -> bool:
+        """Take so many calls, or none."""
+        if not self._own.take(tokens):
+            return False
+        if not self._searches.take(tokens):
+            self._own.put_back(tokens)
+            return False
+        return True
+
+    def put_back(self, tokens: int) -> None:
+        """Return calls that were taken and not made."""
+        self._own.put_back(tokens)
+        self._searches.put_back(tokens)
+
+
+class CallBudget:
+    """All upstream calls, `per_minute` a minute: some for the home city, the rest for searches."""
+
+    def __init__(self, per_minute: int, now: Callable[[], datetime]) -> None:
+        self.per_minute = per_minute
+        self._now = now
+        self._reserved = TokenBucket(per_minute * HOME_SHARE, now)
+        self._per_minute_for_searches = per_minute * (1 - HOME_SHARE)
+        self._searches = TokenBucket(self._per_minute_for_searches, now)
+        self._clients = LRUCache[str, TokenBucket](MAX_CLIENTS)
+        self.home: Allowance = HomeAllowance(self._reserved, self._searches)
+
+    @property
+    def available(self) -> float:
+        """How many calls can be made now."""
+        return self._reserved.available + self._searches.available
+
+    def client(self, address: str) -> Allowance:
+        """Return the allowance of the client with this address."""
+        own = self._clients.get(address)
+        if own is None:
+            own = TokenBucket(self._per_minute_for_searches * CLIENT_SHARE, self._now)
+            self._clients.put(address, own)
+        return ClientAllowance(own, self._searches)
+
+
 class ResilientProvider:
     """Calls a provider within its limits and ours, and logs when it fails and recovers.
 
     A new API key is tried at once.
     """
 
-    def __init__(
-        self, provider: Provider, bucket: TokenBucket, now: Callable[[], datetime], random: Random
-    ) -> None:
+    def __init__(self, provider: Provider, now: Callable[[], datetime], random: Random) -> None:
         self.name = provider.name
         self._provider = provider
-        self._bucket = bucket
         self._now = now
         self._random = random
-        self._semaphore = asyncio.Semaphore(provider.max_concurrency)
+        hosts = {provider.geocoding_host, provider.weather_host}
+        self._semaphores = {host: asyncio.Semaphore(provider.max_concurrency) for host in hosts}
         self._credential = provider.credential()
-        self._breaker = CircuitBreaker(now, random)
-        self._logged_error = ""
+        self._logged_errors: dict[str, str] = {}
+        self._reset_breakers()
 
     @property
     def is_open(self) -> bool:
-        """Whether the circuit breaker is open."""
-        return self._breaker.is_open
+        """Whether the circuit breaker of the weather's host is open."""
+        return self._breakers[self._provider.weather_host].is_open
 
     def credential(self) -> int | None:
         """Return a number that changes with the API key."""
         credential = self._provider.credential()
         if credential != self._credential:
             self._credential = credential
-            self._breaker = CircuitBreaker(self._now, self._random)
+            self._reset_breakers()
         return credential
 
-    async def find(self, city: str, language: str) -> Place:
+    async def find(self, city: str, language: str, allowance: Allowance) -> Place:
         """Return the city of this name. Raises UpstreamError."""
-        return await self._call(1, lambda: self._provider.find(city, language))
+        host = self._provider.geocoding_host
+        return await self._call(host, 1, allowance, lambda: self._provider.find(city, language))
 
-    async def weather(self, place: Place) -> Weather:
+    async def weather(self, place: Place, allowance: Allowance) -> Weather:
         """Return the weather of this place. Raises UpstreamError."""
-        calls = self._provider.calls_needed(place)
-        return await self._call(calls, lambda: self._provider.weather(place))
+        host, calls = self._provider.weather_host, self._provider.calls_needed(place)
+        return await self._call(host, calls, allowance, lambda: self._provider.weather(place))
 
-    async def _call(self, calls: int, call: Callable[[], Awaitable[T]]) -> T:
+    def _reset_breakers(self) -> None:
+        self._breakers = {
+            host: CircuitBreaker(self._now, self._random) for host in self._semaphores
+        }
+
+    async def _call(
+        self, host: str, calls: int, allowance: Allowance, call: Callable[[], Awaitable[T]]
+    ) -> T:
         if self.credential() is None:
             raise self._not_called(ProviderError(Failure.NO_KEY))
-        self._check_breaker()
-        if not self._bucket.take(calls):
+        self._check_breaker(host)
+        if not allowance.take(calls):
             raise self._not_called(ProviderError(Failure.BUDGET_SPENT))
-        async with self._semaphore:
+        async with self._semaphores[host]:
             try:
-                self._check_breaker()
+                self._check_breaker(host)
             except UpstreamError:
-                self._bucket.put_back(calls)
+                allowance.put_back(calls)
                 raise
-            return await self._call_now(call)
+            return await self._call_now(host, call)
 
-    def _check_breaker(self) -> None:
-        if rejection := self._breaker.rejection():
+    def _check_breaker(self, host: str) -> None:
+        if rejection := self._breakers[host].rejection():
             reason, retry_at = rejection
             raise self._error(reason, retry_at)
 
-    async def _call_now(self, call: Callable[[], Awaitable[T]]) -> T:
-        breaker = self._breaker
+    async def _call_now(self, host: str, call: Callable[[], Awaitable[T]]) -> T:
+        breaker = self._breakers[host]
         probed = breaker.begin_call()
         try:
             answer = await call()
         except ProviderError as error:
-            raise self._failed(breaker, error) from None
+            raise self._failed(host, breaker, error) from None
         finally:
             breaker.end_call(probed=probed)
         breaker.record_success()
-        self._log_change("")
+        self._log_change(host, "")
         return answer
 
-    def _failed(self, breaker: CircuitBreaker, error: ProviderError) -> UpstreamError:
+    def _failed(self, host: str, breaker: CircuitBreaker, error: ProviderError) -> UpstreamError:
         if error.failure is Failure.CITY_UNKNOWN:
             breaker.record_success()
             return self._not_called(error)
-        self._log_change(str(error))
+        self._log_change(host, str(error))
         return self._error(error.failure, breaker.record_failure(error))
 
     def _not_called(self, error: ProviderError) -> UpstreamError:
@@ -247,11 +334,11 @@ class ResilientProvider:
             )
         )
 
-    def _log_change(self, error: str) -> None:
-        if self._logged_error != error:
-            self._logged_error = error
+    def _log_change(self, host: str, error: str) -> None:
+        if self._logged_errors.get(host, "") != error:
+            self._logged_errors[host] = error
             message = "provider failed" if error else "provider answers again"
-            log.warning(message, extra={"provider": self.name, "reason": error})
+            log.warning(message, extra={"provider": self.name, "host": host, "reason": error})
 
 
 class FallbackProvider:
@@ -271,16 +358,16 @@ class FallbackProvider:
         return tuple(provider.credential() for provider in self._providers)
 
     def open_breakers(self) -> dict[ProviderName, bool]:
-        """Return of each provider whether its circuit breaker is open."""
+        """Return of each provider whether its weather is not called for a while."""
         return {provider.name: provider.is_open for provider in self._providers}
 
-    async def find(self, city: str, language: str) -> Place:
+    async def find(self, city: str, language: str, allowance: Allowance) -> Place:
         """Return the city of this name. Raises UpstreamError."""
-        return (await self._first(lambda provider: provider.find(city, language))).value
+        return (await self._first(lambda each: each.find(city, language, allowance))).value
 
-    async def weather(self, place: Place) -> ProviderAnswer[Weather]:
+    async def weather(self, place: Place, allowance: Allowance) -> ProviderAnswer[Weather]:
         """Return the weather of this place. Raises UpstreamError."""
-        return await self._first(lambda provider: provider.weather(place))
+        return await self._first(lambda each: each.weather(place, allowance))
 
     async def _first(self, call: Callable[[ResilientProvider], Awaitable[T]]) -> ProviderAnswer[T]:
         failures: list[UpstreamFailure] = []

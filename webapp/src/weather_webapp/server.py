@@ -104,6 +104,7 @@ def make_metrics_app(app: web.Application, nginx_status: Path) -> web.Applicatio
         body = await app[METRICS].exposition(
             data_age=service.home_data_age(),
             available_calls=service.available_calls(),
+            calls_per_minute=service.calls_per_minute,
             open_breakers=service.open_breakers(),
             nginx_status=nginx_status,
         )

@@ -13,12 +13,12 @@ from random import Random
 from typing import Literal
 
 from weather_webapp.cache import Coordinates, WeatherCache, coordinates_of
-from weather_webapp.errors import CityUnknownError, Failure, UpstreamError
+from weather_webapp.errors import CityLookupError, CityUnknownError, Failure, UpstreamError
 from weather_webapp.geocoding import Geocoder
 from weather_webapp.metrics import NO_METRICS, UpstreamMetrics
 from weather_webapp.providers import Provider
 from weather_webapp.providers.sample import sample_weather
-from weather_webapp.resilience import FallbackProvider, ResilientProvider, TokenBucket
+from weather_webapp.resilience import Allowance, CallBudget, FallbackProvider, ResilientProvider
 from weather_webapp.weather import Place, ProviderName, Weather
 
 MAX_CITY_LENGTH = 80
@@ -68,26 +68,30 @@ class WeatherService:
         self._home_city = _normalize(home_city)
         self._metrics = metrics
         self._timeout = timeout
-        self._bucket = TokenBucket(budget_per_minute, now)
+        self._budget = CallBudget(budget_per_minute, now)
         self._providers = FallbackProvider(
-            [ResilientProvider(each, self._bucket, now, random) for each in providers]
+            [ResilientProvider(each, now, random) for each in providers]
         )
         self._geocoder = Geocoder(self._providers, now, self._home_city)
         self._home_coordinates: set[Coordinates] = set()
         self._cache = WeatherCache(self._providers, now, random, self._home_coordinates)
 
-    async def get(self, city: str, language: str) -> WeatherResult:
+    async def get(self, city: str, language: str, client: str = "") -> WeatherResult:
         """Return the best weather that is available for this city now.
 
-        Raises CityUnknownError; not for the home city, which has a sample in the end.
+        The client's address is for sharing the budget of calls.
+
+        Raises CityUnknownError, and CityLookupError while it cannot be known whether there is such
+        a city; neither for the home city, which has a sample in the end.
         """
         city = _normalize(city)
         is_home = city.casefold() == self._home_city.casefold()
         if not (is_home or (city.isprintable() and 0 < len(city) <= MAX_CITY_LENGTH)):
             raise CityUnknownError(city[:MAX_CITY_LENGTH])
+        allowance = self._budget.home if is_home else self._budget.client(client)
         deadline = asyncio.get_running_loop().time() + self._timeout.total_seconds()
         try:
-            place = await self._geocoder.find(city, language, deadline)
+            place = await self._geocoder.find(city, language, allowance, deadline)
         except CityUnknownError:
             self._metrics.count_cache("negative")
             if is_home:
@@ -96,13 +100,17 @@ class WeatherService:
         except UpstreamError as error:
             self._metrics.count_cache("negative")
             failure = error.failure
-            return self._sample(_without_coordinates(city), failure.reason, failure.provider)
+            if is_home:
+                return self._sample(_without_coordinates(city), failure.reason, failure.provider)
+            raise CityLookupError(city, failure.retry_at) from None
         except TimeoutError:
             self._metrics.count_cache("miss")
-            return self._sample(_without_coordinates(city), Failure.UNAVAILABLE)
+            if is_home:
+                return self._sample(_without_coordinates(city), Failure.UNAVAILABLE)
+            raise CityLookupError(city, self._now() + self._timeout) from None
         if is_home:
             self._home_coordinates.add(coordinates_of(place))
-        return await self._weather(place, deadline)
+        return await self._weather(place, allowance, deadline)
 
     def home_data_age(self) -> timedelta | None:
         """Return how old the home city's weather is; None while it is a sample."""
@@ -112,12 +120,17 @@ class WeatherService:
         ]
         return min(ages, default=None)
 
+    @property
+    def calls_per_minute(self) -> int:
+        """How many upstream calls may be made a minute."""
+        return self._budget.per_minute
+
     def available_calls(self) -> float:
         """Return how many upstream calls may be made now."""
-        return self._bucket.available
+        return self._budget.available
 
     def open_breakers(self) -> Mapping[ProviderName, bool]:
-        """Return of each provider whether its circuit breaker is open."""
+        """Return of each provider whether its weather is not called for a while."""
         return self._providers.open_breakers()
 
     async def close(self) -> None:
@@ -125,10 +138,10 @@ class WeatherService:
         await self._geocoder.close()
         await self._cache.close()
 
-    async def _weather(self, place: Place, deadline: float) -> WeatherResult:
+    async def _weather(self, place: Place, allowance: Allowance, deadline: float) -> WeatherResult:
         if not self._providers:
             return self._sample(place)
-        entry, cache_result = await self._cache.get(place, deadline)
+        entry, cache_result = await self._cache.get(place, allowance, deadline)
         self._metrics.count_cache(cache_result)
         if entry is None:
             return self._sample(place, Failure.UNAVAILABLE)

@@ -6,10 +6,15 @@ from weather_webapp.weather import Place, ProviderName, Weather
 
 
 class Provider(Protocol):
-    """A service to get weather from, at most `max_concurrency` calls at a time."""
+    """A service to get weather from, at most `max_concurrency` calls of a host at a time.
+
+    Its two hosts may be the same one.
+    """
 
     name: ProviderName
     max_concurrency: int
+    geocoding_host: str
+    weather_host: str
 
     def credential(self) -> int | None:
         """Return a number that changes with the API key; None when one is needed and missing."""

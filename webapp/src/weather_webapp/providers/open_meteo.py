@@ -4,10 +4,12 @@ Shapes: open-meteo.com/en/docs, /en/docs/geocoding-api. A forecast comes in colu
 may hold null; what a step lacks is left out, and a step without temperature or sky too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from weather_webapp.errors import Failure, ProviderError
 from weather_webapp.providers import parsing
@@ -30,7 +32,7 @@ QUERY = {
     "sunrise,sunset",
 }
 UNITS = {
-    "current_units": {
+    "current": {
         "temperature_2m": "°C",
         "apparent_temperature": "°C",
         "wind_speed_10m": "m/s",
@@ -38,8 +40,8 @@ UNITS = {
         "precipitation": "mm",
         "pressure_msl": "hPa",
     },
-    "hourly_units": {"temperature_2m": "°C"},
-    "daily_units": {"temperature_2m_max": "°C", "temperature_2m_min": "°C"},
+    "hourly": {"temperature_2m": "°C"},
+    "daily": {"temperature_2m_max": "°C", "temperature_2m_min": "°C"},
 }
 CONDITIONS = {
     Condition.CLEAR: (0,),
@@ -65,6 +67,8 @@ class OpenMeteo:
         self._upstream = upstream
         self._base_url = base_url
         self._geocoding_url = geocoding_url
+        self.weather_host = urlsplit(base_url).netloc
+        self.geocoding_host = urlsplit(geocoding_url).netloc
 
     def credential(self) -> int | None:
         """Return a constant: no key is needed."""
@@ -124,15 +128,13 @@ def _full_name(match: Mapping[str, Any]) -> str:
 
 def parse_weather(place: Place, answer: Mapping[str, Any]) -> Weather:
     """Return what the answer says. Raises one of UNREADABLE."""
-    for section, units in UNITS.items():
-        for variable, unit in units.items():
-            if answer[section].get(variable, unit) != unit:
-                raise ValueError("not the requested units")
+    _check_units(answer, "current")
     current = answer["current"]
     observed_at = parsing.instant(current["time"])
     utc_offset = parsing.offset(answer["utc_offset_seconds"])
     per_hour = 3600 / parsing.number(current["interval"], (60, 86_400))
-    today = next(_steps(answer["daily"]), {})
+    hourly, daily = _rows(answer, "hourly"), _rows(answer, "daily")
+    today = daily[0] if daily else {}
     return Weather(
         source="open-meteo",
         place=place,
@@ -153,47 +155,52 @@ def parse_weather(place: Place, answer: Mapping[str, Any]) -> Weather:
         sunset=parsing.optional_instant(today.get("sunset")),
         hours=tuple(
             hour
-            for hour in _hours(answer["hourly"])
+            for hour in parsing.parsable(_hour, hourly)
             if observed_at - timedelta(hours=1) < hour.at <= observed_at + HOURS_AHEAD
         ),
-        days=tuple(_days(answer["daily"], utc_offset))[: DAYS_AHEAD + 1],
+        days=tuple(parsing.parsable(partial(_day, utc_offset), daily))[: DAYS_AHEAD + 1],
     )
 
 
-def _hours(columns: Mapping[str, Any]) -> Iterator[Hour]:
-    for step in _steps(columns):
-        temperature = parsing.optional(step.get("temperature_2m"), parsing.TEMPERATURE)
-        condition = CONDITION_BY_CODE.get(step["weather_code"])
-        if temperature is not None and condition is not None:
-            yield Hour(
-                at=parsing.instant(step["time"]),
-                temperature=temperature,
-                condition=condition,
-                daylight=step.get("is_day") != 0,
-                precipitation_chance=parsing.optional(
-                    step.get("precipitation_probability"), parsing.PERCENT, 0.01
-                ),
-            )
+def _hour(row: Mapping[str, Any]) -> Hour:
+    return Hour(
+        at=parsing.instant(row["time"]),
+        temperature=parsing.number(row["temperature_2m"], parsing.TEMPERATURE),
+        condition=CONDITION_BY_CODE[row["weather_code"]],
+        daylight=row.get("is_day") != 0,
+        precipitation_chance=parsing.optional(
+            row.get("precipitation_probability"), parsing.PERCENT, 0.01
+        ),
+    )
 
 
-def _days(columns: Mapping[str, Any], utc_offset: timedelta) -> Iterator[Day]:
-    for step in _steps(columns):
-        low = parsing.optional(step.get("temperature_2m_min"), parsing.TEMPERATURE)
-        high = parsing.optional(step.get("temperature_2m_max"), parsing.TEMPERATURE)
-        condition = CONDITION_BY_CODE.get(step["weather_code"])
-        if low is not None and high is not None and condition is not None:
-            yield Day(
-                on=(parsing.instant(step["time"]) + utc_offset).date(),
-                low=low,
-                high=high,
-                condition=condition,
-                precipitation_chance=parsing.optional(
-                    step.get("precipitation_probability_max"), parsing.PERCENT, 0.01
-                ),
-            )
+def _day(utc_offset: timedelta, row: Mapping[str, Any]) -> Day:
+    return Day(
+        on=(parsing.instant(row["time"]) + utc_offset).date(),
+        low=parsing.number(row["temperature_2m_min"], parsing.TEMPERATURE),
+        high=parsing.number(row["temperature_2m_max"], parsing.TEMPERATURE),
+        condition=CONDITION_BY_CODE[row["weather_code"]],
+        precipitation_chance=parsing.optional(
+            row.get("precipitation_probability_max"), parsing.PERCENT, 0.01
+        ),
+    )
 
 
-def _steps(columns: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Turn columns into rows."""
-    for row in islice(zip(*columns.values(), strict=True), MAX_STEPS):
-        yield dict(zip(columns, row, strict=True))
+def _rows(answer: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
+    """Return the section's columns as rows; none when the section is not as it should be.
+
+    The current weather is worth showing without it.
+    """
+    try:
+        _check_units(answer, section)
+        columns = answer[section]
+        rows = islice(zip(*columns.values(), strict=True), MAX_STEPS)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+    except parsing.UNREADABLE:
+        return []
+
+
+def _check_units(answer: Mapping[str, Any], section: str) -> None:
+    for variable, unit in UNITS[section].items():
+        if answer[f"{section}_units"].get(variable, unit) != unit:
+            raise ValueError("not the requested units")

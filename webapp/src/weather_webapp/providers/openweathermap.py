@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from weather_webapp.cache import LRUCache
 from weather_webapp.errors import Failure, ProviderError
@@ -47,6 +48,7 @@ class OpenWeatherMap:
     ) -> None:
         self._upstream = upstream
         self._base_url = base_url
+        self.weather_host = self.geocoding_host = urlsplit(base_url).netloc
         self._key = key
         self._now = now
         self._forecasts = LRUCache[tuple[float, float], Forecast](MAX_FORECASTS)
@@ -80,14 +82,21 @@ class OpenWeatherMap:
         )
         # One after the other: where the first is refused, the second would be wasted.
         current = await self._upstream.get(f"{self._base_url}/data/2.5/weather", query)
-        forecast = self._cached_forecast(place)
-        if forecast is None:
+        forecast = self._cached_forecast(place) or await self._fetch_forecast(place, query)
+        with _parsing():
+            return parse_weather(place, current, forecast.hours if forecast else ())
+
+    async def _fetch_forecast(self, place: Place, query: Mapping[str, str]) -> Forecast | None:
+        """Return the forecast, or the last one: the current weather is worth showing by itself."""
+        key = (place.latitude, place.longitude)
+        try:
             answer = await self._upstream.get(f"{self._base_url}/data/2.5/forecast", query)
             with _parsing():
                 forecast = Forecast(hours=parse_hours(answer), fetched_at=self._now())
-            self._forecasts.put((place.latitude, place.longitude), forecast)
-        with _parsing():
-            return parse_weather(place, current, forecast.hours)
+        except ProviderError:
+            return self._forecasts.get(key)
+        self._forecasts.put(key, forecast)
+        return forecast
 
     def _cached_forecast(self, place: Place) -> Forecast | None:
         forecast = self._forecasts.get((place.latitude, place.longitude))
@@ -120,8 +129,8 @@ def parse_place(found: Mapping[str, Any], language: str) -> Place:
 
 
 def parse_hours(forecast: Mapping[str, Any]) -> tuple[Hour, ...]:
-    """Return the steps of the forecast. Raises one of UNREADABLE."""
-    return tuple(_hour(step) for step in forecast["list"][:STEPS])
+    """Return the steps of the forecast that can be parsed. Raises one of UNREADABLE."""
+    return tuple(parsing.parsable(_hour, forecast["list"][:STEPS]))
 
 
 def parse_weather(place: Place, current: Mapping[str, Any], hours: tuple[Hour, ...]) -> Weather:

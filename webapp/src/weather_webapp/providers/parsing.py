@@ -1,11 +1,13 @@
 """Reads values of a provider's JSON, and accepts only what could be true on this planet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 # What parsing an answer of an unexpected shape may raise.
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, OverflowError)
+
+T = TypeVar("T")
 
 Range = tuple[float, float]
 TEMPERATURE: Range = (-100, 70)
@@ -72,3 +74,13 @@ def section(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return the object under this key; an empty one when it was left out or is none."""
     found = value.get(key)
     return found if isinstance(found, Mapping) else {}
+
+
+def parsable(parse: Callable[[Any], T], items: Iterable[Any]) -> Iterator[T]:
+    """Yield each item parsed, without those that cannot be."""
+    for item in items:
+        try:
+            parsed = parse(item)
+        except UNREADABLE:
+            continue
+        yield parsed
