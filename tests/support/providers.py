@@ -60,6 +60,9 @@ class FakeProvider:
     def calls_needed(self, place: Place) -> int:
         return 2
 
+    def calls_to_find(self, city: str, language: str) -> int:
+        return 1
+
     async def find(self, city: str, language: str) -> Place:
         await self._call("find")
         if city == UNKNOWN:

@@ -86,6 +86,24 @@ async def test_a_city_is_looked_up(
     assert upstream.queries[0]["language"] == "fr"
 
 
+async def test_a_region_may_be_named_in_english_where_the_answer_is_not(
+    provider: OpenMeteo, upstream: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    french, american = SEARCH["results"]
+    german = [
+        {**french, "admin1": "Großraum Paris"},
+        {**american, "name": "Paris (in German)", "admin1": "Texanisches Land"},
+    ]
+    monkeypatch.setitem(
+        StandIn.answers,
+        "/v1/search",
+        lambda query, now: {"results": german} if query["language"] == "de" else SEARCH,
+    )
+    place = await provider.find("Paris, Texas", "de")
+    assert place.name == "Paris (in German)"
+    assert upstream.calls.total() == provider.calls_to_find("Paris, Texas", "de") == 2
+
+
 async def test_an_unknown_city_has_no_results(provider: OpenMeteo) -> None:
     with pytest.raises(ProviderError) as raised:
         await provider.find("Atlantis", "en")

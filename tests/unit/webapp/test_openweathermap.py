@@ -91,7 +91,45 @@ async def test_a_city_is_looked_up(
     place = await provider.find("Munich, DE", language)
     assert (place.name, place.country) == (name, "DE")
     assert (place.latitude, place.longitude) == (48.1371079, 11.5753822)
-    assert upstream.queries == [{"q": "Munich,DE", "limit": "1", "appid": KEY}]
+    assert upstream.queries == [{"q": "Munich,DE", "limit": "5", "appid": KEY}]
+
+
+def match(name: str, state: str, country: str) -> dict[str, Any]:
+    return {"name": name, "state": state, "country": country, "lat": 1.0, "lon": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("city", "queries", "state"),
+    [
+        ("Cambridge, MA", ["Cambridge,MA", "Cambridge,MA,US"], "Massachusetts"),
+        ("Cambridge, Massachusetts, USA", ["Cambridge,MA,US"], "Massachusetts"),
+        ("Cambridge, ontario", ["Cambridge,CA"], "Ontario"),
+        ("Cambridge, UK", ["Cambridge,GB"], "England"),
+        ("Cambridge, Vereinigtes Königreich", ["Cambridge,GB"], "England"),
+        ("Cambridge, England", ["Cambridge,GB"], "England"),
+        ("Cambridge, Waikato", ["Cambridge"], "Waikato"),
+    ],
+)
+async def test_regions_are_put_as_it_knows_them_and_matches_must_be_there(
+    provider: OpenWeatherMap,
+    upstream: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    city: str,
+    queries: list[str],
+    state: str,
+) -> None:
+    cambridges = [
+        match("Cambridge", "England", "GB"),
+        match("Cambridge", "Massachusetts", "US"),
+        match("Cambridge", "Ontario", "CA"),
+        match("Cambridge", "Waikato", "NZ"),
+    ]
+    monkeypatch.setitem(ANSWERS, "/geo/1.0/direct", cambridges)
+    assert provider.calls_to_find(city, "de") == len(queries)
+    place = await provider.find(city, "de")
+    assert place.country == next(each["country"] for each in cambridges if each["state"] == state)
+    sent = [query["q"] for query in upstream.queries]
+    assert sent == queries[: len(sent)]
 
 
 async def test_weather_is_asked_for_by_coordinates(

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from weather_webapp.cache import LRUCache, SingleFlight
 from weather_webapp.errors import CityUnknownError, Failure, UpstreamError, UpstreamFailure
+from weather_webapp.regions import fold, split
 from weather_webapp.resilience import Allowance, FallbackProvider
 from weather_webapp.weather import Place
 
@@ -38,7 +39,7 @@ class Geocoder:
     ) -> None:
         self._providers = providers
         self._now = now
-        self._places = LRUCache[str, Mapping[str, Place]](MAX_CITIES, pinned={home_city.casefold()})
+        self._places = LRUCache[str, Mapping[str, Place]](MAX_CITIES, pinned={fold(home_city)})
         self._failed = LRUCache[tuple[str, str], FailedLookup](MAX_CITIES)
         self._lookups = SingleFlight[tuple[str, str], Place]()
 
@@ -48,9 +49,9 @@ class Geocoder:
         Raises CityUnknownError, UpstreamError when no provider can be called, and TimeoutError at
         the deadline (of the loop).
         """
-        name = city.casefold()
-        if place := bundled_places().get(name):
+        if place := find_bundled(city):
             return place
+        name = fold(city)
         by_language = self._places.get(name) or {}
         if place := by_language.get(language):
             return place
@@ -72,7 +73,7 @@ class Geocoder:
     async def _look_up(self, city: str, language: str, allowance: Allowance) -> Place:
         if not self._providers:
             raise CityUnknownError(city, similar_names(city))
-        key = (city.casefold(), language)
+        key = (fold(city), language)
         failed = self._failed.get(key)
         if (
             failed
@@ -83,7 +84,7 @@ class Geocoder:
         return await self._lookups.do(key, lambda: self._fetch(city, language, allowance))
 
     async def _fetch(self, city: str, language: str, allowance: Allowance) -> Place:
-        name, credentials = city.casefold(), self._providers.credentials()
+        name, credentials = fold(city), self._providers.credentials()
         try:
             place = await self._providers.find(city, language, allowance)
         except UpstreamError as error:
@@ -95,32 +96,45 @@ class Geocoder:
         return place
 
 
+def find_bundled(city: str) -> Place | None:
+    """Return the bundled place of this name, which is in all regions that follow the name."""
+    name, regions = split(city)
+    bundled = _bundled().get(fold(name))
+    if bundled is None:
+        return None
+    place, subdivision = bundled
+    is_there = all(region.contains(place.country, subdivision) for region in regions)
+    return place if is_there else None
+
+
 @cache
 def bundled_places() -> Mapping[str, Place]:
-    """Return the bundled places by each of their names, casefolded, without and with country."""
+    """Return the bundled places by each of their names, folded."""
+    return {name: place for name, (place, _) in _bundled().items()}
+
+
+@cache
+def _bundled() -> Mapping[str, tuple[Place, str]]:
     text = files("weather_webapp").joinpath("places.csv").read_text(encoding="utf-8")
-    return dict(_by_name(csv.reader(text.splitlines())))
+    bundled: dict[str, tuple[Place, str]] = {}
+    for name, place in _by_name(csv.reader(text.splitlines())):
+        bundled.setdefault(name, place)
+    return bundled
 
 
-def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, Place]]:
-    for names, country, latitude, longitude in rows:
+def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, tuple[Place, str]]]:
+    for names, country, subdivision, latitude, longitude in rows:
         for name in names.split("|"):
             place = Place(
                 name=name, country=country, latitude=float(latitude), longitude=float(longitude)
             )
-            yield name.casefold(), place
-            yield f"{name}, {country}".casefold(), place
+            yield fold(name), (place, subdivision)
 
 
 @lru_cache(maxsize=1000)
 def similar_names(city: str) -> tuple[str, ...]:
     """Return names of bundled places that are spelled like this one, the most similar first."""
     similar = get_close_matches(
-        city.casefold(), _bare_names(), n=MAX_SUGGESTIONS, cutoff=SIMILARITY
+        fold(city), list(bundled_places()), n=MAX_SUGGESTIONS, cutoff=SIMILARITY
     )
     return tuple(dict.fromkeys(bundled_places()[name].name for name in similar))
-
-
-@cache
-def _bare_names() -> list[str]:
-    return [name for name in bundled_places() if "," not in name]

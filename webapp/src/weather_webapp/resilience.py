@@ -265,8 +265,8 @@ class ResilientProvider:
 
     async def find(self, city: str, language: str, allowance: Allowance) -> Place:
         """Return the city of this name. Raises UpstreamError."""
-        host = self._provider.geocoding_host
-        return await self._call(host, 1, allowance, lambda: self._provider.find(city, language))
+        host, calls = self._provider.geocoding_host, self._provider.calls_to_find(city, language)
+        return await self._call(host, calls, allowance, lambda: self._provider.find(city, language))
 
     async def weather(self, place: Place, allowance: Allowance) -> Weather:
         """Return the weather of this place. Raises UpstreamError."""

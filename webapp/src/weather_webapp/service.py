@@ -16,12 +16,11 @@ from weather_webapp.cache import Coordinates, WeatherCache, coordinates_of
 from weather_webapp.errors import CityLookupError, CityUnknownError, Failure, UpstreamError
 from weather_webapp.geocoding import Geocoder
 from weather_webapp.metrics import NO_METRICS, UpstreamMetrics
+from weather_webapp.params import JOINERS, MAX_CITY_LENGTH
 from weather_webapp.providers import Provider
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.resilience import Allowance, CallBudget, FallbackProvider, ResilientProvider
 from weather_webapp.weather import Place, ProviderName, Weather
-
-MAX_CITY_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ class WeatherService:
         """
         city = _normalize(city)
         is_home = city.casefold() == self._home_city.casefold()
-        if not (is_home or (city.isprintable() and 0 < len(city) <= MAX_CITY_LENGTH)):
+        if not (is_home or (_is_printable(city) and 0 < len(city) <= MAX_CITY_LENGTH)):
             raise CityUnknownError(city[:MAX_CITY_LENGTH])
         allowance = self._budget.home if is_home else self._budget.client(client)
         deadline = asyncio.get_running_loop().time() + self._timeout.total_seconds()
@@ -181,6 +180,10 @@ class WeatherService:
 def _normalize(city: str) -> str:
     parts = (" ".join(part.split()) for part in unicodedata.normalize("NFC", city).split(","))
     return ", ".join(filter(None, parts))
+
+
+def _is_printable(city: str) -> bool:
+    return all(c.isprintable() or c in JOINERS for c in city)
 
 
 def _without_coordinates(city: str) -> Place:

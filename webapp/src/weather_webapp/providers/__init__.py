@@ -24,8 +24,12 @@ class Provider(Protocol):
         """Return how many HTTP calls the weather of this place takes now."""
         ...
 
+    def calls_to_find(self, city: str, language: str) -> int:
+        """Return how many HTTP calls finding this city takes at most."""
+        ...
+
     async def find(self, city: str, language: str) -> Place:
-        """Return the city of this name, in one HTTP call.
+        """Return the city of this name; regions and a country may follow: "Paris, Texas, US".
 
         Raises ProviderError and nothing else, CITY_UNKNOWN when there is none.
         """

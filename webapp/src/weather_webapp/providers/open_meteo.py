@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from weather_webapp.errors import Failure, ProviderError
 from weather_webapp.providers import parsing
 from weather_webapp.providers.upstream import Upstream
+from weather_webapp.regions import Region, split
 from weather_webapp.weather import Condition, Day, Hour, Place, ProviderName, Weather
 
 DAYS_AHEAD = 5
 HOURS_AHEAD = timedelta(hours=48)
 MAX_STEPS = 24 * (DAYS_AHEAD + 2)
-MATCHES = 10
+MAX_MATCHES = 10
 QUERY = {
     "timezone": "auto",
     "timeformat": "unixtime",
@@ -78,23 +79,35 @@ class OpenMeteo:
         """Return 1: one call fetches everything."""
         return 1
 
-    async def find(self, city: str, language: str) -> Place:
-        """Return the city of this name. Raises ProviderError and nothing else.
+    def calls_to_find(self, city: str, language: str) -> int:
+        """Return 2 when the region may be named in English where the answer is not."""
+        return 2 if language != "en" and "," in city else 1
 
-        Region and country may follow the name: "Paris, Texas, US".
-        """
-        city, *region = city.split(", ")
-        query = {"name": city, "count": str(MATCHES), "language": language, "format": "json"}
-        found = await self._upstream.find(f"{self._geocoding_url}/v1/search", query)
+    async def find(self, city: str, language: str) -> Place:
+        """Return the city of this name. Raises ProviderError and nothing else."""
+        name, regions = split(city)
+        matches = await self._search(name, language)
+        ids = _ids_within(regions, matches)
+        if not ids and matches and self.calls_to_find(city, language) > 1:
+            ids = _ids_within(regions, await self._search(name, "en"))
         try:
-            matches = found.get("results", [])
-            in_region = [match for match in matches if _is_in_region(match, region)]
-            if in_region:
-                return parse_place(in_region[0])
+            found = next((match for match in matches if match.get("id") in ids), None)
+            if found:
+                return parse_place(found)
             names = tuple(dict.fromkeys(_full_name(match) for match in matches))
         except parsing.UNREADABLE:
             raise ProviderError(Failure.UNREADABLE) from None
         raise ProviderError(Failure.CITY_UNKNOWN, suggestions=names)
+
+    async def _search(self, name: str, language: str) -> list[Mapping[str, Any]]:
+        query = {"name": name, "count": str(MAX_MATCHES), "language": language, "format": "json"}
+        found = await self._upstream.find(f"{self._geocoding_url}/v1/search", query)
+        try:
+            return [
+                {"id": number, **match} for number, match in enumerate(found.get("results", []))
+            ]
+        except parsing.UNREADABLE:
+            raise ProviderError(Failure.UNREADABLE) from None
 
     async def weather(self, place: Place) -> Weather:
         """Return the weather of this place. Raises ProviderError and nothing else."""
@@ -116,9 +129,13 @@ def parse_place(match: Mapping[str, Any]) -> Place:
     )
 
 
-def _is_in_region(match: Mapping[str, Any], region: list[str]) -> bool:
-    names = {str(match.get(key, "")).casefold() for key in ("country_code", "country", "admin1")}
-    return all(word.casefold() in names for word in region)
+def _ids_within(regions: list[Region], matches: list[Mapping[str, Any]]) -> list[Any]:
+    return [match["id"] for match in matches if all(_is_in(region, match) for region in regions)]
+
+
+def _is_in(region: Region, match: Mapping[str, Any]) -> bool:
+    names = (str(match.get(key, "")) for key in ("country", "admin1", "admin2"))
+    return region.contains(str(match.get("country_code", "")).upper(), *names)
 
 
 def _full_name(match: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from weather_webapp.providers import parsing
 from weather_webapp.providers.api_key import ApiKey
 from weather_webapp.providers.days import days_of
 from weather_webapp.providers.upstream import Upstream
+from weather_webapp.regions import Region, split
 from weather_webapp.weather import Condition, Hour, Place, ProviderName, Weather
 
 DAYS_AHEAD = 5
@@ -24,6 +25,7 @@ STEPS = 40
 # It changes slower than the weather does, and is half of the calls.
 FORECAST_FRESH_FOR = timedelta(minutes=45)
 MAX_FORECASTS = 500
+MAX_MATCHES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +64,23 @@ class OpenWeatherMap:
         """Return 2, or 1 while the forecast is still fresh."""
         return 1 if self._cached_forecast(place) else 2
 
+    def calls_to_find(self, city: str, language: str) -> int:
+        """Return 1, or 2 when a region may be a country or a state."""
+        return len(_geocoding_queries(*split(city)))
+
     async def find(self, city: str, language: str) -> Place:
         """Return the city of this name. Raises ProviderError and nothing else."""
-        query = self._with_key({"q": city.replace(", ", ","), "limit": "1"})
-        found = await self._upstream.find(f"{self._base_url}/geo/1.0/direct", query)
-        if found == []:
-            raise ProviderError(Failure.CITY_UNKNOWN)
-        with _parsing():
-            return parse_place(found[0], language)
+        name, regions = split(city)
+        names: dict[str, None] = {}
+        for text in _geocoding_queries(name, regions):
+            query = self._with_key({"q": text, "limit": str(MAX_MATCHES)})
+            found = await self._upstream.find(f"{self._base_url}/geo/1.0/direct", query)
+            with _parsing():
+                within = [match for match in found if all(_is_in(each, match) for each in regions)]
+                if within:
+                    return parse_place(within[0], language)
+                names |= dict.fromkeys(_full_name(match) for match in found)
+        raise ProviderError(Failure.CITY_UNKNOWN, suggestions=tuple(names))
 
     async def weather(self, place: Place) -> Weather:
         """Return the weather of this place. Raises ProviderError and nothing else."""
@@ -116,6 +127,31 @@ def _parsing() -> Iterator[None]:
         yield
     except parsing.UNREADABLE:
         raise ProviderError(Failure.UNREADABLE) from None
+
+
+def _geocoding_queries(name: str, regions: list[Region]) -> list[str]:
+    """Return "city,country" or "city,state,US": OpenWeatherMap knows ISO codes and those states.
+
+    A code such as MA, Morocco and Massachusetts, makes two queries.
+    """
+    certain = [each.country for each in regions if each.country and not each.subdivision]
+    subdivision = next((each for each in regions if each.subdivision), None)
+    of = subdivision.subdivision_country if subdivision else ""
+    if subdivision is None or (certain and certain[-1] != of):
+        return [f"{name},{certain[-1]}" if certain else name]
+    within = f"{name},{subdivision.subdivision_code},US" if of == "US" else f"{name},{of}"
+    if subdivision.country and not certain:
+        return [f"{name},{subdivision.country}", within]
+    return [within]
+
+
+def _is_in(region: Region, match: Mapping[str, Any]) -> bool:
+    return region.contains(str(match.get("country", "")), str(match.get("state", "")))
+
+
+def _full_name(match: Mapping[str, Any]) -> str:
+    names = (match["name"], match.get("state"), match.get("country"))
+    return ", ".join(parsing.name(name) for name in names if name)
 
 
 def parse_place(found: Mapping[str, Any], language: str) -> Place:
