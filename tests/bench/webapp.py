@@ -7,7 +7,6 @@ import gzip
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from support.background import running as running_program
 from support.deadlines import eventually
-from support.webapp import Site, free_port, ready, running, wait_for_end
+from support.ports import free_port
+from support.webapp import Site, ready, running, wait_for_end
+from weather_cluster.host import is_listening
 
 from bench.figures import Figure
 
@@ -122,14 +124,8 @@ def _memory(site: Site) -> list[Figure]:
 @contextmanager
 def _app(cached: int) -> Iterator[int]:
     port = free_port()
-    process = subprocess.Popen(
-        ["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(cached)]
-    )
-    try:
+    with running_program(["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(cached)]):
         yield _listening(port)
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager
@@ -140,23 +136,15 @@ def _static(page: str) -> Iterator[int]:
         Path(folder, "index.html").write_text(page)
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(STATIC.format(folder=folder, port=port))
-        process = subprocess.Popen(
+        with running_program(
             ["taskset", "-c", "0", "nginx", "-e", "stderr", "-p", folder, "-c", configuration],
-            env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-        )
-        try:
+            environment={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
+        ):
             yield _listening(port)
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def _listening(port: int) -> int:
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    eventually(listens, seconds=20)
+    eventually(lambda: is_listening("127.0.0.1", port), seconds=20)
     return port
 
 

@@ -1,8 +1,8 @@
-"""A stand-in for OpenWeatherMap and Open-Meteo: their addresses, invented weather, a script.
+"""The server: the providers' addresses and key check, and a way to script and count its answers.
 
-For a demo and for tests, where there is no internet: `python -m weather_cluster.stand_in HOST PORT`
-with the API key that it takes in OPENWEATHER_API_KEY. What it answers next can be changed with
-`PUT /script` ({"status": 429, "body": "…"}, or {} for weather again), and `GET /calls` counts.
+`python -m weather_cluster.fake_openweathermap.server HOST PORT` with the API key that it accepts in
+OPENWEATHER_API_KEY. `PUT /script` changes what it answers next ({"status": 429, "body": "…"}, or {}
+for weather again), and `GET /calls` counts requests by path.
 """
 
 import asyncio
@@ -16,24 +16,24 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from weather_cluster import invented_weather
+from weather_cluster.fake_openweathermap import weather
 
 Answers = Mapping[str, Callable[[Mapping[str, str], datetime], Any]]
 
 
 @dataclass
-class StandIn:
-    """Answers as the providers do; `status` and `body` are for what goes wrong.
+class FakeServer:
+    """Answers as the providers do, or with `status` and `body` when those say something else.
 
-    While `pause` is not set, who asks waits.
+    Requests wait while `pause` is an event that is not set.
     """
 
     answers: ClassVar[Answers] = {
-        "/geo/1.0/direct": invented_weather.geocoding,
-        "/data/2.5/weather": invented_weather.current,
-        "/data/2.5/forecast": invented_weather.forecast,
-        "/v1/search": invented_weather.search,
-        "/v1/forecast": invented_weather.open_meteo,
+        "/geo/1.0/direct": weather.geocoding,
+        "/data/2.5/weather": weather.current,
+        "/data/2.5/forecast": weather.forecast,
+        "/v1/search": weather.search,
+        "/v1/forecast": weather.open_meteo,
     }
 
     key: str = ""
@@ -44,12 +44,12 @@ class StandIn:
     queries: list[dict[str, str]] = field(default_factory=list)
 
     def app(self) -> web.Application:
-        """Return the server's application."""
+        """Return the aiohttp application."""
         app = web.Application()
         for path in self.answers:
             app.router.add_get(path, self._answer)
         app.router.add_get("/calls", self._count)
-        app.router.add_put("/script", self._follow)
+        app.router.add_put("/script", self._set_script)
         return app
 
     async def _answer(self, request: web.Request) -> web.Response:
@@ -69,7 +69,7 @@ class StandIn:
     async def _count(self, request: web.Request) -> web.Response:
         return web.json_response(self.calls)
 
-    async def _follow(self, request: web.Request) -> web.Response:
+    async def _set_script(self, request: web.Request) -> web.Response:
         script = await request.json()
         self.status = int(script.get("status", 200))
         self.body = script["body"].encode() if "body" in script else None
@@ -77,10 +77,10 @@ class StandIn:
 
 
 def main() -> None:
-    """Serve at the host and port of the command line until the process is ended."""
+    """Serve at the host and port of the command line until the process ends."""
     host, port = sys.argv[1:]
     key = os.environ["OPENWEATHER_API_KEY"]
-    web.run_app(StandIn(key).app(), host=host, port=int(port), access_log=None, print=None)
+    web.run_app(FakeServer(key).app(), host=host, port=int(port), access_log=None, print=None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""etcd, API server, controller manager and scheduler."""
+"""etcd, kube-apiserver, kube-controller-manager and kube-scheduler, as plain processes.
+
+They run on this machine's loopback, or in the first node's network when the cluster has nodes.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,6 +15,7 @@ from weather_cluster.pki import Authority
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 SERVICE_ADDRESSES = "10.96.0.0/16"
 API_SERVICE_ADDRESS = "10.96.0.1"
+DNS_ADDRESS = "10.96.0.10"
 API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost")
 LOOPBACK = "127.0.0.1"
 AUDIT_POLICY = {
@@ -24,7 +28,7 @@ AUDIT_POLICY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
-    """Where a control plane runs: its address, its ports, the command that enters its network."""
+    """Where a control plane runs; `enter` is the command prefix that enters its network."""
 
     directory: Path
     authority: Authority
@@ -46,7 +50,7 @@ class ControlPlane:
 
 
 def start(plane: ControlPlane) -> Api:
-    """Start the control plane; it is complete when this returns."""
+    """Start all four components and return a client; the API server is ready then."""
     _write_kubeconfigs(plane)
     connection = api.connect(plane.server, plane.authority)
     _start(plane, "etcd", _etcd(plane))
@@ -58,7 +62,7 @@ def start(plane: ControlPlane) -> Api:
 
 
 def wait_for_service_account(plane: ControlPlane, connection: Api) -> None:
-    """Return when pods can be made in the default namespace: they need its service account."""
+    """Return when pods can be created in the default namespace: they need its service account."""
     path = "/api/v1/namespaces/default/serviceaccounts/default"
     _wait(plane, "kube-controller-manager", lambda: connection.answers(path))
 

@@ -1,4 +1,4 @@
-"""Invented weather in the shapes of OpenWeatherMap and Open-Meteo, for any place and moment."""
+"""Invented weather in the formats of OpenWeatherMap and Open-Meteo, for any place and time."""
 
 import math
 from collections.abc import Mapping
@@ -67,9 +67,9 @@ def current(query: Query, now: datetime) -> Any:
 def forecast(query: Query, now: datetime) -> Any:
     """Answer /data/2.5/forecast: forty steps of three hours."""
     first = now.replace(hour=now.hour // 3 * 3, minute=0, second=0, microsecond=0)
-    moments = [first + timedelta(hours=3 * n) for n in range(1, 41)]
+    times = [first + timedelta(hours=3 * n) for n in range(1, 41)]
     steps = [
-        {"dt": int(at.timestamp()), "pop": _sky(at).chance, **_step(query, at)} for at in moments
+        {"dt": int(at.timestamp()), "pop": _sky(at).chance, **_step(query, at)} for at in times
     ]
     return {"cod": "200", "message": 0, "cnt": 40, "list": steps, "city": {"timezone": 0}}
 
