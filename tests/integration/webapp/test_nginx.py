@@ -2,9 +2,11 @@
 
 import http.client
 import itertools
+import resource
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -14,6 +16,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
 
@@ -259,3 +262,65 @@ def test_a_client_is_who_a_trusted_proxy_says(trusted: str, client: str) -> None
             lambda: [line for line in site.lines() if line.get("path") == "/version"]
         )
     assert line["client"] == client
+
+
+def requests_by(site: Site, *labels: str) -> Counter[tuple[str, ...]]:
+    """What the metrics say was answered so far."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for family in text_string_to_metric_families(site.get("/metrics", site.metrics_port).text):
+        for sample in family.samples:
+            if sample.name == "weather_http_requests_total":
+                found[tuple(sample.labels[label] for label in labels)] += int(sample.value)
+    return found
+
+
+def test_metrics_count_what_clients_got() -> None:
+    with running(APP_VERSION="2.0.0") as site:
+        ready(site)
+        for _ in range(20):
+            site.get("/")
+        ask(site, "/", {"Content-Length": "100000"}, "POST")
+        ask(site, f"/?city={'x' * 40_000}", {})
+        site.get("/nowhere")
+        site.child("weather_webapp.server").suspend()
+        try:
+            assert ask(site, "/?city=Oslo", {}).status == 504
+        finally:
+            site.child("weather_webapp.server").resume()
+        expected = {
+            ("2.0.0", "/", "GET", "2xx"): 20,
+            ("2.0.0", "/", "other", "4xx"): 1,
+            ("2.0.0", "/", "GET", "5xx"): 1,
+            ("2.0.0", "unknown", "GET", "4xx"): 1,
+            ("2.0.0", "unknown", "other", "4xx"): 1,
+        }
+
+        def counted() -> bool:
+            found = requests_by(site, "version", "route", "method", "status")
+            return {key: n for key, n in found.items() if key[1] != "probe"} == expected
+
+        eventually(counted, seconds=10)
+        text = site.get("/metrics", site.metrics_port).text
+    assert "weather_http_request_duration_seconds_bucket{" in text
+    assert 'route="probe"' in text
+
+
+def test_a_full_port_fails_no_probe_and_no_page() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    try:
+        with running() as site, ExitStack() as stack:
+            ready(site)
+            for number in range(2000):
+                client = socket.create_connection(("127.0.0.1", site.port), timeout=20)
+                stack.enter_context(client)
+                if number % 2:
+                    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            began = time.monotonic()
+            assert site.get("/").status == 200
+            for port in (site.port, site.metrics_port):
+                assert site.get("/healthz", port).status == 200
+                assert site.get("/readyz", port).status == 200
+            assert time.monotonic() - began < 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,3 +1,4 @@
+import http.client
 import os
 import re
 import signal
@@ -216,3 +217,62 @@ def test_orphans_are_reaped(tmp_path: Path) -> None:
 
 def requests(site: Site) -> list[dict[str, str]]:
     return [line for line in site.lines() if line["message"] == "request"]
+
+
+class KeepAliveClient:
+    """Asks over one connection for as long as it may; a reset is a failure, a new one is not."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.statuses: Counter[int] = Counter()
+        self.resets = 0
+        self.told_to_close = 0
+
+    def visit(self, left: threading.Event) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        while not left.is_set():
+            fresh = connection.sock is None
+            try:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+            except ConnectionRefusedError:
+                return
+            except (OSError, http.client.HTTPException):
+                # Whoever only now connects meets the end of the drain, as a client that is new.
+                self.resets += not fresh
+                return
+            self.statuses[answer.status] += 1
+            self.told_to_close += answer.getheader("Connection") == "close"
+            left.wait(0.02)
+
+
+def test_clients_that_keep_their_connection_lose_no_request() -> None:
+    with running(DRAIN_SECONDS="2") as site:
+        ready(site)
+        left = threading.Event()
+        clients = [KeepAliveClient(site.port) for _ in range(8)]
+        threads = [threading.Thread(target=client.visit, args=[left]) for client in clients]
+        for thread in threads:
+            thread.start()
+        try:
+            eventually(lambda: all(client.statuses[200] > 10 for client in clients), seconds=10)
+            assert [client.told_to_close for client in clients] == [0] * 8
+            site.process.send_signal(signal.SIGTERM)
+            eventually(lambda: all(client.told_to_close for client in clients), seconds=2)
+            assert wait_for_end(site.process, 20) == 0
+        finally:
+            left.set()
+            for thread in threads:
+                thread.join()
+        assert [client.resets for client in clients] == [0] * 8
+        assert {status for client in clients for status in client.statuses} == {200}
+
+
+def test_the_probes_answer_beside_the_metrics_too() -> None:
+    with running(DRAIN_SECONDS="2") as site:
+        eventually(lambda: site.get("/readyz", site.metrics_port).status == 200, seconds=20)
+        assert site.get("/").status == 200
+        site.process.send_signal(signal.SIGTERM)
+        eventually(lambda: site.get("/readyz", site.metrics_port).status == 503, seconds=1.5)
+        assert site.get("/healthz", site.metrics_port).status == 200

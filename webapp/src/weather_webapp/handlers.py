@@ -161,8 +161,13 @@ async def healthz(request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Ready for traffic, whether or not real weather is available."""
-    if reason := request.app[READINESS].reason:
-        return _uncacheable(web.Response(status=503, text=f"{reason}\n"))
+    return readiness_response(request.app[READINESS])
+
+
+def readiness_response(readiness: Readiness) -> web.Response:
+    """Return 200 while traffic is welcome, else 503 and why not."""
+    if readiness.reason:
+        return _uncacheable(web.Response(status=503, text=f"{readiness.reason}\n"))
     return _uncacheable(web.Response(text="ok\n"))
 
 

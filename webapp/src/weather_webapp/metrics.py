@@ -1,18 +1,16 @@
 """The metrics that Prometheus scrapes, on a port of their own.
 
-NGINX answers most requests from its cache: only it knows how many there were, and is read at every
-scrape.
+NGINX answers most requests from its cache: only it knows what clients got, and logs it for
+`request_metrics`.
 """
 
 import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from aiohttp import web
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -27,9 +25,9 @@ from prometheus_client.registry import Collector
 
 from weather_webapp.build_info import BuildInfo
 from weather_webapp.cache import CacheResult
+from weather_webapp.request_metrics import BUCKETS, RequestMetrics
 from weather_webapp.weather import ProviderName
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 NGINX_TIMEOUT = 1
 NGINX_COUNTS = re.compile(rb"\n\s*\d+\s+\d+\s+(\d+)")
 
@@ -80,19 +78,8 @@ class Metrics:
         Info("weather_build", "What serves.", registry=registry).info(
             {"version": build.version, "colour": build.colour, "commit": build.commit}
         )
-        self._requests = Counter(
-            "weather_http_requests_total",
-            "Requests that the application answered itself, by address and status.",
-            ["route", "method", "status"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "weather_http_request_duration_seconds",
-            "How long the application took.",
-            ["route"],
-            buckets=BUCKETS,
-            registry=registry,
-        )
+        self.requests = RequestMetrics(build.version)
+        registry.register(self.requests)
         self._nginx = NginxRequests()
         registry.register(self._nginx)
         self._upstream = Counter(
@@ -146,25 +133,6 @@ class Metrics:
         """Count one read of the weather cache."""
         self._cache.labels(result).inc()
 
-    @web.middleware
-    async def middleware(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Count one request and its duration."""
-        started = time.perf_counter()
-        status = 500
-        try:
-            response = await handler(request)
-            status = response.status
-        except web.HTTPException as error:
-            status = error.status
-            raise
-        finally:
-            route = _route(request)
-            self._requests.labels(route, _method(request), str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - started)
-        return response
-
     async def exposition(
         self,
         *,
@@ -184,15 +152,6 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def _route(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return resource.canonical if resource else "unknown"
-
-
-def _method(request: web.Request) -> str:
-    return request.method if request.method in ("GET", "HEAD") else "other"
-
-
 async def _nginx_requests(status: Path) -> float:
     """Return the number of requests that NGINX counts, or NaN while it does not answer."""
     try:
@@ -204,3 +163,14 @@ async def _nginx_requests(status: Path) -> float:
     except (OSError, TimeoutError):
         match = None
     return float(match[1]) if match else float("nan")
+
+
+async def accepts_connections(path: Path) -> bool:
+    """Whether a server accepts connections at this unix socket."""
+    try:
+        async with asyncio.timeout(NGINX_TIMEOUT):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import socket
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,24 @@ from weather_webapp.settings import Settings
 log = logging.getLogger(__name__)
 
 STATUS_SOCKET = "status.sock"
+REQUEST_LOG = "requests.fifo"
+DRAINING = "draining"
+# Each has its memory from the start, about half a kilobyte.
+MAX_CONNECTIONS = 8192
+SPARE_FILES = 64
+# The addresses that metrics tell apart, below the base path.
+ROUTES = (
+    "/weather.html",
+    "/weather.txt",
+    "/weather.json",
+    "/weather.svg",
+    "/api/v1/weather",
+    "/api/v1/weather/schema",
+    "/api/info",
+    "/live",
+    "/badge.svg",
+    "/favicon.svg",
+)
 
 
 class Configuration(Template):
@@ -23,6 +42,9 @@ class Configuration(Template):
 
 def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> Path:
     """Write the configuration into `scratch` and return its path."""
+    _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A client's connection may need one to the app too.
+    connections = min((open_files - SPARE_FILES) // 2, MAX_CONNECTIONS)
     text = (files("weather_webapp") / "nginx.conf").read_text(encoding="utf-8")
     path = scratch / "nginx.conf"
     path.write_text(
@@ -31,6 +53,12 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             user="user root;" if os.getuid() == 0 else "",
             scratch=scratch,
             access_log=_access_log(),
+            request_log=scratch / REQUEST_LOG,
+            draining=scratch / DRAINING,
+            open_files=open_files,
+            connections=connections,
+            connections_per_client=max(connections // 8, 1),
+            routes="\n".join(f'    "{settings.base_path}{path}" {path};' for path in ROUTES),
             app_socket=app_socket,
             listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
             base=settings.base_path,

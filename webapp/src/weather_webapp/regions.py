@@ -71,8 +71,8 @@ class Region:
 
 def fold(name: str) -> str:
     """Return the name without case, accents and invisible characters, to compare it by."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(c for c in decomposed if unicodedata.category(c) not in ("Mn", "Cf"))
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+    return "".join(c for c in folded if unicodedata.category(c) not in ("Mn", "Cf"))
 
 
 def country_name(code: str, language: Language) -> str:

@@ -1,10 +1,11 @@
 """The application process, behind NGINX.
 
-`make_app` puts the parts together: a request passes the metrics, the propagated trace header, the
-error middleware and, if faults are configured, the fault injector, and reaches a handler. The
+`make_app` puts the parts together: a request passes the propagated trace header, the error
+middleware and, if faults are configured, the fault injector, and reaches a handler. The
 handlers get the weather from one `WeatherService`, which lives as long as the application does.
-`serve` listens on a unix socket for NGINX and on METRICS_PORT for Prometheus. SIGUSR1 makes
-`/readyz` fail while requests are still served; SIGTERM finishes what is in progress and ends.
+`serve` listens on a unix socket for NGINX and on METRICS_PORT for Prometheus and the probes.
+SIGUSR1 makes `/readyz` fail while requests are still served; SIGTERM finishes what is in progress
+and ends.
 """
 
 import asyncio
@@ -41,13 +42,14 @@ from weather_webapp.handlers import (
 )
 from weather_webapp.i18n import Translations
 from weather_webapp.logs import log_to_stderr
-from weather_webapp.metrics import Metrics
-from weather_webapp.nginx import STATUS_SOCKET
+from weather_webapp.metrics import Metrics, accepts_connections
+from weather_webapp.nginx import REQUEST_LOG, STATUS_SOCKET
 from weather_webapp.params import LANGUAGES
 from weather_webapp.propagation import propagate_traceparent
 from weather_webapp.providers.factory import make_providers
 from weather_webapp.providers.upstream import make_session
 from weather_webapp.renderers.html import HtmlRenderer
+from weather_webapp.request_metrics import read_log
 from weather_webapp.service import WeatherService
 from weather_webapp.settings import Settings
 
@@ -71,7 +73,6 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
     translations = {language: Translations(language) for language in LANGUAGES}
     app = web.Application(
         middlewares=[
-            metrics.middleware,
             propagate_traceparent,
             error_middleware(handlers.error_response),
             *([faults.middleware] if faults.active else []),
@@ -97,7 +98,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
 
 
 def make_metrics_app(app: web.Application, nginx_status: Path) -> web.Application:
-    """Return the application that serves the metrics of `app` and of NGINX's status socket."""
+    """Return the application that serves the metrics of `app` and of NGINX, and the probes."""
 
     async def metrics(_: web.Request) -> web.Response:
         service = app[WEATHER_SERVICE]
@@ -110,8 +111,20 @@ def make_metrics_app(app: web.Application, nginx_status: Path) -> web.Applicatio
         )
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
+    nginx_started = False
+
+    async def readyz(request: web.Request) -> web.Response:
+        nonlocal nginx_started
+        # Asked once: later a port that is full of connections must not fail the probe.
+        nginx_started = nginx_started or await accepts_connections(nginx_status)
+        if not nginx_started:
+            return web.Response(status=503, text="NGINX is starting\n")
+        return handlers.readiness_response(app[READINESS])
+
     metrics_app = web.Application()
     metrics_app.router.add_get("/metrics", metrics)
+    metrics_app.router.add_get("/healthz", handlers.healthz)
+    metrics_app.router.add_get("/readyz", readyz)
     return metrics_app
 
 
@@ -161,6 +174,7 @@ async def serve(settings: Settings, socket_path: Path) -> None:
     runner, metrics_runner = _make_runner(app), _make_runner(metrics_app)
     await runner.setup()
     await metrics_runner.setup()
+    pipe = read_log(socket_path.with_name(REQUEST_LOG), app[METRICS].requests)
     try:
         await web.TCPSite(metrics_runner, port=settings.metrics_port).start()
         await web.UnixSite(runner, socket_path).start()
@@ -169,6 +183,8 @@ async def serve(settings: Settings, socket_path: Path) -> None:
     finally:
         await runner.cleanup()
         await metrics_runner.cleanup()
+        loop.remove_reader(pipe)
+        os.close(pipe)
 
 
 def _make_runner(app: web.Application) -> web.AppRunner:

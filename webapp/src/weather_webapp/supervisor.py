@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from weather_webapp.logs import log_to_stderr
-from weather_webapp.nginx import write_configuration
+from weather_webapp.nginx import DRAINING, write_configuration
 from weather_webapp.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def supervise(settings: Settings, scratch: Path) -> int:
         try:
             _run(processes, settings, scratch)
         except StopRequested:
-            _stop(processes, settings.drain_seconds)
+            _stop(processes, settings.drain_seconds, scratch)
         return 0
     except StopRequested:
         log.warning("second signal: stopping at once")
@@ -179,8 +179,9 @@ def _run(processes: Processes, settings: Settings, scratch: Path) -> None:
     processes.wait(lambda: False, math.inf, every=3600)
 
 
-def _stop(processes: Processes, drain_seconds: float) -> None:
+def _stop(processes: Processes, drain_seconds: float, scratch: Path) -> None:
     log.info("draining", extra={"seconds": drain_seconds})
+    (scratch / DRAINING).touch()
     processes.signal(APP, signal.SIGUSR1)
     if processes.is_running(NGINX):
         # Clients that do not know yet that we are leaving are still sent here, and still served.
