@@ -7,6 +7,8 @@ from weather_webapp.build_info import (
     PALETTES,
     BuildInfo,
     Palette,
+    contrast,
+    css_colours,
     detect_build,
     palette_for,
 )
@@ -76,26 +78,11 @@ def test_without_proc_the_host_is_named(tmp_path: Path) -> None:
     assert build_in(tmp_path / "none").container == "somewhere"
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2.2 defines it."""
-
-    def linear(channel: float) -> float:
-        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = (linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    darker, lighter = sorted((luminance(one), luminance(other)))
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-@pytest.mark.parametrize("palette", [*PALETTES.values(), NEUTRAL])
+@pytest.mark.parametrize("palette", [*PALETTES.values(), NEUTRAL, *map(palette_for, css_colours())])
 def test_text_can_be_read(palette: Palette) -> None:
     assert contrast(palette.ink, palette.band) >= 4.5
     assert contrast(palette.light, "#FFFFFF") >= 4.5
-    assert contrast(palette.dark, "#121212") >= 4.5
+    assert contrast(palette.dark, "#1B1D21") >= 4.5
     assert contrast(palette.edge, "#FFFFFF") >= 3
 
 
@@ -110,4 +97,5 @@ def test_the_three_versions_have_their_colours_and_another_is_neutral() -> None:
     assert palette_for("yellow").shape_name == "triangle"
     assert palette_for("green").shape_name == "circle"
     assert palette_for("red").shape_name == "square"
-    assert palette_for("blue") is NEUTRAL
+    assert palette_for("blue").band == "#0000FF"
+    assert palette_for("octarine") is NEUTRAL

@@ -92,7 +92,7 @@ async def test_text_fits_a_terminal_and_ends_with_who_serves() -> None:
         long = await (await client.get("/?lang=de", headers=CURL)).text()
     lines = text.splitlines()
     assert lines[0] == "! Sample data \N{EN DASH} not real weather."
-    assert lines[1].startswith("Paris, FR  ")
+    assert lines[1].startswith("Paris, France  ")
     assert "Data: Sample data" in lines
     assert lines[-1] == ("\N{BLACK CIRCLE} v2.0.0 green  Pod london-1  2025-11-23T10:44:05Z")
     assert "\x1b" not in text

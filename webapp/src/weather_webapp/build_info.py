@@ -1,7 +1,10 @@
 """Which build serves this page: version, colour and shape, and where it runs."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +18,7 @@ ContainerKind = Literal["container", "pod", "host"]
 class Palette:
     """Colours as #RRGGBB and a shape, an SVG path on a 24 by 24 grid with its name.
 
-    The contrast of `ink` on `band`, `light` on white and `dark` on #121212 is at least 4.5.
+    The contrast of `ink` on `band`, `light` on white and `dark` on #1B1D21 is at least 4.5.
     """
 
     band: str
@@ -67,9 +70,62 @@ NEUTRAL = Palette(
 )
 
 
+WHITE, BLACK, DARK_CARD = "#FFFFFF", "#000000", "#1B1D21"
+TEXT_CONTRAST, EDGE_CONTRAST = 4.5, 3.0
+
+
+@cache
 def palette_for(colour: str) -> Palette:
-    """Return the palette of this colour, the neutral one for a colour that has none."""
-    return PALETTES.get(colour, NEUTRAL)
+    """Return the palette of this CSS colour name, the neutral one for a name that is none."""
+    if colour in PALETTES:
+        return PALETTES[colour]
+    band = css_colours().get(colour)
+    if band is None:
+        return NEUTRAL
+    return Palette(
+        band=band,
+        ink=max(WHITE, BLACK, key=lambda ink: contrast(ink, band)),
+        edge=_mixed(band, BLACK, WHITE, EDGE_CONTRAST),
+        light=_mixed(band, BLACK, WHITE, TEXT_CONTRAST),
+        dark=_mixed(band, WHITE, DARK_CARD, TEXT_CONTRAST),
+        shape=NEUTRAL.shape,
+        shape_name=NEUTRAL.shape_name,
+    )
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, 1 to 21, as WCAG 2.2 defines it."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    def linear(channel: float) -> float:
+        return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(channel / 255) for channel in _channels(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _mixed(colour: str, towards: str, background: str, least: float) -> str:
+    """Return the colour with as little of another as gives this contrast to the background."""
+    for percent in range(0, 101, 2):
+        pairs = zip(_channels(colour), _channels(towards), strict=True)
+        mixed = "#" + "".join(f"{a + round((b - a) * percent / 100):02X}" for a, b in pairs)
+        if contrast(mixed, background) >= least:
+            return mixed
+    return towards
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+@cache
+def css_colours() -> Mapping[str, str]:
+    """Return the colours that CSS names, as #RRGGBB."""
+    text = (files("weather_webapp") / "colours.csv").read_text(encoding="utf-8")
+    return dict(line.split(",") for line in text.splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,8 @@ class Geocoder:
             if by_language:
                 return next(iter(by_language.values()))
             if isinstance(error, UpstreamError) and error.failure.reason is Failure.CITY_UNKNOWN:
-                names = dict.fromkeys((*error.failure.suggestions, *similar_names(city)))
-                raise CityUnknownError(city, tuple(names)[:MAX_SUGGESTIONS]) from None
+                names = _without_twins((*error.failure.suggestions, *similar_names(city)))
+                raise CityUnknownError(city, names[:MAX_SUGGESTIONS]) from None
             raise
 
     async def close(self) -> None:
@@ -129,6 +129,16 @@ def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, tuple[Place, str]
                 name=name, country=country, latitude=float(latitude), longitude=float(longitude)
             )
             yield fold(name), (place, subdivision)
+
+
+def _without_twins(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names without a bare one of a city that is there with its region."""
+    cities: dict[str, str] = {}
+    for name in names:
+        city, regions = split(name)
+        cities.setdefault(fold(name) if regions else fold(city), name)
+    with_region = {fold(split(name)[0]) for name in cities.values() if split(name)[1]}
+    return tuple(name for key, name in cities.items() if key not in with_region)
 
 
 @lru_cache(maxsize=1000)

@@ -198,7 +198,9 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
     elif form is Form.HTML:
         content_type = "text/html"
         query = WeatherQuery(city="", units=app[SETTINGS].units, language=language)
-        body = app[HTML_RENDERER].notice(text, error.suggestions, query, translations, app[NOW]())
+        body = app[HTML_RENDERER].notice(
+            error.status, text, error.suggestions, query, translations, app[NOW]()
+        )
     else:
         if error.suggestions:
             suggestions = "; ".join(error.suggestions)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from weather_webapp.i18n import Translations
+from weather_webapp.regions import country_name
 from weather_webapp.service import WeatherResult
 from weather_webapp.units import Formatter, percentage
 from weather_webapp.weather import Condition, Day, Weather
@@ -47,6 +48,7 @@ class DayView:
 
     name: str
     date: str
+    date_text: str
     low: str
     high: str
     icon: str
@@ -88,20 +90,17 @@ def weather_view(
     """Return the view of this result, at `now` (UTC)."""
     weather = result.weather
     condition = translations.text(f"condition.{weather.condition}")
-    felt = weather.temperature if weather.feels_like is None else weather.feels_like
     temperatures = [hour.temperature for hour in weather.hours]
     provider, url = PROVIDERS.get(result.provider, ("", ""))
     return WeatherView(
         city=weather.place.name,
-        country=weather.place.country,
+        country=country_name(weather.place.country, translations.language),
         temperature=formatter.temperature(weather.temperature),
         unit=formatter.temperature_unit,
         condition=condition,
         icon=icon_name(weather.condition, weather.daylight),
         sky=f"{weather.condition} {'day' if weather.daylight else 'night'}",
-        summary=translations.text(
-            "page.summary", condition=condition, temperature=formatter.temperature(felt)
-        ),
+        summary=_summary(weather, condition, translations, formatter),
         observed_at=weather.observed_at,
         observed=f"{weather.observed_at:%H:%M} UTC",
         local_time=_local_time(now + weather.utc_offset, translations),
@@ -146,12 +145,15 @@ def day_views(
     weather: Weather, translations: Translations, formatter: Formatter, now: datetime
 ) -> Iterator[DayView]:
     """Yield the days by their names; that of `now` (UTC) there is today."""
-    names = translations.names("day")
+    names, months = translations.names("day"), translations.names("month")
     today = (now + weather.utc_offset).date()
     for day, bar in zip(weather.days, bars(weather.days), strict=True):
         yield DayView(
             name=translations.text("day.today") if day.on == today else names[day.on.weekday()],
             date=day.on.isoformat(),
+            date_text=translations.text(
+                "day.date", day=str(day.on.day), month=months[day.on.month - 1]
+            ),
             low=formatter.temperature(day.low),
             high=formatter.temperature(day.high),
             icon=icon_name(day.condition, True),
@@ -220,8 +222,18 @@ def _failure(result: WeatherResult, translations: Translations) -> str:
     return translations.text(f"failure.{result.failure}", provider=provider)
 
 
+def _summary(
+    weather: Weather, condition: str, translations: Translations, formatter: Formatter
+) -> str:
+    if weather.feels_like is None:
+        return translations.text("page.summary-plain", condition=condition)
+    felt = formatter.temperature(weather.feels_like)
+    return translations.text("page.summary", condition=condition, temperature=felt)
+
+
 def _local_time(moment: datetime, translations: Translations) -> str:
-    return f"{translations.names('day')[moment.weekday()]} {moment:%H:%M}"
+    time = f"{translations.names('day')[moment.weekday()]} {moment:%H:%M}"
+    return translations.text("page.local-time", time=time)
 
 
 def _facts(

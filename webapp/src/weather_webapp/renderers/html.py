@@ -75,6 +75,7 @@ class HtmlRenderer:
 
     def notice(
         self,
+        status: int,
         title: str,
         suggestions: Iterable[str],
         query: WeatherQuery,
@@ -83,7 +84,12 @@ class HtmlRenderer:
     ) -> str:
         """Return a page that only says this, with cities to go to instead."""
         return self._notice.render(
-            title=title, suggestions=suggestions, now=now, query=query, **_texts(translations)
+            status=status,
+            title=title,
+            suggestions=suggestions,
+            now=now,
+            query=query,
+            **_texts(translations),
         )
 
 

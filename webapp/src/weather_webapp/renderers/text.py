@@ -29,11 +29,10 @@ def weather_text(
     ansi: bool,
 ) -> str:
     """Return the view as lines: the weather first, the build that serves it last."""
-    observed = translations.text("page.observed", time=view.observed)
     lines = [
         *_warnings(view, translations, faults),
         *_wrapped(f"{_place(view)}  {view.temperature}{view.unit}  {view.summary}"),
-        f"{view.local_time} \N{MIDDLE DOT} {observed}",
+        view.local_time,
         "",
         *_facts(view),
         *_hours(view.hours, translations),
@@ -75,13 +74,16 @@ def _days(days: tuple[DayView, ...], translations: Translations) -> Iterator[str
         yield from ("", translations.text("page.days"))
         for day in days:
             span = f"{day.low:>4} \N{HORIZONTAL ELLIPSIS}{day.high:>4}"
-            yield f"  {day.name:<12}{span}  {day.condition:<16}{day.chance:>6}".rstrip()
+            name = f"{day.name} {day.date_text}"
+            yield f"  {name:<14}{span}  {day.condition:<16}{day.chance:>6}".rstrip()
 
 
 def _credit(view: WeatherView, translations: Translations) -> str:
     credit = translations.text("source.sample")
     if view.provider:
-        credit = f"{view.provider}, {translations.text('page.fetched', age=view.age)}"
+        observed = translations.text("page.observed", time=view.observed)
+        fetched = translations.text("page.fetched", age=view.age)
+        credit = f"{view.provider}, {observed}, {fetched}"
     return f"{translations.text('page.data')}: {credit}"
 
 
