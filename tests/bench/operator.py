@@ -15,7 +15,9 @@ from pathlib import Path
 import psutil
 from support.clusters import running_cluster
 from support.deadlines import eventually
-from support.operator import free_port, install, shell_of
+from support.kubectl import Shell
+from support.operator import install
+from support.ports import free_port
 from weather_cluster.clusters import Cluster
 
 from bench import plain
@@ -38,7 +40,7 @@ def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:
 
 def _measure(size: int) -> list[Figure]:
     with running_cluster(f"bench-{size}", control_plane_only=True) as cluster:
-        install(shell_of(cluster))
+        install(Shell.of(cluster))
         bench = Bench(cluster, size)
         bench.limit()
         with bench.operator() as process:
@@ -147,7 +149,7 @@ class Bench:
             seconds = []
             for _ in range(RUNS):
                 began = time.time()
-                shell_of(self._cluster).kubectl("weather", *words)
+                Shell.of(self._cluster).kubectl("weather", *words)
                 seconds.append(time.time() - began)
             self._add(f"kubectl weather {' '.join(words)}, s", seconds)
 

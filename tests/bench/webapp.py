@@ -7,7 +7,6 @@ import gzip
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +18,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+from support.background import running as running_program
 from support.deadlines import eventually
-from support.webapp import Site, free_port, ready, running, wait_for_end
+from support.ports import free_port
+from support.webapp import Site, ready, running, wait_for_end
+from weather_cluster.host import is_listening
 
 from bench.figures import Figure
 
@@ -34,10 +36,10 @@ CLIENTS = 4
 APP = """
 import sys
 from aiohttp import web
-from weather_webapp import kept
-from weather_webapp.app import make_app
+from weather_webapp import cache
+from weather_webapp.server import make_app
 from weather_webapp.settings import Settings
-kept.MOST = int(sys.argv[2])
+cache.MAX_RESPONSES = int(sys.argv[2])
 settings = Settings(provider="sample", version="2.0.0", colour="green")
 app = make_app(settings)
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
@@ -68,9 +70,9 @@ def measure() -> list[Figure]:
     with _static(page) as port:
         static = _load("page as a static file, NGINX", port, "/index.html")
     alone = []
-    for title, kept in (("app alone", 200), ("app alone, rendered for each", 0)):
-        with _app(kept) as port:
-            for name, path in PATHS.items() if kept else [("page", "/")]:
+    for title, cached in (("app alone", 200), ("app alone, rendered for each", 0)):
+        with _app(cached) as port:
+            for name, path in PATHS.items() if cached else [("page", "/")]:
                 alone += _load(f"{name}, {title}", port, path)
     return [*through_nginx, *static, *alone, *sizes, *memory, _starts(), *_restarts()]
 
@@ -110,26 +112,20 @@ def _sizes(site: Site) -> list[Figure]:
 
 
 def _memory(site: Site) -> list[Figure]:
-    sums = {"app": 0.0, "NGINX": 0.0, "launcher": 0.0}
-    launcher = psutil.Process(site.process.pid)
-    for process in (launcher, *launcher.children(recursive=True)):
+    sums = {"app": 0.0, "NGINX": 0.0, "supervisor": 0.0}
+    supervisor = psutil.Process(site.process.pid)
+    for process in (supervisor, *supervisor.children(recursive=True)):
         name = "NGINX" if "nginx" in process.name() else "app"
-        name = "launcher" if process == launcher else name
+        name = "supervisor" if process == supervisor else name
         sums[name] += process.memory_full_info().uss / 2**20
     return [Figure(name=f"memory of its own, {n}", values=[s], unit="MiB") for n, s in sums.items()]
 
 
 @contextmanager
-def _app(kept: int) -> Iterator[int]:
+def _app(cached: int) -> Iterator[int]:
     port = free_port()
-    process = subprocess.Popen(
-        ["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(kept)]
-    )
-    try:
+    with running_program(["taskset", "-c", "0", sys.executable, "-c", APP, str(port), str(cached)]):
         yield _listening(port)
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextmanager
@@ -140,23 +136,15 @@ def _static(page: str) -> Iterator[int]:
         Path(folder, "index.html").write_text(page)
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(STATIC.format(folder=folder, port=port))
-        process = subprocess.Popen(
+        with running_program(
             ["taskset", "-c", "0", "nginx", "-e", "stderr", "-p", folder, "-c", configuration],
-            env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-        )
-        try:
+            environment={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
+        ):
             yield _listening(port)
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def _listening(port: int) -> int:
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    eventually(listens, seconds=20)
+    eventually(lambda: is_listening("127.0.0.1", port), seconds=20)
     return port
 
 

@@ -1,9 +1,8 @@
-import secrets
 from collections.abc import Iterator
 
 import pytest
 from support.clusters import node_cluster
-from support.kubectl import Shell, restricted
+from support.kubectl import Shell, own_namespace, restricted
 from weather_cluster.clusters import Cluster
 
 __all__ = ["node_cluster"]
@@ -11,7 +10,7 @@ __all__ = ["node_cluster"]
 
 @pytest.fixture(scope="session")
 def shell(node_cluster: Cluster) -> Shell:
-    return Shell(kubeconfig=node_cluster.kubeconfig, bin=node_cluster.bin, host=node_cluster.host)
+    return Shell.of(node_cluster)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +28,5 @@ def installed(shell: Shell, node_cluster: Cluster) -> Shell:
 @pytest.fixture
 def namespace(installed: Shell) -> Iterator[str]:
     """A namespace of the test's own, under the restricted Pod Security standard."""
-    name = f"e2e-{secrets.token_hex(4)}"
-    restricted(installed, name)
-    yield name
-    installed.kubectl("delete", "namespace", name, "--wait=false")
+    with own_namespace(installed, "e2e", is_restricted=True) as name:
+        yield name

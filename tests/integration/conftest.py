@@ -1,22 +1,19 @@
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.clusters import control_plane
-from support.kubectl import Shell
-from support.operator import Operator, Site, install, shell_of
+from support.kubectl import Shell, own_namespace
+from support.operator import Operator, Site, install
 from weather_cluster.clusters import Cluster
 
 __all__ = ["control_plane"]
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def shell(control_plane: Cluster) -> Shell:
     """A user's shell on a control plane that has the kinds and the catalogue."""
-    shell = shell_of(control_plane)
+    shell = Shell.of(control_plane)
     install(shell)
     return shell
 
@@ -43,10 +40,8 @@ def operator(_operator: Operator) -> Operator:
 @pytest.fixture
 def namespace(shell: Shell) -> Iterator[str]:
     """A namespace of the test's own."""
-    name = f"operator-{next(_numbers)}"
-    shell.kubectl("create", "namespace", name)
-    yield name
-    shell.kubectl("delete", "namespace", name, "--wait=false")
+    with own_namespace(shell, "operator") as name:
+        yield name
 
 
 @pytest.fixture

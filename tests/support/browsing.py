@@ -1,4 +1,4 @@
-"""The application alone, asked as a client would."""
+"""The application alone, called as a client would."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
-from weather_webapp.app import make_app
+from weather_webapp.server import make_app
 from weather_webapp.settings import Settings
 
 Client: TypeAlias = TestClient[Request, Application]

@@ -19,7 +19,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 from support import kubeconfig as kubeconfigs
-from support.operator import free_port
+from support.ports import free_port
 
 WRITES = frozenset({"create", "apply", "patch", "update", "delete"})
 _VERBS = {"POST": "create", "PUT": "update", "DELETE": "delete"}

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from weather_cluster import settings, toolchain
-from weather_cluster.programs import run
+from weather_cluster.host import run
 from weather_cluster.progress import silent
 
 MODULE = "sigs.k8s.io/gateway-api"

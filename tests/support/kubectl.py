@@ -2,11 +2,16 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from weather_cluster.clusters import Cluster
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +23,11 @@ class Shell:
     kubeconfig: Path
     bin: Path
     host: str
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> "Shell":
+        """A shell on this cluster."""
+        return cls(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -48,6 +58,18 @@ class Shell:
     def apply(self, manifest: dict[str, Any]) -> None:
         """Apply one manifest."""
         self.kubectl("apply", "-f", "-", text=json.dumps(manifest))
+
+
+@contextmanager
+def own_namespace(shell: Shell, purpose: str, *, is_restricted: bool = False) -> Iterator[str]:
+    """A new namespace, gone with the context, if wanted under the restricted standard."""
+    name = f"{purpose}-{secrets.token_hex(4)}"
+    if is_restricted:
+        restricted(shell, name)
+    else:
+        shell.kubectl("create", "namespace", name)
+    yield name
+    shell.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def restricted(shell: Shell, name: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from weather_cluster import stand_in
+from weather_cluster.fake_openweathermap import server
 
 MIDNIGHT = 1_763_852_400  # in a place that is an hour ahead of UTC: 23 November 2025, 0:00
 SEARCH: dict[str, Any] = {
@@ -103,7 +103,7 @@ def recorded(path: str) -> Callable[[Mapping[str, str], datetime], Any]:
 
 
 @dataclass
-class StandIn(stand_in.StandIn):
-    """Open-Meteo with recorded answers, to be scripted and counted."""
+class StandIn(server.FakeServer):
+    """Open-Meteo with recorded answers, to be controlled and counted."""
 
-    answers: ClassVar[stand_in.Answers] = {path: recorded(path) for path in ANSWERS}
+    answers: ClassVar[server.Answers] = {path: recorded(path) for path in ANSWERS}

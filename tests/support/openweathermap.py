@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from weather_cluster import stand_in
+from weather_cluster.fake_openweathermap import server
 
 KEY = "0123456789abcdef0123456789abcdef"
 GEOCODING: list[dict[str, Any]] = [
@@ -78,8 +78,8 @@ def recorded(path: str) -> Callable[[Mapping[str, str], datetime], Any]:
 
 
 @dataclass
-class StandIn(stand_in.StandIn):
-    """OpenWeatherMap with recorded answers, to be scripted and counted; no Open-Meteo."""
+class StandIn(server.FakeServer):
+    """OpenWeatherMap with recorded answers, to be controlled and counted; no Open-Meteo."""
 
-    answers: ClassVar[stand_in.Answers] = {path: recorded(path) for path in ANSWERS}
+    answers: ClassVar[server.Answers] = {path: recorded(path) for path in ANSWERS}
     key: str = KEY

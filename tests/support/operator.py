@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,15 +15,10 @@ from typing import Any
 import yaml
 from support.deadlines import eventually
 from support.kubectl import ROOT, Shell
-from weather_cluster.clusters import Cluster
+from support.ports import free_port
 
 CATALOGUE = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 AGENT = "weather-operator"
-
-
-def shell_of(cluster: Cluster) -> Shell:
-    """A user's shell on the cluster."""
-    return Shell(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
 
 
 def install(shell: Shell) -> None:
@@ -56,14 +50,6 @@ def weather_app(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "spec": {"city": "London", **spec},
     }
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)

@@ -1,11 +1,11 @@
-"""A clock to be set, and a provider that does what it is told."""
+"""A clock that a test sets, and a provider that answers as a test says."""
 
 import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from weather_webapp.providers import Failure, ProviderError
+from weather_webapp.errors import Failure, ProviderError
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.weather import Place, ProviderName, Weather
 
@@ -13,7 +13,7 @@ UNKNOWN = "Atlantis"
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """Stands still until it is advanced."""
 
     def __init__(self) -> None:
         self.now = datetime(2025, 11, 23, 10, 44, tzinfo=UTC)
@@ -21,73 +21,81 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def pass_by(self, **units: float) -> None:
-        """Move on by so many minutes, hours, …"""
+    def advance(self, **units: float) -> None:
+        """Go on by so many minutes, hours, …"""
         self.now += timedelta(**units)
 
 
-class Scripted:
+class FakeProvider:
     """Counts its calls, fails on demand, and waits while `gate` is closed.
 
-    A city lies where its name says, "somewhere 12.5" at 12.5° north.
+    A city is where its name says, "somewhere 12.5" at 12.5° north.
     """
 
-    at_once = 1
+    max_concurrency = 1
+    geocoding_host = "geocoding.example"
+    weather_host = "weather.example"
 
     def __init__(self, clock: Clock, name: ProviderName = "openweathermap") -> None:
         self.name = name
         self.clock = clock
-        self.asked: Counter[str] = Counter()
-        self.under_way = 0
-        self.most_under_way = 0
-        self.failure: ProviderError | None = None
+        self.calls: Counter[str] = Counter()
+        self.in_progress = 0
+        self.most_in_progress = 0
+        self.errors: dict[str, ProviderError] = {}
         self.key: int | None = 1
         self.gate = asyncio.Event()
         self.gate.set()
 
-    def fail(self, failure: Failure | None, **details: object) -> None:
-        """Answer with this failure from now on, or with weather again."""
-        self.failure = ProviderError(failure, **details) if failure else None  # type: ignore[arg-type] # by name
+    def fail(self, failure: Failure | None, *methods: str) -> None:
+        """Fail so from now on, in these methods or all, or answer again."""
+        for method in methods or ("find", "weather"):
+            self.errors.pop(method, None)
+            if failure:
+                self.errors[method] = ProviderError(failure)
 
     def credential(self) -> int | None:
         return self.key
 
-    def calls(self, place: Place) -> int:
+    def calls_needed(self, place: Place) -> int:
         return 2
 
+    def calls_to_find(self, city: str, language: str) -> int:
+        return 1
+
     async def find(self, city: str, language: str) -> Place:
-        await self._ask("find")
+        await self._call("find")
         if city == UNKNOWN:
             raise ProviderError(Failure.CITY_UNKNOWN, suggestions=("Atlanta, US",))
         latitude = float(city.split()[-1]) if city[-1].isdecimal() else 45.0
         return Place(name=f"{city} ({language})", country="XX", latitude=latitude, longitude=7.0)
 
     async def weather(self, place: Place) -> Weather:
-        await self._ask("weather")
+        await self._call("weather")
         return replace(sample_weather(place, self.clock()), source=self.name)
 
-    async def _ask(self, what: str) -> None:
-        self.asked[what] += 1
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+    async def _call(self, method: str) -> None:
+        self.calls[method] += 1
+        self.in_progress += 1
+        self.most_in_progress = max(self.most_in_progress, self.in_progress)
         try:
             await self.gate.wait()
         finally:
-            self.under_way -= 1
-        if self.failure:
-            raise self.failure
+            self.in_progress -= 1
+        if method in self.errors:
+            raise self.errors[method]
 
 
-class Watching:
-    """Remembers what an observer is told."""
+class RecordingMetrics:
+    """Remembers what was counted."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
-        self.answers: Counter[str] = Counter()
+        self.reads: Counter[str] = Counter()
 
-    def upstream(self, provider: str, outcome: str, seconds: float) -> None:
+    def count_call(self, provider: str, outcome: str, seconds: float) -> None:
         assert seconds >= 0
         self.calls.append((provider, outcome))
 
-    def cache(self, result: str) -> None:
-        self.answers[result] += 1
+    def count_cache(self, result: str) -> None:
+        self.reads[result] += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.deadlines import eventually
-from support.operator import free_port
+from support.ports import free_port
 from weather_cluster import binaries, settings
 from weather_cluster.progress import silent
 

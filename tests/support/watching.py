@@ -1,12 +1,12 @@
 """What changes while a test goes on, as the API server tells a watch: nothing is missed."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.background import running
 from support.deadlines import eventually
 from support.operator import Site
 
@@ -34,14 +34,7 @@ def watching(site: Site, *what: str, show: str) -> Iterator[Record]:
         record = Record(file=Path(directory) / "record")
         words = ("kubectl", "-n", site.namespace, "get", *what, "--watch")
         with record.file.open("w") as output:
-            watch = subprocess.Popen(
-                [*words, "-o", f'jsonpath={show}{{"\\n"}}'],
-                stdout=output,
-                env=site.shell.environment,
-            )
-        try:
-            eventually(lambda: record.file.stat().st_size)
-            yield record
-        finally:
-            watch.terminate()
-            watch.wait()
+            command = [*words, "-o", f'jsonpath={show}{{"\\n"}}']
+            with running(command, output=output, environment=site.shell.environment):
+                eventually(lambda: record.file.stat().st_size)
+                yield record

@@ -1,10 +1,9 @@
-"""The web app as its container runs it: the launcher, the app and NGINX, as processes here."""
+"""The web app as its container runs it: the supervisor, the app and NGINX, as processes here."""
 
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from support.deadlines import eventually
+from support.ports import free_port
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass
 class Site:
-    """A running launcher."""
+    """A running supervisor."""
 
     process: subprocess.Popen[str]
     port: int
@@ -114,10 +114,3 @@ def ready(site: Site) -> Site:
     """Return once the site is ready for traffic."""
     eventually(lambda: site.get("/readyz").status == 200, seconds=20, every=0.02)
     return site
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

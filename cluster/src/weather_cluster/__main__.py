@@ -1,34 +1,33 @@
-"""The command `weather-cluster`."""
+"""The command `weather-cluster`: its words, options and exit codes."""
 
 import shlex
 import sys
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from weather_cluster import (
     binaries,
+    bootstrap,
     clusters,
     demo,
     images,
-    loading,
     processes,
     progress,
     sbom,
     settings,
-    sizes,
 )
 from weather_cluster.errors import ClusterError
 
-console = Console(stderr=True, soft_wrap=True)
 name_option = click.option("--name", default=clusters.DEFAULT_NAME, show_default=True)
 
 
 class Commands(click.Group):
-    """A group whose commands end with a sentence, not a traceback, when a cluster cannot do."""
+    """A group whose commands end with a sentence, not a traceback, on a ClusterError."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was asked for."""
+        """Run the command of this context."""
         try:
             return super().invoke(ctx)
         except ClusterError as error:
@@ -50,7 +49,7 @@ def up(name: str, nodes: int, control_plane_only: bool) -> None:
         name,
         nodes=nodes,
         control_plane_only=control_plane_only,
-        report=progress.on(console),
+        report=_report(),
     )
     option = "" if name == clusters.DEFAULT_NAME else f" --name {name}"
     click.echo(f"cluster {cluster.name} is up: eval $(weather-cluster env{option})")
@@ -60,9 +59,9 @@ def up(name: str, nodes: int, control_plane_only: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
 def build(everything: bool) -> None:
     """Build a cluster's programs, as far as they are not built yet."""
-    names = {*sizes.WITH_NODES, *(sizes.CONTROL_PLANE if everything else ())}
+    names = {*bootstrap.WITH_NODES, *(bootstrap.CONTROL_PLANE if everything else ())}
     ordered = [name for name in binaries.BINARIES if name in names]
-    binaries.ensure(ordered, settings.from_environment(), progress.on(console))
+    binaries.ensure(ordered, settings.from_environment(), _report())
 
 
 @main.command()
@@ -93,7 +92,7 @@ def status(name: str) -> None:
 @click.argument("image")
 def load(name: str, image: str) -> None:
     """Make a local image usable by pods under its very name."""
-    loading.load(clusters.find(name), image)
+    images.load(clusters.find(name), image)
     click.echo(f"{image} is on every node of cluster {name}")
 
 
@@ -119,8 +118,44 @@ def env(name: str) -> None:
     click.echo(f"export WEATHER_CLUSTER_HOST={shlex.quote(cluster.host)}")
 
 
-for command in (images.images, images.push, sbom.sbom, demo.demo):
-    main.add_command(command)
+@main.command("images")
+def images_command() -> None:
+    """Build the operator's image and the page's three colours, as far as sources changed."""
+    images.build(_report())
+
+
+@main.command()
+@click.argument("registry")
+@click.option("--replace", is_flag=True, help="Also where a version is another image already.")
+def push(registry: str, replace: bool) -> None:
+    """Tag and push the images to REGISTRY, for example registry.example/team.
+
+    Prints the name of each with its digest.
+    """
+    for reference in images.push_all(registry, _report(), replace=replace):
+        click.echo(reference)
+
+
+@main.command("sbom")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def sbom_command(directory: Path) -> None:
+    """Write what is in the operator's and the page's image to DIRECTORY, as CycloneDX."""
+    for file in sbom.write_all(directory):
+        click.echo(file)
+
+
+@main.command("demo")
+def demo_command() -> None:
+    """Show London's page turn yellow, green, red and green again, while a client counts.
+
+    Needs kubectl in a context where the operator is installed. Leaves London running.
+    Exits with 1 if a single request failed.
+    """
+    sys.exit(0 if demo.run() else 1)
+
+
+def _report() -> progress.Report:
+    return progress.on_console(Console(stderr=True, soft_wrap=True))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The few requests that a cluster's birth needs, as its administrator."""
+"""A client of the API server for the few requests that bringing a cluster up needs."""
 
 import json
 import ssl
@@ -12,17 +12,17 @@ from weather_cluster.pki import Authority
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An API server as its administrator speaks to it."""
+    """A client with an administrator's rights."""
 
     server: str
     context: ssl.SSLContext = field(repr=False)
 
     def answers(self, path: str) -> bool:
-        """Tell whether a GET succeeds; a server that is not there yet does not answer."""
+        """Tell whether a GET succeeds; False too while the server cannot be reached."""
         return self.get(path) is not None
 
     def get(self, path: str) -> Any:
-        """Read a path: an object, plain text, or None when it cannot be had."""
+        """Return the object or plain text at this path, None when the GET fails."""
         try:
             return self._send("GET", path)
         except OSError:
@@ -34,7 +34,7 @@ class Api:
         return any(c["type"] == condition and c["status"] == "True" for c in conditions)
 
     def apply(self, path: str, manifest: dict[str, Any]) -> None:
-        """Create or change the object at this path by server-side apply."""
+        """Create or change the object at this path by server-side apply; raises OSError."""
         self._send("PATCH", f"{path}?fieldManager=weather-cluster&force=true", manifest)
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -54,7 +54,7 @@ class Api:
 
 
 def connect(server: str, authority: Authority) -> Api:
-    """Give the API server at this address, spoken to as a user of the masters' group."""
+    """Return a client of the API server at this URL, in the group system:masters."""
     certificate, key = authority.issue("weather-cluster", group="system:masters")
     context = ssl.create_default_context(cafile=str(authority.certificate))
     context.load_cert_chain(certificate, key)

@@ -1,4 +1,8 @@
-"""The programs of a cluster, built from the pinned Go modules and kept in the user's cache."""
+"""The programs of a cluster, built from the pinned Go modules and kept in the user's cache.
+
+`BINARIES` says what there is and how it is built. A built program's file name holds a hash of its
+module's pins and its flags, so another pin is another file and nothing in the cache is ever stale.
+"""
 
 import fcntl
 import hashlib
@@ -7,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from weather_cluster import space, toolchain
-from weather_cluster.programs import run
+from weather_cluster import toolchain
+from weather_cluster.host import require_disk_space, require_programs, run
 from weather_cluster.progress import Report
 from weather_cluster.settings import Settings
 
@@ -23,7 +27,7 @@ _STAMP = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """One program: the module that pins it, its package, and how it is built."""
+    """One program: the module that pins it, its Go package, and how it is built."""
 
     name: str
     module: str
@@ -34,7 +38,7 @@ class Binary:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What `go build` is called with, but for the output."""
+        """The arguments of `go build`, without the output file."""
         flags = f"-s -w {self.ldflags}".strip()
         return (
             "-trimpath",
@@ -103,19 +107,21 @@ BINARIES = {
 
 
 def ensure(names: Sequence[str], settings: Settings, report: Report) -> dict[str, Path]:
-    """Give the file of each named binary, built now if the cache lacks it."""
-    files = {name: location(BINARIES[name], settings) for name in names}
+    """Return the file of each named binary, built now if the cache lacks it."""
+    files = {name: path_of(BINARIES[name], settings) for name in names}
     missing = [BINARIES[name] for name, file in files.items() if not file.exists()]
     if missing:
-        space.check(settings.cache, NEEDED_SPACE_GB, "building the cluster", "XDG_CACHE_HOME")
+        require_disk_space(
+            settings.cache, NEEDED_SPACE_GB, "building the cluster", "XDG_CACHE_HOME"
+        )
         go = toolchain.find(settings, report)
         for binary in missing:
             _build(binary, settings, go, report)
     return files
 
 
-def location(binary: Binary, settings: Settings) -> Path:
-    """Where the cache keeps this binary: a name of its own for each set of sources and flags."""
+def path_of(binary: Binary, settings: Settings) -> Path:
+    """Return where the cache keeps this binary; other sources or flags give another name."""
     key = hashlib.sha256(repr((binary.arguments, binary.cgo)).encode())
     for file in ("go.mod", "go.sum"):
         key.update((settings.modules / binary.module / file).read_bytes())
@@ -123,11 +129,11 @@ def location(binary: Binary, settings: Settings) -> Path:
 
 
 @contextmanager
-def making(file: Path) -> Iterator[tuple[Path, int]]:
-    """Let one command at a time make a file of the cache, which is whole whenever it is there.
+def locked_output(file: Path) -> Iterator[tuple[Path, int]]:
+    """Let one command at a time create a file of the cache, which is complete whenever it exists.
 
-    Gives the path to write to and the lock's descriptor: a child that inherits it keeps others
-    away for as long as it lives, even when we are killed.
+    Yields the path to write to and the lock's file descriptor. A child that inherits the
+    descriptor keeps others out for as long as it lives, even when this process is killed.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{file.name}.unfinished")
@@ -143,9 +149,9 @@ def making(file: Path) -> Iterator[tuple[Path, int]]:
 
 def _build(binary: Binary, settings: Settings, go: Path, report: Report) -> None:
     if binary.cgo:
-        toolchain.require("gcc", "pkg-config")
-    with report(f"build {binary.name}"), making(location(binary, settings)) as (file, lock):
-        if not location(binary, settings).exists():
+        require_programs("gcc", "pkg-config")
+    with report(f"build {binary.name}"), locked_output(path_of(binary, settings)) as (file, lock):
+        if not path_of(binary, settings).exists():
             run(
                 go,
                 "build",
@@ -154,5 +160,5 @@ def _build(binary: Binary, settings: Settings, go: Path, report: Report) -> None
                 *binary.arguments,
                 directory=settings.modules / binary.module,
                 environment=toolchain.environment(cgo=binary.cgo),
-                keep=lock,
+                inherit=lock,
             )

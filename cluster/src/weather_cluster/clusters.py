@@ -1,4 +1,9 @@
-"""Clusters by name: bring one up, find it, take it down."""
+"""Clusters by name: bring one up, find it, take it down.
+
+Everything of a cluster lies in its directory, `cluster.json` last of all: a directory without it
+never came up. `up` and `down` hold a lock of the directory, so that several commands at once end as
+one after the other would.
+"""
 
 import json
 import os
@@ -8,23 +13,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from weather_cluster import (
-    binaries,
-    cgroups,
-    network,
-    numbers,
-    processes,
-    settings,
-    sizes,
-    space,
-    toolchain,
-)
+from weather_cluster import binaries, bootstrap, network, node_host, processes, settings
+from weather_cluster.bootstrap import Cluster
 from weather_cluster.errors import ClusterError
-from weather_cluster.locks import held
+from weather_cluster.host import exclusive, require_disk_space, require_programs
 from weather_cluster.progress import Report, silent
-from weather_cluster.sizes import Cluster
 
-__all__ = ["DEFAULT_NAME", "Cluster", "ClusterError", "at", "down", "find", "up"]
+__all__ = ["DEFAULT_NAME", "Cluster", "ClusterError", "down", "find", "of_kubeconfig", "up"]
 
 DEFAULT_NAME = "weather"
 NEEDED_SPACE_GB = 1
@@ -37,25 +32,25 @@ def up(
     control_plane_only: bool = False,
     report: Report = silent,
 ) -> Cluster:
-    """Give a cluster that runs: the one there is, or a new one in the place of a broken one.
+    """Return a running cluster: the one there is, or a new one in place of a broken one.
 
     Raises ClusterError, with nothing left behind, when this machine cannot run it.
     """
     directory = _directory(name)
     size = 0 if control_plane_only else nodes
-    if _is_whole(directory):
+    if _is_complete(directory):
         return _of_size(find(name), size)
     _check_machine(directory, with_nodes=bool(size))
-    wanted = sizes.WITH_NODES if size else sizes.CONTROL_PLANE
-    files = binaries.ensure(wanted, settings.from_environment(), report)
-    with held(str(directory)):
-        if _is_whole(directory):
+    programs = bootstrap.WITH_NODES if size else bootstrap.CONTROL_PLANE
+    files = binaries.ensure(programs, settings.from_environment(), report)
+    with exclusive(str(directory)):
+        if _is_complete(directory):
             return _of_size(find(name), size)
         _clean(directory)
         try:
-            _make_directory(directory, files)
-            cluster = sizes.bring_up(name, directory, size, report)
-            _remember(cluster)
+            _create_directory(directory, files)
+            cluster = bootstrap.start(name, directory, size, report)
+            _save(cluster)
         except BaseException:
             _clean(directory)
             raise
@@ -63,19 +58,19 @@ def up(
 
 
 def down(name: str = DEFAULT_NAME) -> None:
-    """Take everything of the cluster away, also of one that never came up whole.
+    """Remove everything of the cluster, even if it never came up.
 
     Raises ClusterError when there is no such cluster.
     """
     directory = _directory(name)
-    with held(str(directory)):
+    with exclusive(str(directory)):
         if not _has_traces(directory):
-            raise _unknown(name)
+            raise _not_found(name)
         _clean(directory)
 
 
 def find(name: str = DEFAULT_NAME) -> Cluster:
-    """Give the cluster of this name.
+    """Return the cluster of this name.
 
     Raises ClusterError when there is none.
     """
@@ -87,13 +82,13 @@ def find(name: str = DEFAULT_NAME) -> Cluster:
             raise ClusterError(
                 f"cluster {name!r} is only half up: run weather-cluster up --name {name} again"
             ) from None
-        raise _unknown(name) from None
+        raise _not_found(name) from None
     paths = {key: Path(values[key]) for key in ("directory", "kubeconfig", "bin", "audit_log")}
     return Cluster(**values | paths)
 
 
-def at(kubeconfig: str) -> Cluster | None:
-    """Give the cluster that this file is the kubeconfig of; None when it is none of ours."""
+def of_kubeconfig(kubeconfig: str) -> Cluster | None:
+    """Return the cluster that this kubeconfig belongs to, None when it is not one of ours."""
     directory = Path(kubeconfig).parent
     ours = settings.from_environment().clusters
     return find(directory.name) if directory.parent == ours else None
@@ -107,13 +102,13 @@ def _directory(name: str) -> Path:
     return settings.from_environment().clusters / name
 
 
-def _unknown(name: str) -> ClusterError:
+def _not_found(name: str) -> ClusterError:
     return ClusterError(
         f"there is no cluster {name!r}: start it with weather-cluster up --name {name}"
     )
 
 
-def _is_whole(directory: Path) -> bool:
+def _is_complete(directory: Path) -> bool:
     components = processes.components(directory)
     complete = (directory / "cluster.json").exists() and bool(components)
     return complete and all(components.values())
@@ -130,11 +125,11 @@ def _of_size(cluster: Cluster, nodes: int) -> Cluster:
 
 def _has_traces(directory: Path) -> bool:
     return (
-        directory.exists() or any(numbers.claimed(directory)) or any(processes.running(directory))
+        directory.exists() or any(network.allocated(directory)) or any(processes.running(directory))
     )
 
 
-def _make_directory(directory: Path, files: dict[str, Path]) -> None:
+def _create_directory(directory: Path, files: dict[str, Path]) -> None:
     (directory / "bin").mkdir(parents=True)
     (directory / "log").mkdir()
     for name, file in files.items():
@@ -150,11 +145,11 @@ def _check_machine(directory: Path, *, with_nodes: bool) -> None:
             "or use --control-plane-only, where no pod really runs"
         )
     programs = ("ip", "nft", "nsenter", "unshare", "mount") if with_nodes else ()
-    toolchain.require("setsid", *programs)
-    space.check(directory.parent, NEEDED_SPACE_GB, "a cluster's data", "XDG_STATE_HOME")
+    require_programs("setsid", *programs)
+    require_disk_space(directory.parent, NEEDED_SPACE_GB, "a cluster's data", "XDG_STATE_HOME")
 
 
-def _remember(cluster: Cluster) -> None:
+def _save(cluster: Cluster) -> None:
     unfinished = cluster.directory / "cluster.json.unfinished"
     unfinished.write_text(json.dumps(asdict(cluster), default=str, indent=2))
     unfinished.rename(cluster.directory / "cluster.json")
@@ -162,8 +157,8 @@ def _remember(cluster: Cluster) -> None:
 
 def _clean(directory: Path) -> None:
     processes.kill_all(directory)
-    for number in numbers.claimed(directory):
-        cgroups.remove(f"weather-{number}-*")
+    for number in network.allocated(directory):
+        node_host.remove_cgroups(number)
         network.remove(number)
     if directory.exists():
         shutil.rmtree(directory)

@@ -1,8 +1,10 @@
-"""London from yellow to green to red and back, under steady traffic, where kubectl points at."""
+"""The demo: London changes from yellow to green to red to green while a client counts failures.
+
+It runs in kubectl's current context, where the operator must be installed.
+"""
 
 import os
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -14,17 +16,18 @@ from pathlib import Path
 import click
 import yaml
 
-from weather_cluster import clusters, demo_weather
-from weather_cluster.demo_weather import DemoWeather
+from weather_cluster import clusters, fake_openweathermap
+from weather_cluster.errors import ClusterError
+from weather_cluster.fake_openweathermap import FakeOpenWeatherMap
 
 EXAMPLE = Path("examples/london.yaml")
 COLOURS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0"}
-PATH_OF_COLOURS = ("yellow", "green", "red", "green")
+UPGRADES = ("yellow", "green", "red", "green")
 REQUESTS_PER_SECOND = 50
 
 
 class Client:
-    """Sends steady requests, each over its own connection, and counts the answers by colour."""
+    """Sends requests at a steady rate, each over a new connection, and counts them by colour."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -55,12 +58,12 @@ class Client:
 
 
 def colour_served(url: str) -> str:
-    """Return the version's colour that one new connection to the page meets."""
+    """Return the colour of the version that answers a new connection."""
     return str(headers(url)["X-App-Colour"])
 
 
 def headers(url: str) -> Message:
-    """Return the headers of the page, asked for over a new connection."""
+    """Return the page's response headers over a new connection."""
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the address is status.url
         answer.read()
         found: Message = answer.headers
@@ -68,22 +71,22 @@ def headers(url: str) -> Message:
 
 
 def kubectl(*words: str, text: str | None = None) -> str:
-    """Run kubectl in the current context and return what it printed."""
-    run = subprocess.run(["kubectl", *words], input=text, text=True, capture_output=True)
-    if run.returncode:
-        raise click.ClickException(f"kubectl {' '.join(words)}: {run.stderr.strip()}")
-    return run.stdout
+    """Run kubectl in the current context and return its output. Raises ClusterError."""
+    done = subprocess.run(["kubectl", *words], input=text, text=True, capture_output=True)
+    if done.returncode:
+        raise ClusterError(f"kubectl {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
 
 
-def london(colour: str, weather: DemoWeather | None) -> str:
-    """Return the example with its colour changed, and its weather from the stand-in if there is."""
+def london(colour: str, weather: FakeOpenWeatherMap | None) -> str:
+    """Return the example in this colour, with its weather from the fake if there is one."""
     app = yaml.safe_load(EXAMPLE.read_text())
     app["spec"] |= {"colour": colour} | (weather.spec if weather else {})
     return yaml.safe_dump(app)
 
 
-def roll_to(colour: str, weather: DemoWeather | None) -> None:
-    """Apply London in this colour and return once all of it serves that version."""
+def roll_to(colour: str, weather: FakeOpenWeatherMap | None) -> None:
+    """Apply London in this colour and return once every pod serves that version."""
     click.echo(f"\n$ kubectl apply -f {EXAMPLE}      # colour: {colour}")
     kubectl("apply", "-f", "-", text=london(colour, weather))
     version = f"--for=jsonpath={{.status.version}}={COLOURS[colour]}"
@@ -91,31 +94,29 @@ def roll_to(colour: str, weather: DemoWeather | None) -> None:
         kubectl("wait", "weatherapp/london", condition, "--timeout=180s")
 
 
-def stand_in() -> DemoWeather | None:
-    """Return a stand-in for OpenWeatherMap, its key in a Secret; None on a cluster not ours."""
-    cluster = clusters.at(os.environ.get("KUBECONFIG", ""))
+def start_fake_weather() -> FakeOpenWeatherMap | None:
+    """Start the fake OpenWeatherMap and apply its key; None when the cluster is not one of ours."""
+    cluster = clusters.of_kubeconfig(os.environ.get("KUBECONFIG", ""))
     if cluster is None or not cluster.nodes:
         return None
-    weather = demo_weather.ensure(cluster.directory, cluster.host)
+    weather = fake_openweathermap.start(cluster.directory, cluster.host)
     kubectl("apply", "-f", "-", text=yaml.safe_dump(weather.secret))
-    click.echo(STAND_IN.format(url=weather.url, secret=demo_weather.SECRET))
+    click.echo(FAKE_WEATHER.format(url=weather.url, secret=fake_openweathermap.SECRET))
     return weather
 
 
-@click.command()
-def demo() -> None:
-    """Show London's page turn yellow, green, red and green again, while a client counts.
+def run() -> bool:
+    """Run the demo, leave London running, and tell whether every request succeeded.
 
-    Needs kubectl in a context where the operator is installed. Leaves London running.
-    Exits with 1 if a single request failed.
+    Raises ClusterError when kubectl fails.
     """
-    weather = stand_in()
-    roll_to(PATH_OF_COLOURS[0], weather)
+    weather = start_fake_weather()
+    roll_to(UPGRADES[0], weather)
     url = kubectl("get", "weatherapp", "london", "-o", "jsonpath={.status.url}")
     click.echo(f"\nLondon's weather is served at {click.style(url, bold=True)}\n")
     click.echo(kubectl("get", "weatherapps"), nl=False)
     with Client(url) as client:
-        for colour in PATH_OF_COLOURS[1:]:
+        for colour in UPGRADES[1:]:
             roll_to(colour, weather)
             click.echo(kubectl("get", "weatherapps"), nl=False)
             page = headers(url)
@@ -128,10 +129,10 @@ def demo() -> None:
     click.echo(FAREWELL.format(url=url))
     for failure in client.failures[:10]:
         click.echo(f"failed: {failure}", err=True)
-    sys.exit(1 if client.failures else 0)
+    return not client.failures
 
 
-STAND_IN = """
+FAKE_WEATHER = """
 A stand-in plays OpenWeatherMap at {url}, with invented weather. The path is the
 real one: the key in the Secret {secret}, HTTP, JSON, page. London is told of both."""
 

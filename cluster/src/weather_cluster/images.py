@@ -1,10 +1,13 @@
-"""The operator's image and the page's three colours: built, tagged and pushed.
+"""The operator's image and the page's three colours: built, pushed to a registry, loaded on nodes.
 
 Docker builds where its engine answers, else buildah. Where no registry has the base image,
-debootstrap makes one from Debian's packages.
+debootstrap makes one from Debian's packages. A label holds the hash of everything an image was
+built from, so what has not changed is not built again; and a version that a registry has is not
+replaced by another image unless that is asked for.
 """
 
 import hashlib
+import ipaddress
 import json
 import tempfile
 from collections.abc import Iterator
@@ -12,21 +15,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import click
-from rich.console import Console
-
-from weather_cluster import progress, remote, toolchain
+from weather_cluster import network, node_components
+from weather_cluster.bootstrap import Cluster
 from weather_cluster.errors import ClusterError
-from weather_cluster.programs import run, succeeds
+from weather_cluster.host import require_programs, run, succeeds
 from weather_cluster.progress import Report
 
 OPERATOR_VERSION = "0.1.0"
 COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 BASE = "docker.io/library/debian:trixie-slim"
-OWN_BASE = "localhost/weather-base:trixie"
-INPUTS = "io.quantspark.weather.inputs"
-AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-_NEEDLESS = (
+LOCAL_BASE = "localhost/weather-base:trixie"
+INPUTS_LABEL = "io.quantspark.weather.inputs"
+CA_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+_ABSENT = ("manifest unknown", "name unknown", "no such manifest", "not found")
+_UNNEEDED = (
     "usr/share/doc/*",
     "usr/share/man/*",
     "usr/share/locale/*",
@@ -37,28 +39,28 @@ _NEEDLESS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image by name, and all that decides what is in it."""
+    """An image by name, and everything that decides what is in it."""
 
     name: str
     part: str
     arguments: dict[str, str] = field(default_factory=dict)
 
     def inputs(self, base: str) -> str:
-        """Give the hash of the Dockerfile, the sources, the requirements and the arguments."""
-        found = hashlib.sha256(json.dumps([base, self.arguments]).encode())
+        """Return the hash of the Dockerfile, the sources, the requirements and the arguments."""
+        digest = hashlib.sha256(json.dumps([base, self.arguments]).encode())
         for path in sorted(self._files()):
-            found.update(str(path).encode() + path.read_bytes())
-        return found.hexdigest()
+            digest.update(str(path).encode() + path.read_bytes())
+        return digest.hexdigest()
 
     @property
     def dockerfile(self) -> str:
-        """The Dockerfile, in the current directory."""
+        """The name of its Dockerfile, in the repository's root."""
         return f"Dockerfile.{self.part}"
 
     def from_commit(self) -> "Image":
-        """Give this image, told the last commit of its sources; a + says: changed since.
+        """Return this image with the last commit of its sources, and a + if they changed since.
 
-        Commits elsewhere do not change it, so they build nothing. Without git it stays as it is.
+        Commits elsewhere do not change it, so they build nothing. Without git it stays the same.
         """
         sources = tuple(map(str, self._sources))
         if self.part != "webapp" or not succeeds("git", "rev-parse", "HEAD"):
@@ -81,6 +83,14 @@ class Image:
         yield from (path for path in sources if path.is_file() and "__pycache__" not in path.parts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryImage:
+    """An image in a registry: its digest, and its configuration's without "sha256:"."""
+
+    digest: str
+    configuration: str
+
+
 IMAGES = (
     Image(name=f"weather-operator:{OPERATOR_VERSION}", part="operator"),
     *(
@@ -95,12 +105,12 @@ IMAGES = (
 
 
 def build(report: Report) -> None:
-    """Build every image that is not there as its sources want it, in the repository's root."""
+    """Build every image whose sources have changed; the current directory is the repository."""
     if not Path(IMAGES[0].dockerfile).exists():
         raise ClusterError("there is no Dockerfile here: run this in the root of the repository")
     docker = succeeds("docker", "info")
     if not docker:
-        toolchain.require("buildah")
+        require_programs("buildah")
     base = BASE if docker else _base(report)
     for image in (image.from_commit() for image in IMAGES):
         inputs = image.inputs(base)
@@ -110,36 +120,93 @@ def build(report: Report) -> None:
 
 
 def push_all(registry: str, report: Report, *, replace: bool = False) -> Iterator[str]:
-    """Push every image below this prefix and give the names by which it can be pulled.
+    """Push every image below this prefix and yield references with digests.
 
-    What is there already stays, for a version means one image for ever: the same is not pushed
-    again, and another raises ClusterError unless it is to be replaced.
+    A version means one image for ever: what the registry already has is not pushed again, and a
+    different image raises ClusterError unless it is to be replaced.
     """
     docker = succeeds("docker", "info")
     for image in IMAGES:
         if _label(image.name, docker) is None:
             raise ClusterError(f"there is no image {image.name}: build it with make images")
         reference = f"{registry.rstrip('/')}/{image.name}"
-        found = None if replace else remote.find(reference, docker=docker)
+        found = None if replace else find_in_registry(reference, docker=docker)
         if found:
             with report(f"{reference} is there already"):
-                yield f"{reference}@{_same(image, reference, found, docker)}"
+                yield f"{reference}@{_require_same(image, reference, found, docker)}"
             continue
         with report(f"push {reference}"):
             digest = _push_docker(image, reference) if docker else _push_buildah(image, reference)
         yield f"{reference}@{digest}"
 
 
-def _same(image: Image, reference: str, found: remote.Found, docker: bool) -> str:
-    """Give the digest of what the registry has if it is the local image, else raise."""
+def find_in_registry(reference: str, *, docker: bool) -> RegistryImage | None:
+    """Return what the registry has under this name, None when it has nothing.
+
+    Raises ClusterError when the registry cannot be asked.
+    """
+    if not docker:
+        require_programs("skopeo")
+    plain = ("--tls-verify=false",) if is_plain_http(reference) else ()
+    skopeo = ("skopeo", "inspect", "--raw", *plain, f"docker://{reference}")
+    try:
+        text = run(*(("docker", "manifest", "inspect", reference) if docker else skopeo))
+    except ClusterError as error:
+        if any(words in str(error).lower() for words in _ABSENT):
+            return None
+        raise
+    configuration = json.loads(text).get("config", {}).get("digest", "")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return RegistryImage(
+        digest=f"sha256:{digest}", configuration=configuration.removeprefix("sha256:")
+    )
+
+
+def is_plain_http(reference: str) -> bool:
+    """Tell whether the registry is on this machine or in a private network: those have no TLS."""
+    host = reference.partition("/")[0].partition(":")[0]
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host == "localhost"
+
+
+def load(cluster: Cluster, image: str) -> None:
+    """Make a local image usable by pods on every node under its own name, without a registry.
+
+    It is taken from buildah's store, or from Docker's. Raises ClusterError when neither has it.
+    """
+    if not cluster.nodes:
+        raise ClusterError(f"cluster {cluster.name} has no real nodes: its pods need no image")
+    with tempfile.TemporaryDirectory(dir=cluster.directory) as folder:
+        archive = Path(folder, "image.tar")
+        _save(image, archive)
+        for node in network.nodes_of(cluster.number, cluster.nodes):
+            node_components.load_images(cluster.directory, node, archive)
+
+
+def _save(image: str, archive: Path) -> None:
+    if succeeds("buildah", "inspect", "--type=image", image):
+        run("buildah", "push", "--quiet", image, f"docker-archive:{archive}:{image}")
+    elif succeeds("docker", "image", "inspect", image):
+        run("docker", "save", f"--output={archive}", image)
+    else:
+        raise ClusterError(f"no image {image} on this machine: see buildah images, or build it")
+
+
+def _require_same(image: Image, reference: str, found: RegistryImage, docker: bool) -> str:
+    """Return the digest of the registry's image if it is the local one.
+
+    Raises ClusterError if it is another.
+    """
     local = _local(image.name, docker)
     look = (
         ("docker", "image", "inspect", "--format={{.Id}}")
         if docker
         else ("buildah", "inspect", "--type=image", "--format={{.FromImageID}}")
     )
-    identity = run(*look, local).strip().removeprefix("sha256:")
-    if identity not in (found.configuration, found.digest.removeprefix("sha256:")):
+    image_id = run(*look, local).strip().removeprefix("sha256:")
+    if image_id not in (found.configuration, found.digest.removeprefix("sha256:")):
         raise ClusterError(
             f"{reference} is another image there already, {found.digest}: "
             "raise the version, or replace it all the same with REPLACE=1"
@@ -154,8 +221,8 @@ def _build(image: Image, base: str, inputs: str, docker: bool) -> None:
         "build",
         *(() if docker else ("--isolation=chroot", "--layers", "--timestamp=0", "--pull-never")),
         *(f"--build-arg={name}={value}" for name, value in arguments.items()),
-        *((f"--secret=id=ca,src={AUTHORITIES}",) if AUTHORITIES.exists() else ()),
-        f"--label={INPUTS}={inputs}",
+        *((f"--secret=id=ca,src={CA_CERTIFICATES}",) if CA_CERTIFICATES.exists() else ()),
+        f"--label={INPUTS_LABEL}={inputs}",
         f"--file={image.dockerfile}",
         f"--tag={_local(image.name, docker)}",
         ".",
@@ -167,22 +234,22 @@ def _local(name: str, docker: bool) -> str:
 
 
 def _label(name: str, docker: bool) -> str | None:
-    """Give the inputs that the local image was built from; None when there is no such image."""
+    """Return the inputs of the local image, None when there is no such image."""
     local = _local(name, docker)
     look = ("docker", "image", "inspect") if docker else ("buildah", "inspect", "--type=image")
     if not succeeds(*look, local):
         return None
     found: Any = json.loads(run(*look, local))
     labels = (found[0]["Config"] if docker else found["OCIv1"]["config"]).get("Labels") or {}
-    return str(labels.get(INPUTS, ""))
+    return str(labels.get(INPUTS_LABEL, ""))
 
 
 def _push_buildah(image: Image, reference: str) -> str:
-    toolchain.require("buildah")
+    require_programs("buildah")
     with tempfile.NamedTemporaryFile() as digest:
         run(
             *("buildah", "push", "--quiet", f"--digestfile={digest.name}"),
-            *(("--tls-verify=false",) if remote.is_plain(reference) else ()),
+            *(("--tls-verify=false",) if is_plain_http(reference) else ()),
             f"localhost/{image.name}",
             f"docker://{reference}",
         )
@@ -198,42 +265,23 @@ def _push_docker(image: Image, reference: str) -> str:
 
 
 def _base(report: Report) -> str:
-    if succeeds("buildah", "inspect", "--type=image", OWN_BASE):
-        return OWN_BASE
+    if succeeds("buildah", "inspect", "--type=image", LOCAL_BASE):
+        return LOCAL_BASE
     with report(f"base image {BASE}"):
         if succeeds("buildah", "pull", "--quiet", BASE):
             return BASE
     with report("base image from Debian's packages"):
         _bootstrap()
-    return OWN_BASE
+    return LOCAL_BASE
 
 
 def _bootstrap() -> None:
-    """Make what debian:trixie-slim is: a minimal Debian without documents and locales."""
-    toolchain.require("debootstrap")
+    """Build the like of debian:trixie-slim: a minimal Debian without documents and locales."""
+    require_programs("debootstrap")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "root")
         run("debootstrap", "--variant=minbase", "trixie", root)
-        run("rm", "-rf", *(path for pattern in _NEEDLESS for path in root.glob(pattern)))
+        run("rm", "-rf", *(path for pattern in _UNNEEDED for path in root.glob(pattern)))
         container = run("buildah", "from", "scratch").strip()
         run("buildah", "add", "--quiet", container, root, "/")
-        run("buildah", "commit", "--quiet", "--rm", container, OWN_BASE)
-
-
-@click.command()
-def images() -> None:
-    """Build the operator's image and the page's three colours, as far as sources changed."""
-    build(progress.on(Console(stderr=True, soft_wrap=True)))
-
-
-@click.command()
-@click.argument("registry")
-@click.option("--replace", is_flag=True, help="Also where a version is another image already.")
-def push(registry: str, replace: bool) -> None:
-    """Tag and push the images to REGISTRY, for example registry.example/team.
-
-    Prints the name of each with its digest.
-    """
-    report = progress.on(Console(stderr=True, soft_wrap=True))
-    for reference in push_all(registry, report, replace=replace):
-        click.echo(reference)
+        run("buildah", "commit", "--quiet", "--rm", container, LOCAL_BASE)

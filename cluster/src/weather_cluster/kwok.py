@@ -1,4 +1,4 @@
-"""Nodes and pods that have no machine behind them, for the control-plane size."""
+"""Simulated nodes and pods, for a cluster that is a control plane alone."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ STAGES = Path(__file__).parent / "stages.yaml"
 
 
 def start(directory: Path, api: Api) -> None:
-    """Start kwok on the cluster's kubeconfig and make its nodes, each a zone of its own."""
+    """Start kwok and create its nodes, each a zone of its own."""
     processes.start(
         directory,
         "kwok",

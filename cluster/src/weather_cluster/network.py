@@ -1,20 +1,29 @@
-"""The addresses of a cluster with nodes, and the network namespaces they lie in.
+"""A subnet for each cluster with nodes, and the network namespaces that nodes live in.
 
-Cluster number N has 10.231.N.0/24: .1 is this machine, .2 the first node, and so on. The nodes
-hang on a bridge in the first node's namespace, so that nothing is bridged or filtered outside.
+Cluster number N has the subnet 10.231.N.0/24: .1 is this machine, .2 the first node, and so on.
+The nodes hang on a bridge in the first node's namespace, so that nothing is bridged or filtered on
+the machine itself. The number also names the cluster's namespaces, links and control groups. It is
+allocated by a symbolic link in /run, which names the cluster's directory and is the only trace that
+`remove` needs, however far the cluster came.
 """
 
+import ipaddress
+import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weather_cluster import numbers
 from weather_cluster.errors import ClusterError
-from weather_cluster.programs import run
+from weather_cluster.host import run
 
+ALLOCATIONS = Path("/run")
+"""Holds a link weather-cluster-N to the cluster's directory for each number in use."""
+
+NUMBERS = range(1, 255)
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-SWITCHED = Path("/run/weather-cluster.forwarding")
-"""Lies there while this machine forwards packets only because a cluster made it do so."""
+FORWARDING_WAS_OFF = Path("/run/weather-cluster.forwarding")
+"""Exists while this machine forwards packets only because a cluster needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +40,7 @@ class Node:
 
     @property
     def key(self) -> str:
-        """A name that no other node on this machine has: its namespace's, its cgroup's."""
+        """A name that no other node on this machine has: its namespace's and control group's."""
         return f"weather-{self.number}-{self.index}"
 
     @property
@@ -40,8 +49,8 @@ class Node:
         return f"10.231.{self.number}.{self.index + 1}"
 
     @property
-    def pod_addresses(self) -> str:
-        """The subnet of the node's pods."""
+    def pod_subnet(self) -> str:
+        """The addresses of the node's pods."""
         return f"10.{231 + self.index}.{self.number}.0/24"
 
     @property
@@ -50,11 +59,11 @@ class Node:
 
         nsenter, because "ip netns exec" mounts a fresh /sys, which hides the cgroups.
         """
-        return ("nsenter", self.network_option, "--")
+        return ("nsenter", self.nsenter_option, "--")
 
     @property
-    def network_option(self) -> str:
-        """What tells nsenter of the node's network."""
+    def nsenter_option(self) -> str:
+        """The option by which nsenter enters the node's network."""
         return f"--net=/run/netns/{self.key}"
 
 
@@ -77,25 +86,25 @@ class Network:
 
 
 def create(directory: Path, nodes: int) -> Network:
-    """Claim a free number for the cluster in this directory and lay its network."""
-    number = numbers.claim(directory)
+    """Allocate a subnet for the cluster in this directory and set its nodes' network up."""
+    number = allocate(directory)
     network = Network(number=number, nodes=nodes_of(number, nodes))
     for node in network.nodes:
         _ip([f"netns add {node.key}"])
-    _join_first(network)
+    _connect_first(network)
     for node in network.nodes[1:]:
-        _join(network, node)
-    _lead_out(network)
+        _connect(network, node)
+    _masquerade(network)
     return network
 
 
 def nodes_of(number: int, count: int) -> tuple[Node, ...]:
-    """Give the nodes of the cluster with this number."""
+    """Return the nodes of the cluster with this number."""
     return tuple(Node(number=number, index=index + 1) for index in range(count))
 
 
 def remove(number: int) -> None:
-    """Take the network of this number away, however much of it is there, and free the number."""
+    """Remove the network of this number, however much of it exists, and free the number."""
     for file in Path("/run/netns").glob(f"weather-{number}-*"):
         _ip([f"netns del {file.name}"])
     link = Path(f"/sys/class/net/weather-{number}")
@@ -105,15 +114,73 @@ def remove(number: int) -> None:
     except ClusterError:
         if link.exists():  # it also goes with its namespace, a moment later
             raise
-    # Declared first, since a table that is not there cannot be deleted.
+    # Declared first, since a table that does not exist cannot be deleted.
     _nft(f"table ip weather-{number}\ndelete table ip weather-{number}")
-    numbers.release(number)
-    if SWITCHED.exists() and not numbers.claims():
+    release(number)
+    if FORWARDING_WAS_OFF.exists() and not allocations():
         FORWARDING.write_text("0")
-        SWITCHED.unlink()
+        FORWARDING_WAS_OFF.unlink()
 
 
-def _join_first(network: Network) -> None:
+def allocate(directory: Path) -> int:
+    """Take the first free number for the cluster in this directory; safe against other processes.
+
+    Raises ClusterError when none is free.
+    """
+    for number in free_numbers(_routed_networks()):
+        with suppress(FileExistsError):
+            _allocation(number).symlink_to(directory)
+            return number
+    raise ClusterError(
+        "every network from 10.231.1.0/24 to 10.231.254.0/24 is in use: take a cluster down"
+    )
+
+
+def allocated(directory: Path) -> Iterator[int]:
+    """Yield the numbers of the cluster in this directory, even if it never came up."""
+    for link in allocations():
+        with suppress(FileNotFoundError):  # another cluster released its number meanwhile
+            if link.readlink() == directory:
+                yield int(link.name.removeprefix("weather-cluster-"))
+
+
+def allocations() -> list[Path]:
+    """Return the links of all clusters on this machine."""
+    return list(ALLOCATIONS.glob("weather-cluster-*"))
+
+
+def release(number: int) -> None:
+    """Free a number for other clusters."""
+    _allocation(number).unlink(missing_ok=True)
+
+
+def subnet(number: int) -> ipaddress.IPv4Network:
+    """Return the addresses of a cluster's nodes, and of this machine as they see it."""
+    return ipaddress.IPv4Network(f"10.231.{number}.0/24")
+
+
+def free_numbers(routed: Iterable[ipaddress.IPv4Network]) -> Iterator[int]:
+    """Yield the numbers whose subnet overlaps none of these networks."""
+    taken = list(routed)
+    for number in NUMBERS:
+        if not any(subnet(number).overlaps(network) for network in taken):
+            yield number
+
+
+def _allocation(number: int) -> Path:
+    return ALLOCATIONS / f"weather-cluster-{number}"
+
+
+def _routed_networks() -> Iterator[ipaddress.IPv4Network]:
+    """Yield the networks that this machine has routes to; ours may lie within a wide one."""
+    for route in json.loads(run("ip", "-json", "-4", "route", "show", "table", "all")):
+        with suppress(ValueError):
+            network = ipaddress.IPv4Network(route["dst"])
+            if network.prefixlen >= 16:
+                yield network
+
+
+def _connect_first(network: Network) -> None:
     first, link = network.nodes[0], network.link
     _ip(
         [
@@ -133,10 +200,10 @@ def _join_first(network: Network) -> None:
         ],
         first,
     )
-    _forward(first)
+    _enable_forwarding(first)
 
 
-def _join(network: Network, node: Node) -> None:
+def _connect(network: Network, node: Node) -> None:
     first = network.nodes[0]
     _ip([f"link add {node.name} type veth peer name nodes netns {node.key}"], first)
     _ip([f"link set {node.name} master nodes up"], first)
@@ -149,34 +216,33 @@ def _join(network: Network, node: Node) -> None:
         ],
         node,
     )
-    _forward(node)
+    _enable_forwarding(node)
 
 
 def _routes(network: Network, node: Node) -> Iterator[str]:
     yield f"route add default via {network.host}"
     for other in network.nodes:
         if other != node:
-            yield f"route add {other.pod_addresses} via {other.address}"
+            yield f"route add {other.pod_subnet} via {other.address}"
 
 
-def _forward(node: Node) -> None:
+def _enable_forwarding(node: Node) -> None:
     run(*node.enter, "sh", "-c", f"echo 1 >{FORWARDING}")
 
 
-def _lead_out(network: Network) -> None:
+def _masquerade(network: Network) -> None:
     """Let nodes and pods reach what this machine reaches, under this machine's address."""
     if FORWARDING.read_text().strip() == "0":
-        SWITCHED.touch()
+        FORWARDING_WAS_OFF.touch()
         FORWARDING.write_text("1")
-    rules = f"""
+    _nft(f"""
         table ip {network.link} {{
             chain out {{
                 type nat hook postrouting priority srcnat
-                ip saddr {numbers.subnet(network.number)} oifname != "{network.link}" masquerade
+                ip saddr {subnet(network.number)} oifname != "{network.link}" masquerade
             }}
         }}
-    """
-    _nft(rules)
+    """)
 
 
 def _nft(script: str) -> None:

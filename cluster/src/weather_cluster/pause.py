@@ -1,4 +1,4 @@
-"""The image whose one process holds a pod's namespaces, built from Kubernetes' own source."""
+"""The image whose single process holds a pod's namespaces, built from Kubernetes' own source."""
 
 import hashlib
 import io
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from weather_cluster import binaries, toolchain
-from weather_cluster.programs import run
+from weather_cluster.host import require_programs, run
 from weather_cluster.progress import Report
 from weather_cluster.settings import Settings
 
@@ -17,17 +17,17 @@ IMAGE = "localhost/pause:1"
 
 
 def ensure(settings: Settings, report: Report) -> Path:
-    """Give a docker-archive with the image, made now if the cache lacks it."""
-    kubelet = binaries.location(binaries.BINARIES["kubelet"], settings)
+    """Return a docker-archive with the image, built now if the cache lacks it."""
+    kubelet = binaries.path_of(binaries.BINARIES["kubelet"], settings)
     archive = kubelet.with_name(f"{kubelet.name}.pause.tar")
     if not archive.exists():
-        with report("build pause image"), binaries.making(archive) as (file, _):
+        with report("build pause image"), binaries.locked_output(archive) as (file, _):
             _write_archive(file, _compile(settings, report))
     return archive
 
 
 def _compile(settings: Settings, report: Report) -> bytes:
-    toolchain.require("gcc")
+    require_programs("gcc")
     go = toolchain.find(settings, report)
     version = binaries.KUBERNETES_VERSION
     module = run(

@@ -1,4 +1,4 @@
-"""A certificate authority for one cluster, and who speaks to its API server."""
+"""A cluster's certificate authority, and the kubeconfigs of those who use its API server."""
 
 import base64
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MASTERS = "system:masters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """An authority whose certificate and key lie in `directory`, beside those it issues."""
+    """An authority whose own and issued certificates and keys are files in `directory`."""
 
     directory: Path
     ca: trustme.CA
@@ -30,7 +30,7 @@ class Authority:
     def issue(
         self, name: str, *addresses: str, user: str | None = None, group: str | None = None
     ) -> tuple[Path, Path]:
-        """Write `name`.crt and `name`.key, for servers at these addresses or for a user."""
+        """Write and return `name`.crt and `name`.key, for a server at these addresses or a user."""
         issued = self.ca.issue_cert(
             *(addresses or (name.replace(":", "-"),)),
             common_name=user or name,
@@ -44,7 +44,7 @@ class Authority:
     def kubeconfig(
         self, path: Path, server: str, user: str, *, group: str | None = MASTERS
     ) -> Path:
-        """Write a kubeconfig that stands for itself: it holds its certificates."""
+        """Write a kubeconfig that contains its certificates, and return its path."""
         certificate, key = self.issue(path.stem, user=user, group=group)
         document = {
             "apiVersion": "v1",
@@ -76,7 +76,7 @@ class Authority:
 
 
 def create(directory: Path) -> Authority:
-    """Make a new authority in a directory of its own."""
+    """Create a new authority and its directory."""
     directory.mkdir(mode=0o700)
     authority = Authority(directory=directory, ca=trustme.CA(organization_name="weather-cluster"))
     authority.ca.cert_pem.write_to_path(authority.certificate)

@@ -1,8 +1,8 @@
-"""Programs that run on after the command that started them.
+"""Programs that go on running after the command that started them.
 
-Every program carries the directory of its cluster and the name of its component in its
-environment, and its children inherit both. What runs for a cluster is therefore read from the
-kernel alone: there is no file with process ids that can be missing or name a stranger.
+Each has the directory of its cluster and the name of its component in its environment, which its
+children inherit. What runs for a cluster is therefore read from /proc alone: there is no file with
+process ids that can be missing or stale.
 """
 
 import os
@@ -25,7 +25,7 @@ COMPONENT = "WEATHER_CLUSTER_COMPONENT"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A process that belongs to a cluster; `component` is None for what a component started."""
+    """A process of a cluster; `component` is None for a child of a component."""
 
     pid: int
     component: str | None
@@ -39,9 +39,10 @@ def start(
     enter: Sequence[str] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Start a component in a session of its own, its output in the cluster's log directory.
+    """Start a component in a session of its own, with its output in the cluster's log directory.
 
-    `enter` is a command prefix that replaces itself by the program (nsenter does).
+    `enter` is a command prefix that executes the program in its own place, as nsenter does.
+    Raises ClusterError with the end of the log when the program does not start.
     """
     with log_file(directory, component).open("ab") as log:
         subprocess.run(
@@ -63,62 +64,67 @@ def start(
     deadline = time.monotonic() + 10
     while str(command[0]) not in _programs(directory, component):
         if time.monotonic() > deadline:
-            raise ClusterError(f"{component} did not start; {_last_words(directory, component)}")
+            raise ClusterError(f"{component} did not start; {_log_end(directory, component)}")
         time.sleep(0.005)
 
 
 def log_file(directory: Path, component: str) -> Path:
-    """Give the file that holds a component's output."""
+    """Return the file that a component's output goes to."""
     return directory / "log" / f"{component}.log"
 
 
 def components(directory: Path) -> dict[str, bool]:
-    """Name each component that was ever started for the cluster, and whether it runs."""
+    """Return each component that was ever started for the cluster, and whether it runs."""
     alive = {process.component for process in running(directory)}
     logs = sorted((directory / "log").glob("*.log"))
     return {log.stem: log.stem in alive for log in logs}
 
 
 def running(directory: Path) -> Iterator[Process]:
-    """Find every process of the cluster that this user may see."""
+    """Yield every process of the cluster that this user may see."""
     mark = f"{DIRECTORY}={directory}".encode()
     for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]:
         with suppress(OSError):
             variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             if mark in variables:
-                yield Process(pid=pid, component=_component(variables) if _leads(pid) else None)
+                yield Process(
+                    pid=pid, component=_component(variables) if _is_session_leader(pid) else None
+                )
 
 
 def wait_until(ready: Condition, directory: Path, component: str, *, seconds: float) -> None:
-    """Return when `ready` says so.
+    """Return once `ready()` is true.
 
-    Raises ClusterError with the end of the component's log when it dies or time runs out.
+    Raises ClusterError with the end of the component's log when it ends or time runs out.
     """
     deadline = time.monotonic() + seconds
     while not ready():
         if not components(directory).get(component):
             raise ClusterError(
-                f"{component} ended while it started; {_last_words(directory, component)}"
+                f"{component} ended while it started; {_log_end(directory, component)}"
             )
         if time.monotonic() > deadline:
-            words = _last_words(directory, component)
-            raise ClusterError(f"{component} was not ready after {seconds:.0f} s; {words}")
+            end = _log_end(directory, component)
+            raise ClusterError(f"{component} was not ready after {seconds:.0f} s; {end}")
         time.sleep(0.05)
 
 
-def kill(pid: int, marked: bytes) -> None:
-    """Kill the process unless the number has passed to a process without the mark."""
+def kill(pid: int, mark: bytes) -> None:
+    """Kill the process, unless its id now belongs to one without this environment variable."""
     with suppress(ProcessLookupError, FileNotFoundError):
         handle = os.pidfd_open(pid)
         try:
-            if marked in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)
 
 
 def kill_all(directory: Path, *, seconds: float = 20) -> None:
-    """Kill every process of the cluster, components before what they started."""
+    """Kill every process of the cluster, components before their children.
+
+    Raises ClusterError when processes outlive that.
+    """
     mark = f"{DIRECTORY}={directory}".encode()
     deadline = time.monotonic() + seconds
     while found := sorted(running(directory), key=lambda process: process.component is None):
@@ -131,7 +137,7 @@ def kill_all(directory: Path, *, seconds: float = 20) -> None:
 
 
 def tail(directory: Path, component: str, lines: int = 20) -> str:
-    """Give the last lines of a component's log."""
+    """Return the last lines of a component's log."""
     text = log_file(directory, component).read_text(errors="replace")
     return "\n".join(text.splitlines()[-lines:])
 
@@ -143,7 +149,7 @@ def _programs(directory: Path, component: str) -> Iterator[str]:
                 yield Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")[0]
 
 
-def _leads(pid: int) -> bool:
+def _is_session_leader(pid: int) -> bool:
     return os.getsid(pid) == pid
 
 
@@ -152,5 +158,5 @@ def _component(variables: list[bytes]) -> str:
     return next(v for v in variables if v.startswith(prefix)).removeprefix(prefix).decode()
 
 
-def _last_words(directory: Path, component: str) -> str:
+def _log_end(directory: Path, component: str) -> str:
     return f"the end of {log_file(directory, component)}:\n{tail(directory, component)}"

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from rich.console import Console
 
 Report = Callable[[str], AbstractContextManager[None]]
-"""Called with what is done now; the step lasts as long as the context."""
+"""Called with the name of a step; the step lasts as long as the context."""
 
 
 @contextmanager
@@ -16,8 +16,8 @@ def silent(step: str) -> Iterator[None]:
     yield
 
 
-def on(console: Console) -> Report:
-    """Report on a console: a spinner while the step runs, then its name and its seconds."""
+def on_console(console: Console) -> Report:
+    """Report with a spinner while a step runs, then with its seconds and its name."""
 
     @contextmanager
     def report(step: str) -> Iterator[None]:

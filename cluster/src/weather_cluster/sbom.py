@@ -1,19 +1,17 @@
-"""What is in an image, told by the image itself, as CycloneDX."""
+"""Bills of materials of the images, as CycloneDX, from what each image says it contains."""
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
-from weather_cluster import toolchain
 from weather_cluster.errors import ClusterError
+from weather_cluster.host import require_programs, run, succeeds
 from weather_cluster.images import IMAGES, Image
-from weather_cluster.programs import run, succeeds
 
-# Run by the image's own Python, where Debian's packages and Python's have left their names.
-_ASK = """
+# Run by the image's own Python, which knows its own packages and Debian's.
+_LIST_CONTENTS = """
 import glob, importlib.metadata, json
 print(json.dumps({
     "debian": [open(file).read() for file in glob.glob("/var/lib/dpkg/status.d/*")],
@@ -22,7 +20,7 @@ print(json.dumps({
 """
 
 
-def bill(image: Image, contents: dict[str, Any]) -> dict[str, Any]:
+def bill_of_materials(image: Image, contents: dict[str, Any]) -> dict[str, Any]:
     """Return the image's bill of materials, the same for the same contents."""
     components = [*map(_debian, contents["debian"]), *map(_python, contents["python"])]
     name, _, version = image.name.partition(":")
@@ -37,8 +35,8 @@ def bill(image: Image, contents: dict[str, Any]) -> dict[str, Any]:
 
 
 def contents_of(image: Image) -> dict[str, Any]:
-    """Ask a local image what it holds. Raises ClusterError where there is no such image."""
-    found: dict[str, Any] = json.loads(_run_in(image, "python3", "-c", _ASK))
+    """Run a local image to list its packages. Raises ClusterError when there is no such image."""
+    found: dict[str, Any] = json.loads(_run_in(image, "python3", "-c", _LIST_CONTENTS))
     return found
 
 
@@ -46,7 +44,7 @@ def _run_in(image: Image, *command: str) -> str:
     if succeeds("docker", "info"):
         entry, *arguments = command
         return run("docker", "run", "--rm", f"--entrypoint={entry}", image.name, *arguments)
-    toolchain.require("buildah")
+    require_programs("buildah")
     local = f"localhost/{image.name}"
     if not succeeds("buildah", "inspect", "--type=image", local):
         raise ClusterError(f"there is no image {image.name}: build it with make images")
@@ -60,27 +58,26 @@ def _run_in(image: Image, *command: str) -> str:
 def _debian(control: str) -> dict[str, Any]:
     fields = dict(re.findall(r"^(\S+): (.*)$", control, re.MULTILINE))
     name, version = fields["Package"], fields["Version"]
-    address = f"pkg:deb/debian/{name}@{_quoted(version)}?arch={fields['Architecture']}"
-    return {"type": "library", "name": name, "version": version, "purl": address}
+    purl = f"pkg:deb/debian/{name}@{_quoted(version)}?arch={fields['Architecture']}"
+    return {"type": "library", "name": name, "version": version, "purl": purl}
 
 
 def _python(found: list[str]) -> dict[str, Any]:
     name, version = found
-    address = f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{_quoted(version)}"
-    return {"type": "library", "name": name, "version": version, "purl": address}
+    purl = f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{_quoted(version)}"
+    return {"type": "library", "name": name, "version": version, "purl": purl}
 
 
 def _quoted(version: str) -> str:
     return version.replace("%", "%25").replace("+", "%2B").replace(":", "%3A").replace("~", "~")
 
 
-@click.command()
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def sbom(directory: Path) -> None:
-    """Write what is in the operator's and the page's image to DIRECTORY, as CycloneDX."""
+def write_all(directory: Path) -> Iterator[Path]:
+    """Write a bill of materials for the operator's and the page's image; yield the files."""
     directory.mkdir(parents=True, exist_ok=True)
-    # The page's three versions hold the same.
-    for image in {each.part: each for each in IMAGES}.values():
+    # The page's three versions contain the same.
+    for image in {image.part: image for image in IMAGES}.values():
         file = directory / f"{image.name.replace(':', '-')}.cdx.json"
-        file.write_text(json.dumps(bill(image, contents_of(image)), indent=2) + "\n")
-        click.echo(file)
+        bill = bill_of_materials(image, contents_of(image))
+        file.write_text(json.dumps(bill, indent=2) + "\n")
+        yield file

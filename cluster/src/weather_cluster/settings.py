@@ -1,4 +1,4 @@
-"""Where things are kept on this machine."""
+"""Where this package keeps its files; only here is the environment read."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The directories that the package works in."""
+    """Directories: one per cluster below `clusters`, built programs in `cache`, Go pins."""
 
     clusters: Path
     cache: Path
@@ -16,7 +16,7 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Give the directories that the XDG variables, or their defaults below HOME, name."""
+    """Return the directories below XDG_STATE_HOME and XDG_CACHE_HOME, or their defaults in HOME."""
     home = Path(environ.get("HOME") or Path.home())
     state = Path(environ.get("XDG_STATE_HOME") or home / ".local/state")
     cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")

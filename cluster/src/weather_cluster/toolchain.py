@@ -1,4 +1,4 @@
-"""The programs that others have to provide: Go, and what Debian packages bring."""
+"""Go in a version that every module accepts, and the environment that it builds in."""
 
 import hashlib
 import os
@@ -9,61 +9,35 @@ import tempfile
 from pathlib import Path
 
 from weather_cluster.errors import ClusterError
-from weather_cluster.programs import run
+from weather_cluster.host import run
 from weather_cluster.progress import Report
 from weather_cluster.settings import Settings
-
-PACKAGES = {
-    "gcc": "gcc",
-    "pkg-config": "pkg-config",
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "setsid": "util-linux",
-    "unshare": "util-linux",
-    "mount": "mount",
-    "nft": "nftables",
-    "buildah": "buildah",
-    "skopeo": "skopeo",
-    "debootstrap": "debootstrap",
-}
-"""Which Debian package brings a program; `debian-packages.txt` lists them for the set-up."""
 
 Version = tuple[int, ...]
 
 
-def require(*programs: str) -> None:
-    """Return if all programs can be found.
-
-    Raises ClusterError naming the Debian packages that bring those that cannot.
-    """
-    missing = {PACKAGES[program] for program in programs if not shutil.which(program)}
-    if missing:
-        names = " ".join(sorted(missing))
-        raise ClusterError(f"this machine lacks {names}: install with apt-get install {names}")
-
-
 def find(settings: Settings, report: Report) -> Path:
-    """Give a Go that is new enough for every module: the machine's, else one of our own."""
-    wanted = max(_wanted(file) for file in settings.modules.glob("*/go.mod"))
+    """Return the machine's own Go if every module accepts it, else one installed in the cache."""
+    required = max(_required_version(file) for file in settings.modules.glob("*/go.mod"))
     found = shutil.which("go")
-    if found and version(Path(found)) >= wanted:
+    if found and version(Path(found)) >= required:
         return Path(found)
-    return _own(settings, report)
+    return _installed(settings, report)
 
 
 def environment(*, cgo: bool = False) -> dict[str, str]:
-    """Give the environment that makes Go build the same everywhere, with no toolchain fetched."""
-    own = {"CGO_ENABLED": str(int(cgo)), "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    return {**os.environ, **own}
+    """Return variables with which Go builds the same everywhere and fetches no other Go."""
+    fixed = {"CGO_ENABLED": str(int(cgo)), "GOFLAGS": "", "GOTOOLCHAIN": "local", "GOWORK": "off"}
+    return {**os.environ, **fixed}
 
 
 def version(go: Path) -> Version:
-    """Give the version that this Go says it has."""
+    """Return what `go version` says, as numbers; empty when it says none."""
     found = re.search(r"go(\d+(?:\.\d+)*)", run(go, "version", environment=environment()))
     return _parsed(found[1]) if found else ()
 
 
-def _wanted(go_mod: Path) -> Version:
+def _required_version(go_mod: Path) -> Version:
     found = re.search(r"^go (\S+)$", go_mod.read_text(), re.MULTILINE)
     return _parsed(found[1]) if found else ()
 
@@ -72,7 +46,7 @@ def _parsed(text: str) -> Version:
     return tuple(int(number) for number in text.split("."))
 
 
-def _own(settings: Settings, report: Report) -> Path:
+def _installed(settings: Settings, report: Report) -> Path:
     requirements = settings.modules.parents[1] / "requirements/go.txt"
     key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     home = settings.cache / f"go-{key}"

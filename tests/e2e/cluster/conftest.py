@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from support import busybox as busybox_image
 from support.kubectl import Shell
-from weather_cluster import loading
+from weather_cluster import images
 from weather_cluster.clusters import Cluster
 
 
@@ -17,5 +17,5 @@ def busybox() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def kubectl(node_cluster: Cluster, busybox: str) -> Shell:
     """A shell on the shared cluster, whose node has the small image."""
-    loading.load(node_cluster, busybox)
-    return Shell(kubeconfig=node_cluster.kubeconfig, bin=node_cluster.bin, host=node_cluster.host)
+    images.load(node_cluster, busybox)
+    return Shell.of(node_cluster)

@@ -6,14 +6,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from support import machine
 from support.clusters import start_up, unique_name
 from support.deadlines import eventually
+from support.http import fetch
 from support.kubectl import Shell
-from weather_cluster import clusters, loading, network, numbers, processes, settings
+from weather_cluster import clusters, images, network, processes, settings
 
 pytestmark = pytest.mark.skipif(bool(os.geteuid()), reason="a cluster with real nodes needs root")
 
@@ -24,7 +24,7 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
     name = unique_name(f"left-{abs(hash(request.node.name)) % 1000}")
     yield name
     directory = settings.from_environment().clusters / name
-    if directory.exists() or any(numbers.claimed(directory)):
+    if directory.exists() or any(network.allocated(directory)):
         clusters.down(name)
 
 
@@ -34,7 +34,7 @@ class Before:
     def __init__(self) -> None:
         others = "|".join(
             rf"weather(-cluster)?-{link.name.removeprefix('weather-cluster-')}\b"
-            for link in numbers.claims()
+            for link in network.allocations()
         )
         # Clusters of other test runs, and image builds, come and go meanwhile.
         self._others = re.compile(rf"containers/storage|10\.231\.|{others or '(?!)'}")
@@ -59,8 +59,8 @@ def namespaces(number: int) -> set[int]:
 def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> None:
     before = Before()
     cluster = clusters.up(name, nodes=2)
-    loading.load(cluster, busybox)
-    shell = Shell(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
+    images.load(cluster, busybox)
+    shell = Shell.of(cluster)
     nodes = {node["metadata"]["name"] for node in shell.get("nodes")["items"]}
     assert nodes == {"node-1", "node-2"}
 
@@ -75,7 +75,7 @@ def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> 
         seen: set[str] = set()
 
         def all_seen(url: str = f"http://{node.address}:{port}/", seen: set[str] = seen) -> bool:
-            seen.add(served_by(url))
+            seen.add(fetch(url))
             return seen >= every_pod
 
         eventually(all_seen, seconds=30, every=0.01)
@@ -96,7 +96,7 @@ def test_down_after_a_killed_up_leaves_nothing(name: str, half_way: str) -> None
     with start_up(name) as up:
         eventually(lambda: processes.components(directory).get(half_way), every=0.01)
         up.kill()
-    (number,) = numbers.claimed(directory)
+    (number,) = network.allocated(directory)
     inside = namespaces(number)
     clusters.down(name)
     before.assert_same(number)
@@ -109,7 +109,7 @@ def test_an_interrupted_up_leaves_nothing(name: str) -> None:
     directory = settings.from_environment().clusters / name
     with start_up(name) as up:
         eventually(lambda: processes.components(directory).get("kubelet-1"), every=0.01)
-        (number,) = numbers.claimed(directory)
+        (number,) = network.allocated(directory)
         up.send_signal(signal.SIGINT)
     assert up.returncode == 1
     before.assert_same(number)
@@ -127,14 +127,6 @@ def test_up_heals_a_node_and_down_needs_no_directory(name: str) -> None:
     shutil.rmtree(healed.directory, ignore_errors=True)  # Programs still write there.
     clusters.down(name)
     before.assert_same(healed.number)
-
-
-def served_by(url: str) -> str:
-    try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310 the cluster's own address
-            return str(answer.read(), "utf-8").strip()
-    except OSError as error:
-        raise AssertionError(url) from error
 
 
 def spread_over_nodes(image: str) -> dict[str, object]:

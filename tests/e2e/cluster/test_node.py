@@ -4,12 +4,13 @@ import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
+from support.background import running
 from support.deadlines import eventually
-from support.kubectl import Shell
-from weather_cluster import loading, processes
+from support.http import fetch
+from support.kubectl import Shell, own_namespace
+from weather_cluster import images, processes
 from weather_cluster.clusters import Cluster, ClusterError
 
 SERVE = (
@@ -19,11 +20,9 @@ SERVE = (
 
 
 @pytest.fixture
-def namespace(kubectl: Shell, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = f"node-{abs(hash(request.node.name)) % 10_000}-{os.getpid()}"
-    kubectl.kubectl("create", "namespace", name)
-    yield name
-    kubectl.kubectl("delete", "namespace", name, "--wait=false")
+def namespace(kubectl: Shell) -> Iterator[str]:
+    with own_namespace(kubectl, "node") as name:
+        yield name
 
 
 def pod(name: str, image: str, command: str, **spec: Any) -> dict[str, Any]:
@@ -56,27 +55,16 @@ def run(kubectl: Shell, namespace: str, *pods: dict[str, Any]) -> None:
         )
 
 
-def fetch(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:  # noqa: S310 the cluster's own address
-        return str(answer.read(), "utf-8").strip()
-
-
 def test_logs_exec_and_port_forward(kubectl: Shell, namespace: str, busybox: str) -> None:
     run(kubectl, namespace, pod("site", busybox, SERVE))
     assert kubectl.kubectl("logs", "-n", namespace, "site") == "serving\n"
     assert kubectl.kubectl("exec", "-n", namespace, "site", "--", "busybox", "hostname") == "site\n"
-    forward = subprocess.Popen(
-        [kubectl.bin / "kubectl", "port-forward", "-n", namespace, "pod/site", ":8080"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=kubectl.environment,
-    )
-    with forward:
+    command = ["kubectl", "port-forward", "-n", namespace, "pod/site", ":8080"]
+    with running(command, output=subprocess.PIPE, environment=kubectl.environment) as forward:
         assert forward.stdout
         port = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
         assert port
         assert fetch(f"http://127.0.0.1:{port[1]}/") == "site"
-        forward.kill()
 
 
 def test_services_have_names_and_node_ports(
@@ -95,14 +83,7 @@ def test_services_have_names_and_node_ports(
     (node,) = kubectl.get("nodes")["items"]
     address = node["status"]["addresses"][0]["address"]
     url = f"http://{address}:{service['ports'][0]['nodePort']}/"
-
-    def served() -> str:
-        try:
-            return fetch(url)
-        except OSError as error:
-            raise AssertionError(url) from error
-
-    assert eventually(served, seconds=20) == "site"
+    assert eventually(lambda: fetch(url), seconds=20) == "site"
 
 
 def test_a_loaded_image_is_used_under_its_very_name(
@@ -117,7 +98,7 @@ def test_a_loaded_image_is_used_under_its_very_name(
 
 def test_an_image_that_nobody_has_is_one_sentence(node_cluster: Cluster) -> None:
     with pytest.raises(ClusterError, match="no image no-such-image:1 on this machine"):
-        loading.load(node_cluster, "no-such-image:1")
+        images.load(node_cluster, "no-such-image:1")
 
 
 def test_a_node_pulls_from_the_registry(

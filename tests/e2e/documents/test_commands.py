@@ -8,7 +8,6 @@ import pytest
 from support.clusters import running_cluster
 from support.documents import blocks
 from support.kubectl import ROOT, Shell
-from support.operator import shell_of
 from weather_cluster.clusters import Cluster
 
 REGISTRY = "registry.example/team"
@@ -28,7 +27,7 @@ def cluster() -> Iterator[Cluster]:
     if os.geteuid():
         pytest.skip("a cluster with real nodes needs root")
     with running_cluster("documents") as cluster:
-        made = shell_of(cluster).run(
+        made = Shell.of(cluster).run(
             "make", "images", "push", "install", f"REGISTRY={cluster.registry}"
         )
         assert made.returncode == 0, made.stdout + made.stderr
@@ -38,7 +37,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
 def test_every_command_works(cluster: Cluster, page: str) -> None:
-    shell = shell_of(cluster)
+    shell = Shell.of(cluster)
     for block in blocks(ROOT / page, "sh"):
         script = "\n".join(line for line in block.splitlines() if command(line) not in ELSEWHERE)
         ended = typed(shell, script.replace(REGISTRY, cluster.registry))

@@ -8,7 +8,6 @@ import pytest
 from support.clusters import running_cluster
 from support.deadlines import eventually
 from support.kubectl import Shell
-from support.operator import shell_of
 from weather_cluster.demo import Client
 
 APP = {
@@ -25,7 +24,7 @@ def two_nodes() -> Iterator[Shell]:
     if os.geteuid():
         pytest.skip("a cluster with real nodes needs root")
     with running_cluster("two-nodes", nodes=2) as cluster:
-        shell = shell_of(cluster)
+        shell = Shell.of(cluster)
         for target in ("push", "install"):
             made = shell.run("make", target, f"REGISTRY={cluster.registry}")
             assert made.returncode == 0, made.stdout + made.stderr

@@ -4,12 +4,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from support.deadlines import eventually
+from support.http import api_info
 from support.kubectl import Shell
 from support.operator import Site
 
@@ -29,14 +29,9 @@ def site(installed: Shell, namespace: str) -> Site:
     return Site(shell=installed, namespace=namespace)
 
 
-def info(url: str) -> Any:
-    with urlopen(url + "api/info", timeout=5) as answer:  # noqa: S310 - it is status.url
-        return json.load(answer)
-
-
 def served_by(url: str, connections: int) -> list[str]:
     """Which pod each of so many new connections met."""
-    return [info(url)["pod"] for _ in range(connections)]
+    return [api_info(url)["pod"] for _ in range(connections)]
 
 
 def ready_pods(site: Site) -> set[str]:
@@ -76,7 +71,7 @@ def test_a_path_is_served_below_itself_and_changing_it_is_a_rollout(site: Site) 
     site.apply(service=NODE_PORT, ingress=ingress)
     site.wait_for("AddressPending", seconds=120)
     assert site.condition("Available")["status"] == "True"
-    assert info(f"{url}london/")["version"] == "1.0.0"
+    assert api_info(f"{url}london/")["version"] == "1.0.0"
     address = {"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}}
     site.kubectl(
         *("patch", "ingress/london", "--subresource=status", "--type=merge"),

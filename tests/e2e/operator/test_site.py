@@ -2,13 +2,13 @@
 
 import json
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from support.deadlines import eventually
+from support.http import api_info
 from support.kubectl import Shell
 from weather_cluster.demo import Client
-from weather_cluster.demo_weather import SECRET
+from weather_cluster.fake_openweathermap import SECRET
 
 
 def weather_app(namespace: str, **spec: Any) -> dict[str, Any]:
@@ -30,11 +30,6 @@ def settle(shell: Shell, app: dict[str, Any]) -> dict[str, Any]:
     )
     ready: dict[str, Any] = shell.get("weatherapp", "london", "-n", namespace)
     return ready
-
-
-def info(url: str) -> Any:
-    with urlopen(url + "api/info", timeout=5) as answer:  # noqa: S310 - it is status.url
-        return json.load(answer)
 
 
 def pods(shell: Shell, namespace: str) -> dict[str, Any]:
@@ -65,7 +60,7 @@ def test_traffic_through_a_nodeport_survives_a_change_of_version(
     url = app["status"]["url"]
     with Client(url) as client:
         settle(installed, weather_app(namespace, colour=after, service=service))
-        eventually(lambda: info(url)["colour"] == after)
+        eventually(lambda: api_info(url)["colour"] == after)
         served = client.sent
         eventually(lambda: client.sent > served + 50)
     assert client.failures == []
@@ -121,7 +116,7 @@ def test_the_three_service_types(installed: Shell, namespace: str) -> None:
     assert "1.0.0" in installed.kubectl("exec", pod, "-n", namespace, "--", "python3", "-c", fetch)
 
     app = settle(installed, weather_app(namespace, service={"type": "NodePort"}))
-    assert info(app["status"]["url"])["version"] == "1.0.0"
+    assert api_info(app["status"]["url"])["version"] == "1.0.0"
 
     installed.apply(weather_app(namespace, service={"type": "LoadBalancer"}))
     eventually(lambda: ready_reason(installed, namespace) == "AddressPending")
@@ -145,7 +140,7 @@ def ready_reason(shell: Shell, namespace: str) -> str:
 
 def test_every_ready_pod_gets_its_share(installed: Shell, namespace: str) -> None:
     app = settle(installed, weather_app(namespace, replicas=3, service={"type": "NodePort"}))
-    names = [info(app["status"]["url"])["pod"] for _ in range(200)]
+    names = [api_info(app["status"]["url"])["pod"] for _ in range(200)]
     assert set(names) == set(pods(installed, namespace))
     assert min(names.count(name) for name in set(names)) > 20
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
-from weather_cluster import loading
+from weather_cluster import images
 from weather_cluster.clusters import Cluster
 
 IMAGE = "localhost/weather:3.0.0"
@@ -36,7 +36,7 @@ RESTRICTED: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def shell(node_cluster: Cluster) -> Shell:
-    loading.load(node_cluster, IMAGE)
+    images.load(node_cluster, IMAGE)
     return Shell(kubeconfig=node_cluster.kubeconfig, bin=node_cluster.bin, host=node_cluster.host)
 
 

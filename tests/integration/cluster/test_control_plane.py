@@ -16,10 +16,6 @@ from weather_cluster.clusters import Cluster, ClusterError
 COMPONENTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]
 
 
-def shell_of(cluster: Cluster) -> Shell:
-    return Shell(kubeconfig=cluster.kubeconfig, bin=cluster.bin, host=cluster.host)
-
-
 def weather_cluster(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "weather_cluster", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -41,7 +37,7 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_kubectl_sees_three_ready_nodes_in_zones_of_their_own(control_plane: Cluster) -> None:
-    nodes = shell_of(control_plane).get("nodes")["items"]
+    nodes = Shell.of(control_plane).get("nodes")["items"]
     assert [node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in nodes] == [
         "zone-a",
         "zone-b",
@@ -53,13 +49,13 @@ def test_kubectl_sees_three_ready_nodes_in_zones_of_their_own(control_plane: Clu
 
 
 def test_kubectl_is_of_the_servers_version(control_plane: Cluster) -> None:
-    versions = json.loads(shell_of(control_plane).kubectl("version", "-o", "json"))
+    versions = json.loads(Shell.of(control_plane).kubectl("version", "-o", "json"))
     assert versions["clientVersion"]["gitVersion"] == "v1.36.3"
     assert versions["serverVersion"]["gitVersion"] == "v1.36.3"
 
 
 def test_an_images_name_decides_how_its_pods_fare(control_plane: Cluster) -> None:
-    shell, namespace = shell_of(control_plane), f"fates-{os.getpid()}"
+    shell, namespace = Shell.of(control_plane), f"fates-{os.getpid()}"
     shell.kubectl("create", "namespace", namespace)
     expected = {
         "good": None,
@@ -83,7 +79,7 @@ def test_an_images_name_decides_how_its_pods_fare(control_plane: Cluster) -> Non
 
 
 def test_each_request_is_in_the_audit_log(control_plane: Cluster) -> None:
-    shell, name = shell_of(control_plane), f"audited-{os.getpid()}"
+    shell, name = Shell.of(control_plane), f"audited-{os.getpid()}"
     shell.kubectl("create", "configmap", name)
     shell.kubectl("delete", "configmap", name)
     entries = [json.loads(line) for line in control_plane.audit_log.read_text().splitlines()]
@@ -125,7 +121,7 @@ def test_a_dead_component_is_named_with_its_last_words_and_up_heals(name: str) -
 
     healed = clusters.up(name, control_plane_only=True)
     assert all(processes.components(healed.directory).values())
-    assert len(shell_of(healed).get("nodes")["items"]) == 3
+    assert len(Shell.of(healed).get("nodes")["items"]) == 3
 
 
 def test_up_of_a_running_cluster_changes_nothing(control_plane: Cluster) -> None:
@@ -142,7 +138,7 @@ def test_a_running_cluster_of_another_size_is_not_given_out(control_plane: Clust
 def test_two_clusters_at_once_do_not_meet() -> None:
     def name_and_whether_alone(purpose: str) -> tuple[str, bool]:
         with running_cluster(purpose, control_plane_only=True) as cluster:
-            shell = shell_of(cluster)
+            shell = Shell.of(cluster)
             shell.kubectl("create", "namespace", purpose)
             spaces = shell.get("namespaces")["items"]
             own = [s["metadata"]["name"] for s in spaces if s["metadata"]["name"][:4] == "twin"]
@@ -168,7 +164,7 @@ def test_up_after_a_killed_up(name: str, half_way: str) -> None:
     running = list(processes.running(directory))
     assert not left & {process.pid for process in running}
     assert sorted(process.component or "" for process in running) == COMPONENTS
-    assert len(shell_of(cluster).get("nodes")["items"]) == 3
+    assert len(Shell.of(cluster).get("nodes")["items"]) == 3
 
 
 def test_an_interrupted_up_leaves_nothing(name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.deadlines import eventually
-from weather_cluster import processes, registry
+from weather_cluster import addons, processes
 from weather_cluster.errors import ClusterError
 from weather_cluster.processes import COMPONENT, DIRECTORY
 
@@ -62,19 +62,19 @@ def test_a_component_that_never_gets_ready_is_quoted(directory: Path) -> None:
 @pytest.mark.parametrize("taken", ["127.77.0.1", "0.0.0.0"])
 def test_a_taken_registry_port_is_one_sentence(monkeypatch: pytest.MonkeyPatch, taken: str) -> None:
     with listening(taken) as other:
-        monkeypatch.setattr(registry, "PORT", other.getsockname()[1])
+        monkeypatch.setattr(addons, "REGISTRY_PORT", other.getsockname()[1])
         with pytest.raises(ClusterError, match=r"of 127\.77\.0\.1, which another program"):
-            registry.check_port("127.77.0.1")
+            addons.require_registry_port("127.77.0.1")
 
 
 def test_connections_of_an_earlier_registry_do_not_take_its_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with listening("127.77.0.1") as earlier:
-        monkeypatch.setattr(registry, "PORT", earlier.getsockname()[1])
+        monkeypatch.setattr(addons, "REGISTRY_PORT", earlier.getsockname()[1])
         with socket.create_connection(earlier.getsockname()), earlier.accept()[0] as closed_first:
             closed_first.close()
-    registry.check_port("127.77.0.1")
+    addons.require_registry_port("127.77.0.1")
 
 
 def listening(address: str) -> socket.socket:

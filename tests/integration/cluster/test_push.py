@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from support.registry import ImageRegistry, running_registry
 from weather_cluster import images
 from weather_cluster.__main__ import main
-from weather_cluster.images import INPUTS, Image
+from weather_cluster.images import INPUTS_LABEL, Image
 
 IMAGE = Image(name="weather-push-test:1.0.0", part="webapp")
 
@@ -41,7 +41,7 @@ def buildah(*words: str) -> str:
 
 def make(content: str) -> None:
     container = buildah("from", "scratch").strip()
-    buildah("config", f"--label={INPUTS}={content}", container)
+    buildah("config", f"--label={INPUTS_LABEL}={content}", container)
     buildah("commit", "--quiet", "--rm", container, f"localhost/{IMAGE.name}")
 
 

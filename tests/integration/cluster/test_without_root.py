@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from weather_cluster import binaries, clusters, kwok, processes, settings, sizes
+from weather_cluster import binaries, bootstrap, clusters, kwok, processes, settings
 from weather_cluster.progress import silent
 
 NOBODY = 65534
@@ -15,7 +15,7 @@ UNREADABLE = 77
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A home for somebody without rights, whose cache holds the programs."""
-    files = binaries.ensure(sizes.CONTROL_PLANE, settings.from_environment(), silent)
+    files = binaries.ensure(bootstrap.CONTROL_PLANE, settings.from_environment(), silent)
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder, ".cache/weather-operator/binaries")
         cache.mkdir(parents=True)

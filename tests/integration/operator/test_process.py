@@ -14,7 +14,8 @@ import pytest
 import yaml
 from support.deadlines import eventually
 from support.kubectl import Shell
-from support.operator import Operator, Site, free_port
+from support.operator import Operator, Site
+from support.ports import free_port
 from weather_cluster.clusters import Cluster
 
 

@@ -1,16 +1,16 @@
 """A revision that fails: what comes back, what is remembered, and that nobody loses a pod."""
 
 import json
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from support.deadlines import eventually
 from support.operator import Operator, Site, release
+from support.watching import watching
 
+READY_ENDPOINTS = "{range .endpoints[?(@.conditions.ready==true)]}x{end}"
+SLICES = ("endpointslices", "-l", "kubernetes.io/service-name=london")
 SHORT = {"progressDeadlineSeconds": 3}
 BAD = {
     "8.1.0": ("cerise", "missing:8", "ImagePullBackOff"),
@@ -30,25 +30,6 @@ def london(site: Site) -> Iterator[Site]:
     site.shell.kubectl("delete", "weatherrelease", *BAD)
 
 
-@contextmanager
-def endpoints(site: Site, seen: Path) -> Iterator[list[int]]:
-    """How many endpoints were ready at each change, as the API server told of it."""
-    counts: list[int] = []
-    words = ["kubectl", "-n", site.namespace, "get", "endpointslices", "--watch"]
-    path = '{range .endpoints[?(@.conditions.ready==true)]}x{end}{"\\n"}'
-    selector = "kubernetes.io/service-name=london"
-    with seen.open("w") as out:
-        command = [*words, "-l", selector, "-o", f"jsonpath={path}"]
-        watch = subprocess.Popen(command, stdout=out, env=site.shell.environment)
-    try:
-        eventually(seen.read_text)
-        yield counts
-    finally:
-        watch.terminate()
-        watch.wait(timeout=10)
-        counts += [line.count("x") for line in seen.read_text().splitlines()]
-
-
 def pods(site: Site) -> set[str]:
     return set(site.kubectl("get", "pods", "-o", "name").split())
 
@@ -66,14 +47,12 @@ def images_ever(site: Site) -> list[str]:
 
 
 @pytest.mark.parametrize("version", BAD)
-def test_a_bad_version_is_rolled_back_while_the_good_pods_serve(
-    london: Site, tmp_path: Path, version: str
-) -> None:
+def test_a_bad_version_is_rolled_back_while_the_good_pods_serve(london: Site, version: str) -> None:
     good = pods(london)
-    with endpoints(london, tmp_path / "seen") as ready:
+    with watching(london, *SLICES, show=READY_ENDPOINTS) as record:
         london.apply(version=version, rollout=SHORT)
         status = london.wait_for("RolledBack")
-    assert min(ready) >= 2
+    assert min(line.count("x") for line in record.lines()) >= 2
     assert pods(london) >= good, "the good pods were restarted"
     assert image(london) == "weather:1.0.0"
     colour, bad_image, cause = BAD[version]

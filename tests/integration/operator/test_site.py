@@ -1,16 +1,13 @@
 """A WeatherApp from its creation to its deletion, as its user sees it."""
 
 import json
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site
+from support.watching import watching
 
 OWNED = ("deployment", "service", "poddisruptionbudget")
 
@@ -113,31 +110,16 @@ def test_the_version_shown_changes_when_the_rollout_is_complete(
     assert container(site)["image"] == new["image"]
 
 
-def test_no_pod_is_missing_in_an_upgrade(site: Site, tmp_path: Path) -> None:
+def test_no_pod_is_missing_in_an_upgrade(site: Site) -> None:
     site.apply(colour="yellow")
     site.wait_for("Serving")
-    with watching(site, "deployment", "{.status.availableReplicas}", tmp_path / "seen") as seen:
+    with watching(site, "deployment/london", show="{.status.availableReplicas}") as record:
         site.apply(colour="green")
         eventually(lambda: site.status().get("version") == "2.0.0")
         site.wait_for("Serving")
-    counts = [int(line or 0) for line in seen.read_text().splitlines()]
+    counts = [int(line or 0) for line in record.lines()]
     assert len(counts) > 3, "the upgrade was not seen"
     assert min(counts) >= 2
-
-
-@contextmanager
-def watching(site: Site, kind: str, path: str, seen: Path) -> Iterator[Path]:
-    """Write a line for every change of an object that the API server tells of."""
-    words = ["kubectl", "-n", site.namespace, "get", kind, site.name, "--watch"]
-    with seen.open("w") as out:
-        command = [*words, "-o", f'jsonpath={path}{{"\\n"}}']
-        watch = subprocess.Popen(command, stdout=out, env=site.shell.environment)
-    try:
-        eventually(seen.read_text)
-        yield seen
-    finally:
-        watch.terminate()
-        watch.wait(timeout=10)
 
 
 def test_the_name_of_a_version_works_as_its_colour_does(site: Site) -> None:

@@ -17,8 +17,8 @@ from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site, release, weather_app
-from weather_operator.model import WEATHER_APP
 from weather_operator.kube.resources import Key
+from weather_operator.model import WEATHER_APP
 
 BROKEN = "8.5.0"
 SLOWLY = {"annotations": {"test/ready-after": "2s"}}

@@ -1,16 +1,13 @@
 """An operator of its own on a control plane of its own: what is done to both suits no neighbour."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
 from support.clusters import running_cluster
 from support.faults import Proxy
-from support.kubectl import Shell
-from support.operator import Operator, install, shell_of
+from support.kubectl import Shell, own_namespace
+from support.operator import Operator, install
 from weather_cluster.clusters import Cluster
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +20,7 @@ def plane() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def shell(plane: Cluster) -> Shell:
     """A user's shell on it, with the kinds and the catalogue."""
-    shell = shell_of(plane)
+    shell = Shell.of(plane)
     install(shell)
     return shell
 
@@ -67,7 +64,5 @@ def operator(_operator: Operator, proxy: Proxy) -> Operator:
 @pytest.fixture
 def namespace(shell: Shell) -> Iterator[str]:
     """A namespace of the test's own."""
-    name = f"robust-{next(_numbers)}"
-    shell.kubectl("create", "namespace", name)
-    yield name
-    shell.kubectl("delete", "namespace", name, "--wait=false")
+    with own_namespace(shell, "robust") as name:
+        yield name

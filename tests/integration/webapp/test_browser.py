@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
+from weather_webapp.build_info import palette_for
 
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0", "blue": "4.0.0"}
 WHO = {"POD_NAME": "london-6c9f7d5b8-x2x4k", "NODE_NAME": "node-1", "APP_COMMIT": "1a2b3c4d5e6f"}
@@ -45,13 +47,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def open_page(context: BrowserContext, site: Site, path: str = "/") -> Page:
     """Open this address; what the browser complains of, or fetches elsewhere, is an error."""
     page = context.new_page()
-    troubles: list[str] = []
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(str(error)))
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requested.append(request.url))
     requested: list[str] = []
     page.goto(f"http://127.0.0.1:{site.port}{path}")
-    assert [text for text in troubles if "404 (Not Found)" not in text] == []
+    assert [text for text in complaints if "404 (Not Found)" not in text] == []
     assert {url.split("/")[2] for url in requested if not url.startswith("data:")} == {
         f"127.0.0.1:{site.port}"
     }
@@ -149,3 +151,52 @@ def test_live_counts_who_answers(context: BrowserContext, site: Site) -> None:
     counts = page.locator(".counts dd")
     eventually(lambda: counts.count() == 1 and int(counts.inner_text()) > 10)
     assert "v2.0.0 green" in page.locator(".counts").inner_text()
+
+
+def rgb(colour: str) -> str:
+    return "rgb({}, {}, {})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1100])
+@pytest.mark.parametrize("colour", [*VERSIONS, "rebeccapurple", "lightgoldenrodyellow"])
+def test_the_versions_colour_fills_head_and_hero(
+    browser: Browser, colour: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    environment = {"APP_VERSION": VERSIONS.get(colour, "5.0.0"), "APP_COLOUR": colour, **WHO}
+    viewport: ViewportSize = {"width": width, "height": 900}
+    with running(**environment) as site, browser.new_context(viewport=viewport) as context:
+        page = open_page(context, ready(site))
+        page.emulate_media(color_scheme=scheme)
+        picture(page, f"colour-{colour}-{width}-{scheme}")
+        palette = palette_for(colour)
+        for part in (".band", ".hero"):
+            style = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+            found = page.locator(part).evaluate(style)
+            assert found == [rgb(palette.band), rgb(palette.ink)]
+        bottom = page.locator(".hero").evaluate("e => e.getBoundingClientRect().bottom")
+        assert bottom > 300
+        assert accessibility_violations(page) == []
+
+
+def test_nothing_of_the_hours_and_days_is_cut_on_a_phone(
+    context: BrowserContext, site: Site
+) -> None:
+    page = open_page(context, site)
+    page.set_viewport_size({"width": 360, "height": 740})
+    cut = """() => [...document.querySelectorAll(".hours li, .days li > *")].filter(
+      e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1
+    ).map(e => e.outerHTML)"""
+    assert page.locator(".hours li").count() == 8
+    assert page.evaluate("document.querySelector('.scroll').scrollWidth") <= 360
+    assert [
+        each for each in page.evaluate(cut) if "hidden" not in each and "<svg" not in each
+    ] == []
+
+
+def test_units_are_switched_beside_the_number(context: BrowserContext, site: Site) -> None:
+    page = open_page(context, site, "/?lang=de")
+    page.locator(".switch a").click()
+    page.wait_for_url("**/?lang=de&units=imperial")
+    assert page.locator(".switch b").inner_text() == "F"
+    assert "°F" in page.locator(".legend").first.inner_text()

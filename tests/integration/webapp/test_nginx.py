@@ -1,14 +1,26 @@
-"""What NGINX adds: pages kept for a second, limits, and its own errors."""
+"""What NGINX adds: pages cached for a second, limits, and its own errors."""
 
 import http.client
+import itertools
+import resource
 import socket
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
 
+Form: TypeAlias = tuple[int, str | None, str | None, str | None]
 CHROME = {"User-Agent": "Mozilla/5.0", "Accept": "text/html,*/*;q=0.8"}
 CLIENTS: dict[str, dict[str, str]] = {
     "text/html": CHROME,
@@ -52,7 +64,7 @@ def test_the_page_outlives_the_app_for_a_while() -> None:
     with running(DRAIN_SECONDS="0") as site:
         ready(site)
         assert site.get("/").status == 200
-        site.child("weather_webapp.serve").suspend()
+        site.child("weather_webapp.server").suspend()
         try:
 
             def from_memory() -> bool:
@@ -61,7 +73,7 @@ def test_the_page_outlives_the_app_for_a_while() -> None:
 
             eventually(from_memory)
         finally:
-            site.child("weather_webapp.serve").resume()
+            site.child("weather_webapp.server").resume()
 
 
 def test_answers_of_nginx_itself_bear_the_version_once(site: Site) -> None:
@@ -133,3 +145,182 @@ def test_a_request_is_one_log_line_with_its_trace(site: Site) -> None:
     assert len(lines) == 1
     (line,) = lines
     assert (line["status"], line["traceparent"], line["weather"]) == (200, parent, "sample")
+
+
+TOGETHER = 30
+# NGINX's cache lock would make those who wait look again every half second.
+SLOWEST_SECONDS = 1.5
+
+
+def seconds_together(site: Site, path: str) -> tuple[float, set[int]]:
+    """The longest that one of many simultaneous clients waits, and what they got."""
+    barrier = threading.Barrier(TOGETHER)
+
+    def visit(_: int) -> tuple[float, int]:
+        barrier.wait()
+        began = time.monotonic()
+        status = ask(site, path, CHROME).status
+        return time.monotonic() - began, status
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        answers = list(pool.map(visit, range(TOGETHER)))
+    return max(seconds for seconds, _ in answers), {status for _, status in answers}
+
+
+@pytest.mark.parametrize(
+    ("path", "faults", "status"),
+    [
+        ("/?city=Atlantis", {}, 404),
+        ("/?units=kelvin", {}, 400),
+        ("/nowhere", {}, 404),
+        ("/?city=Tokyo", {}, 200),
+        ("/", {"FAULT_ERROR_RATE": "1"}, 500),
+        ("/", {"FAULT_LATENCY_MS": "200"}, 200),
+    ],
+    ids=["unknown city", "refused", "not found", "cold page", "failing", "slow"],
+)
+def test_nobody_waits_for_anothers_request(path: str, faults: dict[str, str], status: int) -> None:
+    with running(**faults) as site:
+        slowest, statuses = seconds_together(ready(site), path)
+    assert statuses == {status}
+    assert slowest < SLOWEST_SECONDS
+
+
+HEADERS = ("Accept-Language", "Accept", "User-Agent", "Accept-Encoding")
+FRAGMENTS = [
+    *("fr", "de", "en", "*", "q=0", "q=0.5", "text/html", "text/plain", "application/json"),
+    *("image/svg+xml", "*/*", "gzip", "identity", "xgzip", "curl/8", "power\u017fhell", "other"),
+    *("terminal", ",", ";", ";q=0.1", "\t", "\u00e9"),
+]
+
+
+@st.composite
+def negotiations(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Two clients' headers; the same words, divided among the headers in two ways."""
+    words = draw(st.lists(st.sampled_from(FRAGMENTS), max_size=6))
+    separator = draw(st.sampled_from([" ", ""]))
+    ways = []
+    for _ in range(2):
+        cuts = sorted(draw(st.lists(st.integers(0, len(words)), min_size=3, max_size=3)))
+        parts = [words[a:b] for a, b in pairwise([0, *cuts, len(words)])]
+        values = [separator.join(part).strip() for part in parts]
+        ways.append({name: value for name, value in zip(HEADERS, values, strict=True) if value})
+    return ways
+
+
+def negotiated(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> Form:
+    connection.putrequest("GET", path, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value.encode())
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    content_type, language, encoding = (
+        answer.getheader(name) for name in ("Content-Type", "Content-Language", "Content-Encoding")
+    )
+    return answer.status, content_type, language, encoding
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to the app itself, past NGINX."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.host)
+
+
+_paths = itertools.count()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    [
+        {"Accept-Language": "fr application/json,"},
+        {"Accept-Language": "fr", "Accept": "application/json,"},
+    ]
+)
+@example([{"User-Agent": "power\u017fhell", "Accept": "*/*"}, {"Accept": "*/*"}])
+@example([{"Accept-Encoding": "xgzip"}, {"Accept-Encoding": "gzip"}])
+@given(clients=negotiations())
+def test_no_client_makes_anothers_answer(site: Site, clients: list[dict[str, str]]) -> None:
+    (app_socket,) = site.scratch.glob("*/app.sock")
+    path = f"/?n={next(_paths)}"
+    for headers in clients:
+        through_nginx = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        alone = UnixConnection(str(app_socket))
+        assert negotiated(through_nginx, path, headers) == negotiated(alone, path, headers)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client"), [("127.0.0.0/8", "203.0.113.7"), ("192.0.2.0/24", "127.0.0.1")]
+)
+def test_a_client_is_who_a_trusted_proxy_says(trusted: str, client: str) -> None:
+    with running(TRUSTED_PROXIES=trusted) as site:
+        ask(ready(site), "/version", {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"})
+        (line,) = eventually(
+            lambda: [line for line in site.lines() if line.get("path") == "/version"]
+        )
+    assert line["client"] == client
+
+
+def requests_by(site: Site, *labels: str) -> Counter[tuple[str, ...]]:
+    """What the metrics say was answered so far."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for family in text_string_to_metric_families(site.get("/metrics", site.metrics_port).text):
+        for sample in family.samples:
+            if sample.name == "weather_http_requests_total":
+                found[tuple(sample.labels[label] for label in labels)] += int(sample.value)
+    return found
+
+
+def test_metrics_count_what_clients_got() -> None:
+    with running(APP_VERSION="2.0.0") as site:
+        ready(site)
+        for _ in range(20):
+            site.get("/")
+        ask(site, "/", {"Content-Length": "100000"}, "POST")
+        ask(site, f"/?city={'x' * 40_000}", {})
+        site.get("/nowhere")
+        site.child("weather_webapp.server").suspend()
+        try:
+            assert ask(site, "/?city=Oslo", {}).status == 504
+        finally:
+            site.child("weather_webapp.server").resume()
+        expected = {
+            ("2.0.0", "/", "GET", "2xx"): 20,
+            ("2.0.0", "/", "other", "4xx"): 1,
+            ("2.0.0", "/", "GET", "5xx"): 1,
+            ("2.0.0", "unknown", "GET", "4xx"): 1,
+            ("2.0.0", "unknown", "other", "4xx"): 1,
+        }
+
+        def counted() -> bool:
+            found = requests_by(site, "version", "route", "method", "status")
+            return {key: n for key, n in found.items() if key[1] != "probe"} == expected
+
+        eventually(counted, seconds=10)
+        text = site.get("/metrics", site.metrics_port).text
+    assert "weather_http_request_duration_seconds_bucket{" in text
+    assert 'route="probe"' in text
+
+
+def test_a_full_port_fails_no_probe_and_no_page() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    try:
+        with running() as site, ExitStack() as stack:
+            ready(site)
+            for number in range(2000):
+                client = socket.create_connection(("127.0.0.1", site.port), timeout=20)
+                stack.enter_context(client)
+                if number % 2:
+                    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            began = time.monotonic()
+            assert site.get("/").status == 200
+            for port in (site.port, site.metrics_port):
+                assert site.get("/healthz", port).status == 200
+                assert site.get("/readyz", port).status == 200
+            assert time.monotonic() - began < 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
-from weather_cluster import demo_weather, processes
-from weather_cluster.demo_weather import KEY, DemoWeather
+from weather_cluster import fake_openweathermap, processes
+from weather_cluster.fake_openweathermap import KEY, FakeOpenWeatherMap
 
 
 @pytest.fixture(scope="module")
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoWeather]:
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeOpenWeatherMap]:
     directory = tmp_path_factory.mktemp("stand-in")
     (directory / "log").mkdir()
     # The port is fixed, so the address is this test's own.
     host = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.1"
     try:
-        yield demo_weather.ensure(directory, host)
+        yield fake_openweathermap.start(directory, host)
     finally:
         processes.kill_all(directory)
 
 
-def script(upstream: DemoWeather, **answer: object) -> None:
+def script(upstream: FakeOpenWeatherMap, **answer: object) -> None:
     """Have the stand-in answer so from now on."""
     server = http.client.HTTPConnection(upstream.url.removeprefix("http://"), timeout=10)
     server.request("PUT", "/script", json.dumps(answer))
@@ -40,11 +40,11 @@ def source(site: Site) -> str:
 
 
 def test_a_key_in_a_file_brings_real_weather_and_shows_up_nowhere(
-    upstream: DemoWeather, tmp_path: Path
+    upstream: FakeOpenWeatherMap, tmp_path: Path
 ) -> None:
     file = tmp_path / "api-key"
     file.write_text("not the key")
-    asked = upstream.calls()
+    calls = upstream.calls()
     with running(
         WEATHER_PROVIDER="openweathermap",
         OPENWEATHER_API_KEY_FILE=str(file),
@@ -54,7 +54,7 @@ def test_a_key_in_a_file_brings_real_weather_and_shows_up_nowhere(
         assert source(site) == "sample"
         file.write_text(f"{KEY}\n")
         eventually(lambda: source(site) == "openweathermap", seconds=20)
-        assert upstream.calls() == asked + 3  # one was refused
+        assert upstream.calls() == calls + 3  # one was refused
         paths = ("/", "/?city=Bath", "/?city=Lodnon", "/weather.json", "/api/info", "/nowhere")
         seen = [site.get(path) for path in paths]
         seen.append(site.get("/metrics", site.metrics_port))
@@ -64,7 +64,7 @@ def test_a_key_in_a_file_brings_real_weather_and_shows_up_nowhere(
         assert "provider failed" in site.output.read_text()
 
 
-def test_a_city_is_searched_for_or_others_are_suggested(upstream: DemoWeather) -> None:
+def test_a_city_is_searched_for_or_others_are_suggested(upstream: FakeOpenWeatherMap) -> None:
     with running(
         WEATHER_PROVIDER="auto",
         OPENWEATHER_API_KEY=KEY,
@@ -80,7 +80,7 @@ def test_a_city_is_searched_for_or_others_are_suggested(upstream: DemoWeather) -
         assert site.get("/weather.txt?city=Lodnon").text.count("London") == 1
 
 
-def test_when_the_upstream_fails_the_page_goes_on(upstream: DemoWeather) -> None:
+def test_when_the_upstream_fails_the_page_goes_on(upstream: FakeOpenWeatherMap) -> None:
     with running(
         WEATHER_PROVIDER="auto",
         OPENWEATHER_API_KEY=KEY,
@@ -96,7 +96,7 @@ def test_when_the_upstream_fails_the_page_goes_on(upstream: DemoWeather) -> None
             script(upstream)
 
 
-def test_without_a_key_open_meteo_is_asked(upstream: DemoWeather) -> None:
+def test_without_a_key_open_meteo_is_asked(upstream: FakeOpenWeatherMap) -> None:
     with running(
         WEATHER_PROVIDER="auto",
         OPEN_METEO_BASE_URL=upstream.url,

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from prometheus_client.metrics_core import Metric
 from support.kubectl import ROOT
-from weather_operator.model import WEATHER_APP
-from weather_operator.metrics import Fleet, Metrics
 from weather_operator.controller.event_handlers import new_cache
-from weather_webapp.identity import identify
+from weather_operator.metrics import Fleet, Metrics
+from weather_operator.model import WEATHER_APP
+from weather_webapp.build_info import detect_build
 from weather_webapp.metrics import Metrics as Page
 from weather_webapp.settings import Settings
 
@@ -77,7 +77,7 @@ def operators() -> set[str]:
 
 
 def pages() -> set[str]:
-    page = Page(identify(Settings(), hostname="here"))
+    page = Page(detect_build(Settings(), hostname="here"))
     return {name for family in page.registry.collect() for name in exposed(family)}
 
 

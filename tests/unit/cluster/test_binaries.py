@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from weather_cluster import binaries, toolchain
+from weather_cluster import binaries
 from weather_cluster.binaries import BINARIES
 from weather_cluster.settings import Settings
 
@@ -24,9 +24,9 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.mark.parametrize("file", ["go.mod", "go.sum"])
 def test_other_pins_are_another_binary(settings: Settings, file: str) -> None:
-    before = {name: binaries.location(binary, settings) for name, binary in BINARIES.items()}
+    before = {name: binaries.path_of(binary, settings) for name, binary in BINARIES.items()}
     (settings.modules / "runtime" / file).write_text("go 1.26.0\nanother pin\n")
-    after = {name: binaries.location(binary, settings) for name, binary in BINARIES.items()}
+    after = {name: binaries.path_of(binary, settings) for name, binary in BINARIES.items()}
     changed = {name for name in BINARIES if before[name] != after[name]}
     assert changed == {name for name, binary in BINARIES.items() if binary.module == "runtime"}
 
@@ -34,11 +34,11 @@ def test_other_pins_are_another_binary(settings: Settings, file: str) -> None:
 def test_other_flags_are_another_binary(settings: Settings) -> None:
     runc = BINARIES["runc"]
     variants = [runc, replace(runc, tags=""), replace(runc, cgo=False), replace(runc, ldflags="-X")]
-    assert len({binaries.location(variant, settings) for variant in variants}) == len(variants)
+    assert len({binaries.path_of(variant, settings) for variant in variants}) == len(variants)
 
 
 def test_every_binary_has_a_file_of_its_own(settings: Settings) -> None:
-    places = {binaries.location(binary, settings) for binary in BINARIES.values()}
+    places = {binaries.path_of(binary, settings) for binary in BINARIES.values()}
     assert len(places) == len(BINARIES)
 
 
@@ -52,7 +52,7 @@ def test_every_module_with_a_binary_is_pinned() -> None:
 
 def test_a_failed_making_leaves_neither_file_nor_rest(tmp_path: Path) -> None:
     def fail() -> None:
-        with binaries.making(tmp_path / "etcd") as (unfinished, _):
+        with binaries.locked_output(tmp_path / "etcd") as (unfinished, _):
             unfinished.write_text("half")
             raise OSError("the disk is full")
 
@@ -67,7 +67,7 @@ def test_a_making_waits_for_the_child_of_a_killed_one(tmp_path: Path) -> None:
 import os, subprocess
 from pathlib import Path
 from weather_cluster import binaries
-with binaries.making(Path({str(tmp_path / "etcd")!r})) as (unfinished, lock):
+with binaries.locked_output(Path({str(tmp_path / "etcd")!r})) as (unfinished, lock):
     child = subprocess.Popen(["cat"], pass_fds=(lock,))
     print(child.pid, flush=True)
     os._exit(1)
@@ -87,9 +87,3 @@ with binaries.making(Path({str(tmp_path / "etcd")!r})) as (unfinished, lock):
             subprocess.run(["flock", "--timeout", "5", tmp_path / "etcd.lock", "true"]).returncode
             == 0
         )
-
-
-def test_every_program_we_name_a_package_for_is_installed_by_the_set_up() -> None:
-    listed = Path(__file__).parents[3].joinpath("cluster/debian-packages.txt").read_text().split()
-    assert set(toolchain.PACKAGES.values()) <= set(listed)
-    assert listed == sorted(set(listed))

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 from weather_cluster import toolchain
-from weather_cluster.errors import ClusterError
 from weather_cluster.progress import silent
 from weather_cluster.settings import Settings
 
@@ -59,9 +58,3 @@ def test_without_any_go_there_is_one_of_our_own(
     own = own_go(settings)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert toolchain.find(settings, silent) == own
-
-
-def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ClusterError, match=r"apt-get install iproute2 nftables$"):
-        toolchain.require("nft", "ip")

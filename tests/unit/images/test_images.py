@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from weather_cluster import remote
+from weather_cluster import images
 from weather_cluster.__main__ import main
 from weather_cluster.images import COLOURS, IMAGES, Image
 
@@ -101,7 +101,7 @@ def test_the_page_is_told_the_commit_of_its_own_sources(repository: Path, image:
     ],
 )
 def test_registries_here_speak_plain_http(reference: str, plain: bool) -> None:
-    assert remote.is_plain(reference) is plain
+    assert images.is_plain_http(reference) is plain
 
 
 def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

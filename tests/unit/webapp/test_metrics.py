@@ -1,11 +1,13 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 from support.browsing import NOW, Client, browsing
 from support.openweathermap import KEY, StandIn
-from weather_webapp.app import make_metrics_app
+from weather_webapp.request_metrics import RequestMetrics
+from weather_webapp.server import make_metrics_app
 from weather_webapp.settings import Settings
 
 SETTINGS = Settings(provider="sample", version="2.0.0", colour="green", commit="1a2b3c4d")
@@ -22,29 +24,35 @@ async def figures(client: Client, nginx_status: Path) -> dict[tuple[str, ...], f
     }
 
 
-async def test_requests_are_counted_by_address_and_never_by_what_clients_choose(
-    tmp_path: Path,
-) -> None:
+async def test_the_build_and_the_budget_are_told(tmp_path: Path) -> None:
     async with browsing(SETTINGS) as client:
-        for number in range(20):
-            await client.get(f"/?n={number}")
-            await client.get(f"/nowhere/{number}")
-        await client.get("/weather.json")
-        await client.delete("/")
-        await client.get("/?units=kelvin")
         found = await figures(client, tmp_path / "none")
-    requests = {key[1:]: n for key, n in found.items() if key[0] == "weather_http_requests_total"}
-    assert requests == {
-        ("GET", "/", "200"): 20,
-        ("GET", "/", "400"): 1,
-        ("GET", "unknown", "404"): 20,
-        ("GET", "/weather.{suffix}", "200"): 1,
-        ("other", "unknown", "405"): 1,
-    }
-    assert found["weather_http_request_duration_seconds_count", "/"] == 21
     assert found["weather_upstream_budget_calls",] == 30
+    assert found["weather_upstream_budget_calls_per_minute",] == 30
     info = next(key for key in found if key[0] == "weather_build_info")
     assert set(info[1:]) == {"2.0.0", "green", "1a2b3c4d"}
+
+
+def test_requests_are_counted_from_a_log_in_pieces() -> None:
+    metrics = RequestMetrics("2.0.0")
+    log = b"/ GET 200 0.000\n" * 50 + b"/ GET 200 0.030\nunknown other 413 0.001\nprobe GET 200 0.0"
+    for start in range(0, len(log), 7):
+        metrics.feed(log[start : start + 7])
+    metrics.feed(b"02\nnot a line\n/ GET twenty 0\n\xff\n")
+    requests, durations = metrics.collect()
+    assert {tuple(each.labels.values()): each.value for each in requests.samples} == {
+        ("2.0.0", "/", "GET", "2xx"): 51,
+        ("2.0.0", "unknown", "other", "4xx"): 1,
+        ("2.0.0", "probe", "GET", "2xx"): 1,
+    }
+    found = {
+        (each.name.rsplit("_", 1)[1], each.labels.get("le")): each.value
+        for each in durations.samples
+        if each.labels["route"] == "/"
+    }
+    assert found["bucket", "0.001"] == 50
+    assert found["bucket", "0.05"] == found["bucket", "+Inf"] == found["count", None] == 51
+    assert found["sum", None] == pytest.approx(0.03)
 
 
 async def test_what_the_source_does_is_counted(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from support.garbage import JSON, mutated
 from support.open_meteo import FORECAST, HOURS, SEARCH, StandIn
-from weather_webapp.places import bundled
-from weather_webapp.providers import Failure, ProviderError
-from weather_webapp.providers.open_meteo import CONDITIONS, OpenMeteo, place_from, weather_from
-from weather_webapp.providers.reading import UNREADABLE
+from weather_webapp.errors import Failure, ProviderError
+from weather_webapp.geocoding import bundled_places
+from weather_webapp.providers.open_meteo import CONDITIONS, OpenMeteo, parse_place, parse_weather
+from weather_webapp.providers.parsing import UNREADABLE
 from weather_webapp.providers.upstream import Upstream, make_session
 from weather_webapp.weather import Condition
 
-PARIS = bundled()["paris"]
+PARIS = bundled_places()["paris"]
 STEPPED = ("hourly", "daily")
 NOON = datetime(2025, 11, 23, 11, 30, tzinfo=UTC)
 
@@ -86,6 +86,24 @@ async def test_a_city_is_looked_up(
     assert upstream.queries[0]["language"] == "fr"
 
 
+async def test_a_region_may_be_named_in_english_where_the_answer_is_not(
+    provider: OpenMeteo, upstream: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    french, american = SEARCH["results"]
+    german = [
+        {**french, "admin1": "Großraum Paris"},
+        {**american, "name": "Paris (in German)", "admin1": "Texanisches Land"},
+    ]
+    monkeypatch.setitem(
+        StandIn.answers,
+        "/v1/search",
+        lambda query, now: {"results": german} if query["language"] == "de" else SEARCH,
+    )
+    place = await provider.find("Paris, Texas", "de")
+    assert place.name == "Paris (in German)"
+    assert upstream.calls.total() == provider.calls_to_find("Paris, Texas", "de") == 2
+
+
 async def test_an_unknown_city_has_no_results(provider: OpenMeteo) -> None:
     with pytest.raises(ProviderError) as raised:
         await provider.find("Atlantis", "en")
@@ -153,23 +171,22 @@ async def test_nonsense_is_unreadable(provider: OpenMeteo, upstream: StandIn, bo
         changed("current", temperature_2m=None),
         changed("current", weather_code=None),
         changed("current", weather_code=1234),
-        changed("hourly", temperature_2m=[1.0]),
     ],
 )
 def test_what_must_be_there_is_missed(answer: dict[str, Any]) -> None:
     with pytest.raises(UNREADABLE):
-        weather_from(PARIS, answer)
+        parse_weather(PARIS, answer)
 
 
 def test_a_step_without_data_is_left_out() -> None:
     some = [None if n % 2 else 1.0 for n in range(HOURS)]
-    weather = weather_from(PARIS, changed("hourly", temperature_2m=some)).seen_at(NOON)
+    weather = parse_weather(PARIS, changed("hourly", temperature_2m=some)).seen_at(NOON)
     assert len(weather.hours) == 12
-    nothing = weather_from(PARIS, changed("hourly", temperature_2m=[None] * HOURS))
+    nothing = parse_weather(PARIS, changed("hourly", temperature_2m=[None] * HOURS))
     assert nothing.hours == ()
-    days = weather_from(PARIS, changed("daily", temperature_2m_max=[None, *[1.0] * 5])).days
+    days = parse_weather(PARIS, changed("daily", temperature_2m_max=[None, *[1.0] * 5])).days
     assert days[0].on == date(2025, 11, 24)
-    chance = weather_from(PARIS, changed("hourly", precipitation_probability=[None] * HOURS))
+    chance = parse_weather(PARIS, changed("hourly", precipitation_probability=[None] * HOURS))
     assert chance.hours[0].precipitation_chance is None
 
 
@@ -189,7 +206,7 @@ SHORT = {
 @given(answer=mutated(SHORT) | JSON)
 def test_garbage_is_weather_or_unreadable(answer: Any) -> None:
     try:
-        weather = weather_from(PARIS, answer)
+        weather = parse_weather(PARIS, answer)
     except UNREADABLE:
         return
     assert -100 <= weather.temperature <= 70
@@ -202,8 +219,21 @@ def test_garbage_is_weather_or_unreadable(answer: Any) -> None:
 @given(match=mutated(SEARCH["results"][0]) | JSON)
 def test_garbage_is_a_place_or_unreadable(match: Any) -> None:
     try:
-        place = place_from(match)
+        place = parse_place(match)
     except UNREADABLE:
         return
     assert -90 <= place.latitude <= 90
     assert place.name.isprintable()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        changed("hourly", temperature_2m=[1.0]),
+        {**FORECAST, "hourly": None},
+        changed("hourly_units", temperature_2m="°F"),
+    ],
+)
+def test_the_current_weather_is_shown_without_hours(answer: dict[str, Any]) -> None:
+    weather = parse_weather(PARIS, answer)
+    assert (weather.temperature, weather.hours, len(weather.days)) == (8.3, (), 6)

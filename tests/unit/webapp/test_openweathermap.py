@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from support.garbage import JSON, mutated
 from support.openweathermap import ANSWERS, CURRENT, FORECAST, GEOCODING, KEY, StandIn
 from support.providers import Clock
-from weather_webapp.places import bundled
-from weather_webapp.providers import Failure, ProviderError
-from weather_webapp.providers.keys import ApiKey
+from weather_webapp.errors import Failure, ProviderError
+from weather_webapp.geocoding import bundled_places
+from weather_webapp.providers.api_key import ApiKey
 from weather_webapp.providers.openweathermap import (
     OpenWeatherMap,
-    condition_of,
-    hours_from,
-    place_from,
-    weather_from,
+    parse_condition,
+    parse_hours,
+    parse_place,
+    parse_weather,
 )
-from weather_webapp.providers.reading import UNREADABLE
-from weather_webapp.providers.upstream import LARGEST_BODY, Upstream, make_session
+from weather_webapp.providers.parsing import UNREADABLE
+from weather_webapp.providers.upstream import MAX_BODY_BYTES, Upstream, make_session
 from weather_webapp.weather import Condition
 
-LONDON = bundled()["london"]
+LONDON = bundled_places()["london"]
 
 
 @pytest.fixture
@@ -91,7 +91,45 @@ async def test_a_city_is_looked_up(
     place = await provider.find("Munich, DE", language)
     assert (place.name, place.country) == (name, "DE")
     assert (place.latitude, place.longitude) == (48.1371079, 11.5753822)
-    assert upstream.queries == [{"q": "Munich,DE", "limit": "1", "appid": KEY}]
+    assert upstream.queries == [{"q": "Munich,DE", "limit": "5", "appid": KEY}]
+
+
+def match(name: str, state: str, country: str) -> dict[str, Any]:
+    return {"name": name, "state": state, "country": country, "lat": 1.0, "lon": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("city", "queries", "state"),
+    [
+        ("Cambridge, MA", ["Cambridge,MA", "Cambridge,MA,US"], "Massachusetts"),
+        ("Cambridge, Massachusetts, USA", ["Cambridge,MA,US"], "Massachusetts"),
+        ("Cambridge, ontario", ["Cambridge,CA"], "Ontario"),
+        ("Cambridge, UK", ["Cambridge,GB"], "England"),
+        ("Cambridge, Vereinigtes Königreich", ["Cambridge,GB"], "England"),
+        ("Cambridge, England", ["Cambridge,GB"], "England"),
+        ("Cambridge, Waikato", ["Cambridge"], "Waikato"),
+    ],
+)
+async def test_regions_are_put_as_it_knows_them_and_matches_must_be_there(
+    provider: OpenWeatherMap,
+    upstream: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    city: str,
+    queries: list[str],
+    state: str,
+) -> None:
+    cambridges = [
+        match("Cambridge", "England", "GB"),
+        match("Cambridge", "Massachusetts", "US"),
+        match("Cambridge", "Ontario", "CA"),
+        match("Cambridge", "Waikato", "NZ"),
+    ]
+    monkeypatch.setitem(ANSWERS, "/geo/1.0/direct", cambridges)
+    assert provider.calls_to_find(city, "de") == len(queries)
+    place = await provider.find(city, "de")
+    assert place.country == next(each["country"] for each in cambridges if each["state"] == state)
+    sent = [query["q"] for query in upstream.queries]
+    assert sent == queries[: len(sent)]
 
 
 async def test_weather_is_asked_for_by_coordinates(
@@ -131,8 +169,8 @@ async def test_a_forecast_is_good_for_longer_than_the_weather(
 ) -> None:
     counted = []
     for minutes in (0, 10, 34, 1, 10):
-        clock.pass_by(minutes=minutes)
-        counted.append(provider.calls(LONDON))
+        clock.advance(minutes=minutes)
+        counted.append(provider.calls_needed(LONDON))
         before = upstream.calls.total()
         assert (await provider.weather(LONDON)).hours
         assert upstream.calls.total() - before == counted[-1]
@@ -167,7 +205,7 @@ async def test_what_is_refused_is_not_asked_twice(
         (200, b"\xff\xfe\x00", Failure.UNREADABLE),
         (200, b"[" * 100_000, Failure.UNREADABLE),
         (200, json.dumps(CURRENT).encode()[:200], Failure.UNREADABLE),
-        (200, b'"' + b"x" * LARGEST_BODY + b'"', Failure.UNREADABLE),
+        (200, b'"' + b"x" * MAX_BODY_BYTES + b'"', Failure.UNREADABLE),
     ],
 )
 async def test_each_failure_has_its_kind(
@@ -179,9 +217,11 @@ async def test_each_failure_has_its_kind(
     assert raised.value.failure is failure
 
 
-async def test_nobody_listening_is_unavailable(session: ClientSession, unused_port: int) -> None:
+async def test_nobody_listening_is_unavailable(
+    session: ClientSession, unused_tcp_port: int
+) -> None:
     upstream = Upstream(session, "openweathermap")
-    provider = OpenWeatherMap(upstream, f"http://127.0.0.1:{unused_port}", ApiKey(KEY), Clock())
+    provider = OpenWeatherMap(upstream, f"http://127.0.0.1:{unused_tcp_port}", ApiKey(KEY), Clock())
     with pytest.raises(ProviderError) as raised:
         await provider.weather(LONDON)
     assert raised.value.failure is Failure.UNAVAILABLE
@@ -237,7 +277,7 @@ async def test_nonsense_is_unreadable(
 
 def test_what_did_not_happen_may_be_left_out() -> None:
     bare = {"weather": [{"id": 800}], "main": {"temp": 3}, "dt": CURRENT["dt"]}
-    weather = weather_from(LONDON, bare, ())
+    weather = parse_weather(LONDON, bare, ())
     assert weather.condition is Condition.CLEAR
     assert weather.precipitation == 0
     assert weather.wind_speed is None
@@ -254,7 +294,7 @@ def test_what_cannot_be_true_is_left_out() -> None:
         "visibility": -5,
         "sys": {"sunrise": 1e20, "sunset": None},
     }
-    weather = weather_from(LONDON, wild, hours_from(FORECAST))
+    weather = parse_weather(LONDON, wild, parse_hours(FORECAST))
     assert weather.temperature == 11
     assert weather.humidity is weather.pressure is weather.feels_like is None
     assert weather.wind_speed is weather.wind_direction is weather.visibility is None
@@ -268,7 +308,7 @@ SHORT = {**FORECAST, "list": FORECAST["list"][:2]}
 @given(current=mutated(CURRENT) | JSON, forecast=mutated(SHORT) | JSON)
 def test_garbage_is_weather_or_unreadable(current: Any, forecast: Any) -> None:
     try:
-        weather = weather_from(LONDON, current, hours_from(forecast))
+        weather = parse_weather(LONDON, current, parse_hours(forecast))
     except UNREADABLE:
         return
     assert -100 <= weather.temperature <= 70
@@ -281,7 +321,7 @@ def test_garbage_is_weather_or_unreadable(current: Any, forecast: Any) -> None:
 @given(match=mutated(GEOCODING[0]) | JSON, language=st.text(max_size=3))
 def test_garbage_is_a_place_or_unreadable(match: Any, language: str) -> None:
     try:
-        place = place_from(match, language)
+        place = parse_place(match, language)
     except UNREADABLE:
         return
     assert -90 <= place.latitude <= 90
@@ -292,7 +332,7 @@ def test_garbage_is_a_place_or_unreadable(match: Any, language: str) -> None:
 
 def test_a_forecast_alone_is_no_weather() -> None:
     with pytest.raises(LookupError):
-        weather_from(LONDON, {}, hours_from(FORECAST))
+        parse_weather(LONDON, {}, parse_hours(FORECAST))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +353,7 @@ def test_a_forecast_alone_is_no_weather() -> None:
     ],
 )
 def test_each_code_has_its_condition(code: int, condition: Condition) -> None:
-    assert condition_of(code) is condition
+    assert parse_condition(code) is condition
 
 
 def test_a_key_in_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
@@ -329,3 +369,25 @@ def test_a_key_in_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     file.unlink()
     assert key.read() == "from the environment"
     assert "other" not in repr(key)
+
+
+async def test_the_current_weather_is_shown_without_a_forecast(
+    provider: OpenWeatherMap, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(ANSWERS, "/data/2.5/forecast", {"cod": "500"})
+        weather = await provider.weather(LONDON)
+        assert (weather.temperature, weather.hours) == (11.44, ())
+    assert provider.calls_needed(LONDON) == 2
+    assert len((await provider.weather(LONDON)).hours) == 40
+    clock.advance(hours=2)
+    with monkeypatch.context() as patch:
+        patch.setitem(ANSWERS, "/data/2.5/forecast", {"cod": "500"})
+        assert len((await provider.weather(LONDON)).hours) == 40
+
+
+def test_an_odd_step_of_the_forecast_is_left_out() -> None:
+    steps = [*FORECAST["list"]]
+    steps[3] = {**steps[3], "weather": [{"id": 1500}]}
+    steps[7] = None
+    assert len(parse_hours({"list": steps})) == 38

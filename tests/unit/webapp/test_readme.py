@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 import weather_webapp
-from weather_webapp.app import make_app
+from weather_webapp.server import make_app
 from weather_webapp.settings import Settings
 
 SOURCE = Path(weather_webapp.__file__).parent
@@ -12,7 +12,7 @@ README = (SOURCE.parents[1] / "README.md").read_text()
 def test_the_readme_names_every_module() -> None:
     modules = {path.stem for path in SOURCE.glob("*.py")} - {"__init__", "__main__"}
     table = README.split("## How it is made")[1].split("## ")[0]
-    assert modules <= set(re.findall(r"`([a-z_]+)`", table))
+    assert modules <= set(re.findall(r"`([a-z0-9_]+)`", table))
 
 
 def test_the_readme_names_every_address() -> None:

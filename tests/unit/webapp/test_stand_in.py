@@ -5,31 +5,31 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from weather_cluster import invented_weather
-from weather_cluster.stand_in import StandIn
-from weather_webapp.places import bundled
+from weather_cluster.fake_openweathermap import weather as fake_weather
+from weather_cluster.fake_openweathermap.server import FakeServer
+from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers import open_meteo, openweathermap
 from weather_webapp.weather import Weather
 
-LONDON = bundled()["london"]
+LONDON = bundled_places()["london"]
 MOMENTS = [datetime(2025, 12, 30, 23, 59, tzinfo=UTC) + timedelta(hours=7 * n) for n in range(30)]
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient]:  # type: ignore[type-arg] # ours
-    async with TestClient(TestServer(StandIn(key="the key").app())) as client:
+    async with TestClient(TestServer(FakeServer(key="the key").app())) as client:
         yield client
 
 
 def from_openweathermap(now: datetime) -> Weather:
     query = {"lat": "51.5", "lon": "-0.1", "units": "metric"}
-    hours = openweathermap.hours_from(invented_weather.forecast(query, now))
-    return openweathermap.weather_from(LONDON, invented_weather.current(query, now), hours)
+    hours = openweathermap.parse_hours(fake_weather.forecast(query, now))
+    return openweathermap.parse_weather(LONDON, fake_weather.current(query, now), hours)
 
 
 def from_open_meteo(now: datetime) -> Weather:
-    answer = invented_weather.open_meteo({"latitude": "51.5", "longitude": "-0.1"}, now)
-    return open_meteo.weather_from(LONDON, answer)
+    answer = fake_weather.open_meteo({"latitude": "51.5", "longitude": "-0.1"}, now)
+    return open_meteo.parse_weather(LONDON, answer)
 
 
 @pytest.mark.parametrize("now", MOMENTS, ids=str)

@@ -10,14 +10,14 @@ from aiohttp import ClientSession, ClientTimeout
 from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
 from support import open_meteo, openweathermap
 from support.openweathermap import KEY
-from support.providers import Watching
-from weather_webapp.app import make_app
+from support.providers import RecordingMetrics
+from weather_webapp.errors import CityLookupError, CityUnknownError, Failure, ProviderError
 from weather_webapp.logs import JsonFormatter
-from weather_webapp.providers import Failure, ProviderError
-from weather_webapp.providers.choice import providers_of
-from weather_webapp.providers.upstream import LARGEST_BODY, TIMEOUT, Upstream, make_session
+from weather_webapp.providers.factory import make_providers
+from weather_webapp.providers.upstream import MAX_BODY_BYTES, TIMEOUT, Upstream, make_session
+from weather_webapp.server import make_app
+from weather_webapp.service import WeatherService
 from weather_webapp.settings import Settings
-from weather_webapp.source import CityUnknownError, Source
 
 NOW = datetime(2025, 11, 23, 10, 44, 5, tzinfo=UTC)
 
@@ -52,12 +52,12 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     ids=["nothing", "another protocol", "truncated", "truncated chunk", "not compressed"],
 )
 async def test_an_answer_that_breaks_off_is_unavailable(raw: bytes) -> None:
-    watching = Watching()
+    metrics = RecordingMetrics()
     async with make_session() as session, answering(raw) as url:
         with pytest.raises(ProviderError) as raised:
-            await Upstream(session, "open-meteo", watching).get(url, {"appid": KEY})
+            await Upstream(session, "open-meteo", metrics).get(url, {"appid": KEY})
     assert raised.value.failure is Failure.UNAVAILABLE
-    assert watching.calls == [("open-meteo", "unavailable")]
+    assert metrics.calls == [("open-meteo", "unavailable")]
 
 
 async def test_a_slow_answer_is_unavailable() -> None:
@@ -73,7 +73,7 @@ async def test_a_slow_answer_is_unavailable() -> None:
 
 
 async def test_no_more_is_read_than_weather_can_need() -> None:
-    stand_in = openweathermap.StandIn(body=b"{}" + b" " * LARGEST_BODY)
+    stand_in = openweathermap.StandIn(body=b"{}" + b" " * MAX_BODY_BYTES)
     async with TestServer(stand_in.app()) as server, make_session() as session:
         with pytest.raises(ProviderError) as raised:
             await Upstream(session, "openweathermap").get(f"{url_of(server)}/geo/1.0/direct", {})
@@ -116,11 +116,11 @@ async def test_a_thousand_who_ask_for_a_cold_city_make_one_call_of_each_kind() -
             openweather_api_key=KEY,
             openweather_base_url=url_of(server),
         )
-        providers = providers_of(settings, session, lambda: NOW)
-        source = Source(providers, lambda: NOW, patience=timedelta(minutes=1))
-        reports = await asyncio.gather(*[source.report("Augsburg", "en") for _ in range(1000)])
-        await source.close()
-    assert {report.weather.source for report in reports} == {"openweathermap"}
+        providers = make_providers(settings, session, lambda: NOW)
+        service = WeatherService(providers, lambda: NOW, timeout=timedelta(minutes=1))
+        results = await asyncio.gather(*[service.get("Augsburg", "en") for _ in range(1000)])
+        await service.close()
+    assert {result.weather.source for result in results} == {"openweathermap"}
     assert stand_in.calls == dict.fromkeys(stand_in.answers, 1)
 
 
@@ -176,7 +176,7 @@ async def test_the_key_is_in_no_log_error_metric_or_value(
     caplog.set_level(0)
     file = tmp_path / "api-key"
     file.write_text(KEY)
-    watching, errors = Watching(), [""]
+    metrics, errors = RecordingMetrics(), [""]
     stand_in = openweathermap.StandIn(**fault)  # type: ignore[arg-type] # by name
     async with TestServer(stand_in.app()) as server, make_session() as session:
         settings = Settings(
@@ -184,19 +184,19 @@ async def test_the_key_is_in_no_log_error_metric_or_value(
             openweather_api_key_file=file,
             openweather_base_url=url_of(server),
         )
-        providers = providers_of(settings, session, lambda: NOW, watching)
-        source = Source(providers, lambda: NOW, observe=watching)
-        reports = [await source.report("London", "en")]
+        providers = make_providers(settings, session, lambda: NOW, metrics)
+        service = WeatherService(providers, lambda: NOW, metrics=metrics)
+        results = [await service.get("London", "en")]
         for city in ("Augsburg", "Atlantis"):
             try:
-                reports.append(await source.report(city, "en"))
-            except CityUnknownError as error:
+                results.append(await service.get(city, "en"))
+            except (CityLookupError, CityUnknownError) as error:
                 errors.append(f"{error!r} {error} {error.__cause__!r} {error.__context__!r}")
-        await source.close()
+        await service.close()
         errors += [repr(each) for each in gc.get_objects() if isinstance(each, ProviderError)]
     assert any(query.get("appid") == KEY for query in stand_in.queries)
     ours = [record for record in caplog.records if record.name != "aiohttp.access"]
     logged = "".join(JsonFormatter().format(record) for record in ours)
-    for said in (logged, repr(reports), repr(watching.calls), "".join(errors), repr(settings)):
+    for said in (logged, repr(results), repr(metrics.calls), "".join(errors), repr(settings)):
         assert KEY not in said
     assert repr(vars(providers[0])).count(KEY) == 0

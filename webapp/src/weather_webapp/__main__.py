@@ -1,5 +1,5 @@
 """`python -m weather_webapp` is the container's first process."""
 
-from weather_webapp.launcher import main
+from weather_webapp.supervisor import main
 
 main()

@@ -1,10 +1,10 @@
-"""Logs as one JSON object a line."""
+"""Logs, one JSON object a line."""
 
 import json
 import logging
 from datetime import UTC, datetime
 
-PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class JsonFormatter(logging.Formatter):
@@ -16,7 +16,11 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
-            **{name: value for name, value in vars(record).items() if name not in PLAIN},
+            **{
+                name: value
+                for name, value in vars(record).items()
+                if name not in STANDARD_ATTRIBUTES
+            },
         }
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info)

@@ -1,12 +1,16 @@
-"""The figures that Prometheus reads, on a port of their own."""
+"""The metrics that Prometheus scrapes, on a port of their own.
+
+NGINX answers most requests from its cache: only it knows what clients got, and logs it for
+`request_metrics`.
+"""
 
 import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
-from aiohttp import web
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -19,55 +23,63 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from weather_webapp.identity import Identity
-from weather_webapp.observer import Answered
-from weather_webapp.source import Source
+from weather_webapp.build_info import BuildInfo
+from weather_webapp.cache import CacheResult
+from weather_webapp.request_metrics import BUCKETS, RequestMetrics
+from weather_webapp.weather import ProviderName
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-# NGINX answers most requests from what it keeps: only it knows how many there were.
-NGINX_PATIENCE = 1
+NGINX_TIMEOUT = 1
 NGINX_COUNTS = re.compile(rb"\n\s*\d+\s+\d+\s+(\d+)")
 
 
-class NginxRequests(Collector):
-    """What NGINX counted when it was asked last."""
+class UpstreamMetrics(Protocol):
+    """Counts calls to providers and reads of the cache; labels come from small fixed sets."""
 
-    number = float("nan")
+    def count_call(self, provider: str, outcome: str, seconds: float) -> None:
+        """Count one HTTP call: the outcome is ok or the value of a Failure."""
+
+    def count_cache(self, result: CacheResult) -> None:
+        """Count one read; negative: a failure is remembered and no call was made."""
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def count_call(self, provider: str, outcome: str, seconds: float) -> None:
+        """Ignore the call."""
+
+    def count_cache(self, result: CacheResult) -> None:
+        """Ignore the read."""
+
+
+NO_METRICS = NoMetrics()
+
+
+class NginxRequests(Collector):
+    """What NGINX counted at the last scrape."""
+
+    total = float("nan")
 
     def collect(self) -> Iterator[Metric]:
-        """Give the one figure."""
+        """Yield the one metric."""
         yield CounterMetricFamily(
             "weather_nginx_requests",
-            "Requests that NGINX took, with those that it answered from what it keeps.",
-            value=self.number,
+            "Requests that NGINX accepted, with those that it answered from its cache.",
+            value=self.total,
         )
 
 
 class Metrics:
-    """All metrics of one process; no label has a value that clients choose.
+    """All metrics of one process; no label has a value that clients choose."""
 
-    Also an `Observer` of the weather's source.
-    """
-
-    def __init__(self, who: Identity) -> None:
+    def __init__(self, build: BuildInfo) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Info("weather_build", "What serves.", registry=registry).info(
-            {"version": who.version, "colour": who.colour, "commit": who.commit}
+            {"version": build.version, "colour": build.colour, "commit": build.commit}
         )
-        self._requests = Counter(
-            "weather_http_requests_total",
-            "Requests that the application answered itself, by address and status.",
-            ["route", "method", "status"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "weather_http_request_duration_seconds",
-            "How long the application took.",
-            ["route"],
-            buckets=SECONDS,
-            registry=registry,
-        )
+        self.requests = RequestMetrics(build.version)
+        registry.register(self.requests)
         self._nginx = NginxRequests()
         registry.register(self._nginx)
         self._upstream = Counter(
@@ -80,18 +92,18 @@ class Metrics:
             "weather_upstream_duration_seconds",
             "How long the providers took.",
             ["provider"],
-            buckets=SECONDS,
+            buckets=BUCKETS,
             registry=registry,
         )
         self._cache = Counter(
             "weather_cache_total",
-            "Reports by how they were had.",
+            "Weather by where it was read from.",
             ["result"],
             registry=registry,
         )
         self._age = Gauge(
             "weather_data_age_seconds",
-            "How old the home city's weather is; not a number while there is none.",
+            "How old the home city's weather is; NaN while there is none.",
             registry=registry,
         )
         self._budget = Gauge(
@@ -99,69 +111,66 @@ class Metrics:
             "Upstream calls that may be made now.",
             registry=registry,
         )
+        self._budget_limit = Gauge(
+            "weather_upstream_budget_calls_per_minute",
+            "Upstream calls that this pod may make a minute; the sum over a site's pods is what a "
+            "provider must allow.",
+            registry=registry,
+        )
         self._breakers = Gauge(
             "weather_upstream_breaker_open",
-            "1 while this provider is left alone.",
+            "1 while no ordinary call is made to this provider.",
             ["provider"],
             registry=registry,
         )
 
-    def upstream(self, provider: str, outcome: str, seconds: float) -> None:
+    def count_call(self, provider: str, outcome: str, seconds: float) -> None:
         """Count one call of a provider."""
         self._upstream.labels(provider, outcome).inc()
         self._upstream_seconds.labels(provider).observe(seconds)
 
-    def cache(self, result: Answered) -> None:
-        """Count one report."""
+    def count_cache(self, result: CacheResult) -> None:
+        """Count one read of the weather cache."""
         self._cache.labels(result).inc()
 
-    @web.middleware
-    async def count(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Count one request and its duration."""
-        began = time.perf_counter()
-        status = 500
-        try:
-            answer = await handler(request)
-            status = answer.status
-        except web.HTTPException as error:
-            status = error.status
-            raise
-        finally:
-            route = _route(request)
-            self._requests.labels(route, _method(request), str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - began)
-        return answer
-
-    async def exposition(self, source: Source, nginx_status: Path) -> bytes:
+    async def exposition(
+        self,
+        *,
+        data_age: timedelta | None,
+        available_calls: float,
+        calls_per_minute: int,
+        open_breakers: Mapping[ProviderName, bool],
+        nginx_status: Path,
+    ) -> bytes:
         """Return everything in Prometheus' text format."""
-        age = source.data_age()
-        self._age.set(float("nan") if age is None else age.total_seconds())
-        self._budget.set(source.budget_left())
-        for provider, is_open in source.open_breakers().items():
+        self._age.set(float("nan") if data_age is None else data_age.total_seconds())
+        self._budget.set(available_calls)
+        self._budget_limit.set(calls_per_minute)
+        for provider, is_open in open_breakers.items():
             self._breakers.labels(provider).set(is_open)
-        self._nginx.number = await _nginx_requests(nginx_status)
+        self._nginx.total = await _nginx_requests(nginx_status)
         return generate_latest(self.registry)
 
 
-def _route(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return resource.canonical if resource else "unknown"
-
-
-def _method(request: web.Request) -> str:
-    return request.method if request.method in ("GET", "HEAD") else "other"
-
-
 async def _nginx_requests(status: Path) -> float:
-    """Return the number of requests that NGINX counts, or not a number while it does not say."""
+    """Return the number of requests that NGINX counts, or NaN while it does not answer."""
     try:
-        async with asyncio.timeout(NGINX_PATIENCE):
+        async with asyncio.timeout(NGINX_TIMEOUT):
             reader, writer = await asyncio.open_unix_connection(status)
             writer.write(b"GET / HTTP/1.0\r\n\r\n")
-            found = NGINX_COUNTS.search(await reader.read())
+            match = NGINX_COUNTS.search(await reader.read())
             writer.close()
     except (OSError, TimeoutError):
-        found = None
-    return float(found[1]) if found else float("nan")
+        match = None
+    return float(match[1]) if match else float("nan")
+
+
+async def accepts_connections(path: Path) -> bool:
+    """Whether a server accepts connections at this unix socket."""
+    try:
+        async with asyncio.timeout(NGINX_TIMEOUT):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

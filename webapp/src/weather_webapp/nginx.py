@@ -1,29 +1,50 @@
-"""NGINX's configuration, which keeps all that it writes below one directory."""
+"""NGINX's configuration; NGINX writes below one directory alone."""
 
 import logging
 import os
-import re
+import resource
 import socket
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from weather_webapp.negotiation import TERMINALS
+from weather_webapp.params import TERMINALS
 from weather_webapp.settings import Settings
 
 log = logging.getLogger(__name__)
 
-STATUS = "status.sock"
+STATUS_SOCKET = "status.sock"
+REQUEST_LOG = "requests.fifo"
+DRAINING = "draining"
+# Each has its memory from the start, about half a kilobyte.
+MAX_CONNECTIONS = 8192
+SPARE_FILES = 64
+# The addresses that metrics tell apart, below the base path.
+ROUTES = (
+    "/weather.html",
+    "/weather.txt",
+    "/weather.json",
+    "/weather.svg",
+    "/api/v1/weather",
+    "/api/v1/weather/schema",
+    "/api/info",
+    "/live",
+    "/badge.svg",
+    "/favicon.svg",
+)
 
 
 class Configuration(Template):
-    """NGINX has a use of its own for $."""
+    """A template with @, because NGINX uses $ itself."""
 
     delimiter = "@"
 
 
 def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> Path:
     """Write the configuration into `scratch` and return its path."""
+    _, open_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A client's connection may need one to the app too.
+    connections = min((open_files - SPARE_FILES) // 2, MAX_CONNECTIONS)
     text = (files("weather_webapp") / "nginx.conf").read_text(encoding="utf-8")
     path = scratch / "nginx.conf"
     path.write_text(
@@ -32,13 +53,21 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             user="user root;" if os.getuid() == 0 else "",
             scratch=scratch,
             access_log=_access_log(),
+            request_log=scratch / REQUEST_LOG,
+            draining=scratch / DRAINING,
+            open_files=open_files,
+            connections=connections,
+            connections_per_client=max(connections // 8, 1),
+            routes="\n".join(f'    "{settings.base_path}{path}" {path};' for path in ROUTES),
             app_socket=app_socket,
             listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
-            plain_base=settings.base_path,
-            base=re.escape(settings.base_path),
+            base=settings.base_path,
+            trusted_proxies=" ".join(
+                f"set_real_ip_from {network};" for network in settings.trusted_proxies
+            ),
             version=settings.version,
             colour=settings.colour,
-            status_socket=scratch / STATUS,
+            status_socket=scratch / STATUS_SOCKET,
             terminals="|".join(TERMINALS),
         ),
         encoding="utf-8",

@@ -1,8 +1,9 @@
-"""What the environment says, read once at start."""
+"""The settings, read from the environment once at start."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -12,14 +13,17 @@ Units = Literal["metric", "imperial"]
 Language = Literal["en", "de", "fr"]
 Startup = Literal["fail", "never-ready"]
 
+# A proxy within the cluster has an address of one of these, a visitor from outside has not.
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7")
+
 
 class SettingsError(ValueError):
-    """An environment variable holds what we cannot use; the text says what to write instead."""
+    """An environment variable has an unusable value; the text says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured, checked.
+    """Everything that can be configured, validated.
 
     The API key is left out of the representation, so that no log or traceback shows it.
     """
@@ -41,6 +45,7 @@ class Settings:
     port: int = 8080
     metrics_port: int = 9090
     drain_seconds: float = 5.0
+    trusted_proxies: tuple[str, ...] = PRIVATE_NETWORKS
     container_id: str = ""
     pod: str = ""
     namespace: str = ""
@@ -103,6 +108,13 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(part.strip())) for part in text.split(","))
+    except ValueError:
+        raise ValueError("write networks such as 10.0.0.0/8,192.168.0.0/16") from None
+
+
 VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "APP_VERSION": ("version", _matching(r"\d+\.\d+\.\d+", "write a version such as 1.2.3")),
     "APP_COLOUR": ("colour", _matching(r"[a-z]{1,20}", "write 1 to 20 letters a to z")),
@@ -124,6 +136,7 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "PORT": ("port", _number(1, 65535, int)),
     "METRICS_PORT": ("metrics_port", _number(1, 65535, int)),
     "DRAIN_SECONDS": ("drain_seconds", _number(0, 3600, float)),
+    "TRUSTED_PROXIES": ("trusted_proxies", _networks),
     "CONTAINER_ID": ("container_id", str),
     "POD_NAME": ("pod", str),
     "POD_NAMESPACE": ("namespace", str),

@@ -1,6 +1,7 @@
-"""SI values in the units and the writing that a reader is used to."""
+"""SI values and instants as text, in the units and notation that a reader is used to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from weather_webapp.settings import Units
 
@@ -12,7 +13,7 @@ PASCALS_PER_INCH_OF_MERCURY = 3386.389
 
 @dataclass(frozen=True, slots=True)
 class Formatter:
-    """Writes SI values in one system of units, with a language's decimal mark."""
+    """Formats SI values in one system of units, with a language's decimal mark."""
 
     units: Units
     decimal: str = "."
@@ -58,8 +59,13 @@ class Formatter:
         return f"{value:.{digits}f}".replace(".", self.decimal)
 
 
-def share(value: float) -> str:
-    """Return a share from 0 to 1 in per cent."""
+def timestamp(moment: datetime | None) -> str | None:
+    """Return an instant (UTC) to the second in RFC 3339's format."""
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def percentage(value: float) -> str:
+    """Return a share from 0 to 1 as a percentage."""
     return _with_unit(_whole(value * 100), "%")
 
 

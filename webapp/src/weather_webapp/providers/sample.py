@@ -1,4 +1,4 @@
-"""Invented weather, for when there is none to be had; never shown as real."""
+"""Invented weather for when no real weather is available; never shown as real."""
 
 import math
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ WET = {Condition.RAIN: 0.8, Condition.DRIZZLE: 0.5}
 
 
 def sample_weather(place: Place, now: datetime) -> Weather:
-    """Return this place's invented weather at the hour of `now` (UTC), the same to all who ask."""
+    """Return this place's invented weather at the hour of `now` (UTC); it is the same for all."""
     return _weather(place, now.replace(minute=0, second=0, microsecond=0))
 
 

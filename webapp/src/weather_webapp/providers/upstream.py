@@ -7,12 +7,12 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader, TCPConnector
 
-from weather_webapp import traces
-from weather_webapp.observer import NOBODY, Observer
-from weather_webapp.providers import Failure, ProviderError, Quota
+from weather_webapp.errors import Failure, ProviderError, Quota
+from weather_webapp.metrics import NO_METRICS, UpstreamMetrics
+from weather_webapp.propagation import outgoing_headers
 from weather_webapp.weather import ProviderName
 
-LARGEST_BODY = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024
 TIMEOUT = ClientTimeout(total=5, connect=2, sock_read=3)
 FAILURES = {
     401: Failure.KEY_REFUSED,
@@ -27,14 +27,17 @@ def make_session() -> ClientSession:
 
 
 class Upstream:
-    """Calls one provider's addresses; errors and what is observed never hold the query."""
+    """Calls one provider's addresses; errors and metrics never carry the query."""
 
     def __init__(
-        self, session: ClientSession, provider: ProviderName, observe: Observer = NOBODY
+        self,
+        session: ClientSession,
+        provider: ProviderName,
+        metrics: UpstreamMetrics = NO_METRICS,
     ) -> None:
         self._session = session
         self._provider = provider
-        self._observe = observe
+        self._metrics = metrics
 
     async def find(self, url: str, query: Mapping[str, str]) -> Any:
         """Return the JSON of a search; that nothing fits the query is CITY_UNKNOWN.
@@ -60,22 +63,22 @@ class Upstream:
             outcome = error.failure.value
             raise
         finally:
-            self._observe.upstream(self._provider, outcome, loop.time() - start)
+            self._metrics.count_call(self._provider, outcome, loop.time() - start)
 
     async def _get(self, url: str, query: Mapping[str, str]) -> Any:
         try:
-            asking = self._session.get(
-                url, params=query, headers=traces.headers(), allow_redirects=False
+            call = self._session.get(
+                url, params=query, headers=outgoing_headers(), allow_redirects=False
             )
-            async with asking as answer:
+            async with call as answer:
                 status, body = answer.status, await _read(answer.content)
         except (TimeoutError, ClientError, OSError, ValueError):
             # The library's errors carry the address, and the address carries the key.
             raise ProviderError(Failure.UNAVAILABLE) from None
         if status != 200:
-            raise _refused(status, body)
+            raise _error_from(status, body)
         try:
-            return json.loads(body, parse_constant=_refuse)
+            return json.loads(body, parse_constant=_reject_constant)
         except (ValueError, RecursionError):
             raise ProviderError(Failure.UNREADABLE) from None
 
@@ -84,12 +87,12 @@ async def _read(content: StreamReader) -> bytes:
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
-        if len(body) > LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise ProviderError(Failure.UNREADABLE)
     return bytes(body)
 
 
-def _refused(status: int, body: bytes) -> ProviderError:
+def _error_from(status: int, body: bytes) -> ProviderError:
     reason = body[:1000].lower()
     if status == 429 and b"concurrent" in reason:
         return ProviderError(Failure.UNAVAILABLE, status)
@@ -97,5 +100,5 @@ def _refused(status: int, body: bytes) -> ProviderError:
     return ProviderError(FAILURES.get(status, Failure.UNAVAILABLE), status, quota=quota)
 
 
-def _refuse(constant: str) -> None:
+def _reject_constant(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")

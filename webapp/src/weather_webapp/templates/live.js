@@ -2,10 +2,10 @@
 const grid = document.querySelector(".tiles"), list = document.querySelector(".counts dl");
 const tiles = [...grid.querySelectorAll("img")], failed = list.dataset.failed, counts = new Map();
 const cross = "data:image/svg+xml," + encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="1" y="1" width="30" height="30" rx="7" fill="#111" stroke="#fff" stroke-width="2"/><path d="M9 9l14 14M23 9 9 23" stroke="#fff" stroke-width="4"/></svg>');
-let asked = 0;
-async function ask() {
+let sent = 0;
+async function fetchBadge() {
   try {
-    const answer = await fetch(`${grid.dataset.badge}?n=${asked}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
+    const answer = await fetch(`${grid.dataset.badge}?n=${sent}`, {cache: "no-store", signal: AbortSignal.timeout(5000)});
     if (!answer.ok) return [failed, cross];
     const name = `v${answer.headers.get("X-App-Version")} ${answer.headers.get("X-App-Colour")}`;
     return [name, "data:image/svg+xml," + encodeURIComponent(await answer.text())];
@@ -24,12 +24,12 @@ function count(name, picture) {
   entry.number.textContent = ++entry.sum;
   list.parentElement.hidden = false;
 }
-async function go() {
-  const [name, picture] = await ask(), tile = tiles[asked++ % tiles.length];
+async function next() {
+  const [name, picture] = await fetchBadge(), tile = tiles[sent++ % tiles.length];
   tile.src = picture; tile.alt = name;
   document.querySelector(".latest")?.classList.remove("latest");
   tile.classList.add("latest");
   count(name, picture);
-  setTimeout(go, 100);
+  setTimeout(next, 100);
 }
-go();
+next();

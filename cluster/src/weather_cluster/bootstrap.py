@@ -1,0 +1,142 @@
+"""How a cluster comes up, in its two sizes: a control plane alone, or one with nodes.
+
+A control plane alone takes free ports of the loopback and lets kwok simulate nodes and pods. With
+nodes there is a network first, then the registry and each node's containerd, the control plane in
+the first node's network, and at last what waits for an API server: kubelet, kube-proxy, DNS and
+metrics.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from weather_cluster import (
+    addons,
+    control_plane,
+    kwok,
+    network,
+    node_components,
+    pause,
+    pki,
+    settings,
+)
+from weather_cluster.control_plane import ControlPlane
+from weather_cluster.host import reserved_ports
+from weather_cluster.network import Network
+from weather_cluster.node_host import NodeHost
+from weather_cluster.progress import Report
+
+CONTROL_PLANE = (*control_plane.BINARIES, *kwok.BINARIES)
+WITH_NODES = (*control_plane.BINARIES, *node_components.BINARIES, *addons.BINARIES, "helm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster that came up.
+
+    `bin` holds kubectl and every other program of the cluster, `host` is this machine's address
+    as pods see it, `registry` the "host:port" that nodes pull from ("" where no pod really runs),
+    `number` that of the cluster's subnet (0 where it has none).
+    """
+
+    name: str
+    directory: Path
+    kubeconfig: Path
+    bin: Path
+    host: str
+    registry: str
+    audit_log: Path
+    number: int
+    nodes: int
+
+
+def start(name: str, directory: Path, nodes: int, report: Report) -> Cluster:
+    """Start a new cluster in this directory, which holds its programs; 0 nodes: no pod runs."""
+    if not nodes:
+        return _start_control_plane(name, directory, report)
+    return _start_with_nodes(name, directory, nodes, report)
+
+
+def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
+    with reserved_ports(3) as (port, etcd_port, peer_port):
+        plane = ControlPlane(
+            directory=directory,
+            authority=pki.create(directory / "pki"),
+            address=control_plane.LOOPBACK,
+            port=port,
+            etcd_port=etcd_port,
+            peer_port=peer_port,
+        )
+        with report("start the control plane"):
+            api = control_plane.start(plane)
+    with report("start kwok"):
+        kwok.start(directory, api)
+        kwok.wait_for_nodes(directory, api)
+        control_plane.wait_for_service_account(plane, api)
+    return _cluster(name, plane)
+
+
+def _start_with_nodes(name: str, directory: Path, nodes: int, report: Report) -> Cluster:
+    pause_image = pause.ensure(settings.from_environment(), report)
+    net = network.create(directory, nodes)
+    plane = ControlPlane(
+        directory=directory,
+        authority=pki.create(directory / "pki"),
+        address=net.nodes[0].address,
+        port=6443,
+        etcd_port=2379,
+        peer_port=2380,
+        enter=net.nodes[0].enter,
+    )
+    hosts = [
+        NodeHost(
+            node=node,
+            directory=directory,
+            authority=plane.authority,
+            server=plane.server,
+            registry=_registry(net),
+        )
+        for node in net.nodes
+    ]
+    addons.start_registry(directory, net.host)
+    for host in hosts:
+        node_components.start_containerd(host)
+    with report("start the control plane"):
+        api = control_plane.start(plane)
+    with report("start the nodes"):
+        _start_nodes(hosts, pause_image)
+        addons.start_coredns(directory, net, plane.authority, api)
+        addons.start_metrics_server(directory, net, plane.authority, api)
+        for host in hosts:
+            node_components.wait_for_node(host, api)
+        control_plane.wait_for_service_account(plane, api)
+    with report("wait for registry, DNS and metrics"):
+        addons.wait_for_registry(directory, net.host)
+        addons.wait_for_coredns(directory, net)
+        addons.wait_for_metrics(directory, api)
+    return _cluster(name, plane, net)
+
+
+def _start_nodes(hosts: list[NodeHost], pause_image: Path) -> None:
+    for host in hosts:
+        node_components.wait_for_containerd(host)
+        node_components.load_images(host.directory, host.node, pause_image)
+        node_components.start_kubelet(host)
+        node_components.start_kube_proxy(host)
+
+
+def _cluster(name: str, plane: ControlPlane, net: Network | None = None) -> Cluster:
+    return Cluster(
+        name=name,
+        directory=plane.directory,
+        kubeconfig=plane.directory / "kubeconfig",
+        bin=plane.directory / "bin",
+        host=net.host if net else plane.address,
+        registry=_registry(net) if net else "",
+        audit_log=plane.audit_log,
+        number=net.number if net else 0,
+        nodes=len(net.nodes) if net else 0,
+    )
+
+
+def _registry(net: Network) -> str:
+    return f"{net.host}:{addons.REGISTRY_PORT}"

@@ -1,0 +1,150 @@
+"""Where cities are: bundled with the app, cached, or looked up at a provider."""
+
+import asyncio
+import csv
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from weather_webapp.cache import LRUCache, SingleFlight
+from weather_webapp.errors import CityUnknownError, Failure, UpstreamError, UpstreamFailure
+from weather_webapp.regions import fold, split
+from weather_webapp.resilience import Allowance, FallbackProvider
+from weather_webapp.weather import Place
+
+MAX_CITIES = 1000
+MAX_SUGGESTIONS = 5
+SIMILARITY = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLookup:
+    """Why a city was not found, with these credentials."""
+
+    failure: UpstreamFailure
+    credentials: tuple[int | None, ...]
+
+
+class Geocoder:
+    """Looks a city up once for all requests, and remembers where it is, or that it is unknown.
+
+    The home city is never evicted.
+    """
+
+    def __init__(
+        self, providers: FallbackProvider, now: Callable[[], datetime], home_city: str
+    ) -> None:
+        self._providers = providers
+        self._now = now
+        self._places = LRUCache[str, Mapping[str, Place]](MAX_CITIES, pinned={fold(home_city)})
+        self._failed = LRUCache[tuple[str, str], FailedLookup](MAX_CITIES)
+        self._lookups = SingleFlight[tuple[str, str], Place]()
+
+    async def find(self, city: str, language: str, allowance: Allowance, deadline: float) -> Place:
+        """Return the city of this name, in this language if possible.
+
+        Raises CityUnknownError, UpstreamError when no provider can be called, and TimeoutError at
+        the deadline (of the loop).
+        """
+        if place := find_bundled(city):
+            return place
+        name = fold(city)
+        by_language = self._places.get(name) or {}
+        if place := by_language.get(language):
+            return place
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._look_up(city, language, allowance)
+        except (UpstreamError, TimeoutError) as error:
+            if by_language:
+                return next(iter(by_language.values()))
+            if isinstance(error, UpstreamError) and error.failure.reason is Failure.CITY_UNKNOWN:
+                names = _without_twins((*error.failure.suggestions, *similar_names(city)))
+                raise CityUnknownError(city, names[:MAX_SUGGESTIONS]) from None
+            raise
+
+    async def close(self) -> None:
+        """Cancel the calls in progress."""
+        await self._lookups.close()
+
+    async def _look_up(self, city: str, language: str, allowance: Allowance) -> Place:
+        if not self._providers:
+            raise CityUnknownError(city, similar_names(city))
+        key = (fold(city), language)
+        failed = self._failed.get(key)
+        if (
+            failed
+            and self._now() < failed.failure.retry_at
+            and failed.credentials == self._providers.credentials()
+        ):
+            raise UpstreamError(failed.failure)
+        return await self._lookups.do(key, lambda: self._fetch(city, language, allowance))
+
+    async def _fetch(self, city: str, language: str, allowance: Allowance) -> Place:
+        name, credentials = fold(city), self._providers.credentials()
+        try:
+            place = await self._providers.find(city, language, allowance)
+        except UpstreamError as error:
+            # That one client may make no more calls is not remembered: another may.
+            if error.failure.reason is not Failure.BUDGET_SPENT:
+                self._failed.put((name, language), FailedLookup(error.failure, credentials))
+            raise
+        self._places.put(name, {**(self._places.get(name) or {}), language: place})
+        return place
+
+
+def find_bundled(city: str) -> Place | None:
+    """Return the bundled place of this name, which is in all regions that follow the name."""
+    name, regions = split(city)
+    bundled = _bundled().get(fold(name))
+    if bundled is None:
+        return None
+    place, subdivision = bundled
+    is_there = all(region.contains(place.country, subdivision) for region in regions)
+    return place if is_there else None
+
+
+@cache
+def bundled_places() -> Mapping[str, Place]:
+    """Return the bundled places by each of their names, folded."""
+    return {name: place for name, (place, _) in _bundled().items()}
+
+
+@cache
+def _bundled() -> Mapping[str, tuple[Place, str]]:
+    text = files("weather_webapp").joinpath("places.csv").read_text(encoding="utf-8")
+    bundled: dict[str, tuple[Place, str]] = {}
+    for name, place in _by_name(csv.reader(text.splitlines())):
+        bundled.setdefault(name, place)
+    return bundled
+
+
+def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, tuple[Place, str]]]:
+    for names, country, subdivision, latitude, longitude in rows:
+        for name in names.split("|"):
+            place = Place(
+                name=name, country=country, latitude=float(latitude), longitude=float(longitude)
+            )
+            yield fold(name), (place, subdivision)
+
+
+def _without_twins(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names without a bare one of a city that is there with its region."""
+    cities: dict[str, str] = {}
+    for name in names:
+        city, regions = split(name)
+        cities.setdefault(fold(name) if regions else fold(city), name)
+    with_region = {fold(split(name)[0]) for name in cities.values() if split(name)[1]}
+    return tuple(name for key, name in cities.items() if key not in with_region)
+
+
+@lru_cache(maxsize=1000)
+def similar_names(city: str) -> tuple[str, ...]:
+    """Return names of bundled places that are spelled like this one, the most similar first."""
+    similar = get_close_matches(
+        fold(city), list(bundled_places()), n=MAX_SUGGESTIONS, cutoff=SIMILARITY
+    )
+    return tuple(dict.fromkeys(bundled_places()[name].name for name in similar))
