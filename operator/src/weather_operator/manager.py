@@ -1,36 +1,60 @@
-"""The operator: what it is made of, what it waits for, and what goes on while it leads."""
+"""The manager: what the operator is made of, what it waits for, and what runs while it leads.
+
+    the kinds are served → the Lease is ours → the first list is complete → all loops run
+
+While it leads, these run side by side, and the end of one is the end of all:
+
+- the leader election, which renews the Lease
+- the informers, which keep the cache and tell the event handlers
+- the controller, whose workers take from the work queue what the event handlers put there
+- the releases' controller, unless it is switched off
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
 
-from weather_operator.controller.controller import Workers
-from weather_operator.controller.event_handlers import Controller, new_cache
+from weather_operator.controller.controller import Controller
+from weather_operator.controller.event_handlers import EventHandlers, new_cache
 from weather_operator.controller.reconciler import Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import WorkQueue
 from weather_operator.kube.cache import Cache
-from weather_operator.kube.client import Client, wait_until_served
-from weather_operator.kube.errors import ApiError
+from weather_operator.kube.client import Client
+from weather_operator.kube.errors import ApiError, UnavailableError
 from weather_operator.kube.events import Recorder
-from weather_operator.kube.informers import Resync
-from weather_operator.kube.leader_election import Lease
-from weather_operator.kube.resources import Key
-from weather_operator.metrics import Fleet, Metrics
-from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
-from weather_operator.releases.controller import Resolver
-from weather_operator.releases.digests import Registries
-from weather_operator.releases.oci import Registry
+from weather_operator.kube.informers import Informers
+from weather_operator.kube.leader_election import LeaderElector
+from weather_operator.kube.resources import Key, Kind
+from weather_operator.metrics import Metrics, WeatherAppCollector
+from weather_operator.model import (
+    CHILDREN,
+    FIELD_MANAGER,
+    GATEWAY_API,
+    WATCHED,
+    WEATHER_APP,
+    WEATHER_RELEASE,
+)
+from weather_operator.releases.controller import ReleaseController
+from weather_operator.releases.digests import DigestResolver
+from weather_operator.releases.oci import RegistryClient
+from weather_operator.render import MANAGED_BY
 from weather_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_ESSENTIAL = (WEATHER_APP, WEATHER_RELEASE)
+_CHILD_SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 
-class Operator:
-    """One of several, which all wait for the Lease: it acts only while it holds it."""
+
+class Manager:
+    """One of several, which all wait for the Lease: it acts only while it has it.
+
+    `ready` is true while it waits for the Lease, and again once it has listed everything.
+    """
 
     def __init__(
         self,
@@ -44,89 +68,117 @@ class Operator:
         self._metrics = metrics
         self._settings = settings
         self._handle_signals = handle_signals
-        self._watched_over: list[Callable[[], str]] = []
+        self._liveness_checks: list[Callable[[], str]] = []
         self.ready = False
 
     def liveness_problem(self) -> str:
-        """Say what only a restart of the process helps against, nothing while all is well."""
-        return "; ".join(words for each in self._watched_over if (words := each()))
+        """Describe what only a restart of the process helps against, in no characters if nothing."""
+        return "; ".join(problem for check in self._liveness_checks if (problem := check()))
 
     async def run(self) -> None:
         """Wait for the cluster and the Lease, then act until cancelled. Raises LeaseLostError."""
-        await wait_until_served(self._client, (WEATHER_APP, WEATHER_RELEASE))
+        await _wait_until_served(self._client, _ESSENTIAL)
         key = Key(namespace=self._settings.pod_namespace, name=self._settings.lease_name)
-        lease = Lease(self._client, key, self._settings.pod_name)
+        elector = LeaderElector(self._client, key, self._settings.pod_name)
         self.ready = True
-        await lease.acquire()
+        await elector.acquire()
         self.ready = False
         self._metrics.leader.set(1)
-        self._watched_over.append(lease.liveness_problem)
+        self._liveness_checks.append(elector.liveness_problem)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(lease.keep())
+                group.create_task(elector.renew())
                 group.create_task(self._lead())
         finally:
             self._metrics.leader.set(0)
-            await lease.release()
+            await elector.release()
 
     async def _lead(self) -> None:
         cache, queue = new_cache(), WorkQueue()
-        self._metrics.registry.register(Fleet(cache))
-        recorder = Recorder(self._client, now=_utc_now)
+        self._metrics.registry.register(WeatherAppCollector(cache))
+        recorder = Recorder(self._client, component=FIELD_MANAGER, now=_utc_now)
         status_writer = StatusWriter(self._client, cache, recorder, self._metrics)
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
-        asked: set[str] | None = set() if resolves else None
-        reconciler = Reconciler(self._client, cache, status_writer, lookups_done=asked, now=_utc_now)
-        workers = Workers(queue, reconciler, self._metrics, number=self._settings.workers)
-        controller = Controller(cache, queue, self._metrics, changing=lambda: reconciler.rolling_out)
-        resync = Resync(self._client, cache, controller, self._settings)
-        await self._synchronise(resync)
+        lookups_done: set[str] | None = set() if resolves else None
+        reconciler = Reconciler(
+            self._client, cache, status_writer, lookups_done=lookups_done, now=_utc_now
+        )
+        controller = Controller(queue, reconciler, self._metrics, workers=self._settings.workers)
+        handlers = EventHandlers(
+            cache, queue, self._metrics, rolling_out=lambda: reconciler.rolling_out
+        )
+        informers = self._informers(cache, handlers)
+        await _list_all(informers)
         self.ready = True
-        self._watched_over.append(workers.liveness_problem)
+        self._liveness_checks.append(controller.liveness_problem)
         async with asyncio.TaskGroup() as group:
-            group.create_task(workers.run())
-            group.create_task(resync.run())
-            group.create_task(self._watch(controller, resync))
-            if asked is not None:
-                group.create_task(self._resolve(cache, controller, asked))
+            group.create_task(controller.run())
+            group.create_task(informers.run(handle_signals=self._handle_signals))
+            if lookups_done is not None:
+                group.create_task(self._resolve_releases(cache, handlers, lookups_done))
 
-    async def _resolve(self, cache: Cache, controller: Controller, asked: set[str]) -> None:
+    def _informers(self, cache: Cache, handlers: EventHandlers) -> Informers:
+        return Informers(
+            self._client,
+            cache,
+            handlers,
+            kinds=WATCHED,
+            essential=_ESSENTIAL,
+            optional=GATEWAY_API,
+            label_selectors=dict.fromkeys(CHILDREN, _CHILD_SELECTOR),
+            namespaces=self._settings.namespaces,
+            resync_seconds=self._settings.resync_seconds,
+        )
+
+    async def _resolve_releases(
+        self, cache: Cache, handlers: EventHandlers, lookups_done: set[str]
+    ) -> None:
         async with aiohttp.ClientSession(auto_decompress=False) as session:
-            registry = Registry(session, plain=self._settings.insecure_registries)
-            resolver = Resolver(
+            registry = RegistryClient(
+                session, insecure_registries=self._settings.insecure_registries
+            )
+            controller = ReleaseController(
                 self._client,
                 cache,
-                controller,
-                Registries(registry),
-                asked=asked,
+                handlers,
+                DigestResolver(registry),
+                changed=handlers.catalogue_changed,
+                lookups_done=lookups_done,
                 refresh_seconds=self._settings.refresh_seconds,
                 now=_utc_now,
             )
-            await resolver.run()
-
-    async def _watch(self, controller: Controller, resync: Resync) -> None:
-        watch = await asyncio.to_thread(_import_watch)
-        await watch(
-            self._client, controller, resync, self._settings, handle_signals=self._handle_signals
-        )
-
-    async def _synchronise(self, resync: Resync) -> None:
-        while True:
-            try:
-                return await resync.synchronise()
-            except ApiError as error:
-                if error.reason == "Forbidden":
-                    raise
-                log.warning("the first list failed", extra={"error": error.message})
-                await asyncio.sleep(1)
+            await controller.run()
 
 
-def _import_watch() -> Callable[..., Awaitable[None]]:
-    """Import kopf beside the first reconciles: it takes longer than they do."""
-    from weather_operator.kube.informers import watch
+async def _wait_until_served(client: Client, kinds: Sequence[Kind], *, every: float = 1) -> None:
+    """Wait, without limit, until the API server answers and knows the kinds; log once what for."""
+    logged = False
+    while True:
+        try:
+            if await client.serves(kinds):
+                return
+            if not logged:
+                log.warning(
+                    "the custom resource definitions are not installed: apply those in crds/",
+                    extra={"kinds": [kind.name for kind in kinds]},
+                )
+                logged = True
+        except UnavailableError:
+            pass  # logged by the connection itself
+        await asyncio.sleep(every)
 
-    return watch
+
+async def _list_all(informers: Informers) -> None:
+    """List everything once, however long that takes. Raises where a right is missing."""
+    while True:
+        try:
+            return await informers.list_all()
+        except ApiError as error:
+            if error.reason == "Forbidden":
+                raise
+            log.warning("the first list failed", extra={"error": error.message})
+            await asyncio.sleep(1)
 
 
 def _utc_now() -> str:

@@ -1,4 +1,20 @@
-"""Workers take keys from the queue, reconcile them, and decide what each ending means."""
+"""The worker loop: takes keys from the queue, reconciles them, and decides what follows.
+
+    queue.take → reconciler.reconcile → done | conflict | unavailable | error | bug → queue.done
+
+Several workers turn at once; the queue sees to it that no two have the same key. A pass knows
+nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says what
+each ending means.
+
+| Ending | What follows |
+|---|---|
+| done | the failures are forgotten, and the key comes again when the outcome says |
+| done, but something was refused | the key comes again, later each time |
+| conflict: the cache was behind | the same; only the debug log has it |
+| unavailable: the API server cannot answer | the same, and not before the server allows it |
+| error, or longer than a minute | the same, with a warning |
+| bug: anything else that was raised | the same, with a traceback; the other keys go on |
+"""
 
 import asyncio
 import logging
@@ -16,7 +32,7 @@ _RECONCILE_SECONDS = 60
 _STUCK_SECONDS = 2 * _RECONCILE_SECONDS
 
 
-class Workers:
+class Controller:
     """Reconciles several keys at a time; nothing that goes wrong with one stops the others."""
 
     def __init__(
@@ -25,30 +41,30 @@ class Workers:
         reconciler: Reconciler,
         metrics: Metrics,
         *,
-        number: int,
+        workers: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._metrics = metrics
-        self._number = number
+        self._workers = workers
         self._clock = clock
-        self._finished = self._clock()
+        self._last_end = self._clock()
         metrics.queue_depth.set_function(queue.__len__)
         metrics.queue_oldest_age.set_function(queue.oldest_age)
 
     async def run(self) -> None:
         """Work for ever."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._number):
+            for _ in range(self._workers):
                 group.create_task(self._work())
 
     def liveness_problem(self) -> str:
-        """Say what shows that the workers are stuck, nothing while they are not.
+        """Describe what shows that the workers are stuck, in no characters while they are not.
 
         A reconcile ends after a minute whatever happens, also while the API does not answer.
         """
-        idle = self._clock() - self._finished
+        idle = self._clock() - self._last_end
         if min(idle, self._queue.oldest_age()) < _STUCK_SECONDS:
             return ""
         return f"no reconcile has ended for {idle:.0f} s, and WeatherApps are due"
@@ -60,41 +76,42 @@ class Workers:
                 await self._reconcile(work)
             finally:
                 self._queue.done(work.key)
-                self._finished = self._clock()
+                self._last_end = self._clock()
 
     async def _reconcile(self, work: Work) -> None:
-        """Reconcile one key and decide, for every way in which that can end, what comes next."""
+        """Reconcile one key and decide, for every way in which that can end, what follows."""
         started = self._clock()
         result = "done"
         try:
             async with asyncio.timeout(_RECONCILE_SECONDS):
-                self._settle(work, await self._reconciler.reconcile(work.key, work.priority))
+                outcome = await self._reconciler.reconcile(work.key, work.priority)
+            self._requeue(work, outcome)
         except ConflictError as error:
             result = "conflict"
-            delay = self._queue.retry(work.key)
+            delay = self._queue.add_rate_limited(work.key)
             log.debug("conflict", extra={**_about(work, error), "retry_seconds": delay})
         except UnavailableError as error:
             result = "unavailable"
-            self._queue.retry(work.key, at_least=error.retry_after)
+            self._queue.add_rate_limited(work.key, at_least=error.retry_after)
             if error.status:
                 log.warning("the API server cannot now", extra=_about(work, error))
         except (ApiError, TimeoutError) as error:
             result = "error"
-            self._queue.retry(work.key)
+            self._queue.add_rate_limited(work.key)
             log.warning("reconcile failed", extra=_about(work, error))
         except Exception:
             # A bug must not take the others' operator away; it is retried as seldom as a refusal.
             result = "bug"
-            self._queue.retry(work.key)
+            self._queue.add_rate_limited(work.key)
             log.exception("reconcile broke", extra={"app": str(work.key)})
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(self._clock() - started)
 
-    def _settle(self, work: Work, outcome: Outcome) -> None:
+    def _requeue(self, work: Work, outcome: Outcome) -> None:
         if outcome.failed:
-            self._queue.retry(work.key)
+            self._queue.add_rate_limited(work.key)
             return
-        self._queue.succeed(work.key)
+        self._queue.forget(work.key)
         if outcome.requeue_after is not None:
             self._queue.add(work.key, work.priority, delay=outcome.requeue_after)
 

@@ -1,12 +1,26 @@
-"""What the API tells becomes keys in the queue: whom it concerns, and how soon."""
+"""The event handlers: which apps an event concerns, and how soon each is to be looked at.
+
+Whatever the informers see, and whatever a write of ours was answered with, comes through
+`EventHandlers.on_event`. The body goes into the cache, and where anything of interest is new, keys of
+WeatherApps go into the work queue:
+
+| Event of | Keys | Priority | When |
+|---|---|---|---|
+| a WeatherApp | its own | USER; RESYNC where a list shows what the status is about already | at once |
+| a WeatherRelease | every app's | USER for those that name the release, else RESYNC | at once |
+| a child | its controller's | CHILD | when `delay_of` says: the echo of our own write waits |
+| a Node, a Gateway | those whose URL it is in | CHILD | in a second |
+
+No event carries a decision: a pass reads the cache and finds out by itself what is to be done, so one
+event more, or many at once, change nothing but the time.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
 
-from weather_operator.controller.reconciler import SETTLE_SECONDS
-from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
 from weather_operator.kube.apply import is_applied_by
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import (
@@ -19,7 +33,7 @@ from weather_operator.kube.resources import (
     controller_of,
     key_of,
 )
-from weather_operator.metrics import Convergence, Metrics
+from weather_operator.metrics import ConvergenceTimer, Metrics
 from weather_operator.model import (
     FIELD_MANAGER,
     REPLICAS_MANAGER,
@@ -31,21 +45,24 @@ from weather_operator.model import (
     parse_app,
     parse_release,
 )
-from weather_operator.releases.catalogue import asks_for
+from weather_operator.releases.catalogue import selects
 from weather_operator.rollout.state import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
-_BURST_SECONDS = 0.02
+_COMPLETE_SECONDS = 0.02
+"""How long a complete rollout waits for the events that come with the one that completes it."""
+
 _PROGRESS_SECONDS = 1.0
 _PROGRESS_PER_SECOND = 10
 
 
-class Controller:
-    """Keeps the cache as the API has it, and makes every app due that a change concerns.
+class EventHandlers:
+    """Keeps the cache as the API has it, and enqueues every app that a change concerns.
 
-    `changing` tells how many apps are in a change.
+    `rolling_out` returns how many apps are in a rollout. `catalogue_changed` is set with every
+    change of a WeatherRelease, for whoever waits for one.
     """
 
     def __init__(
@@ -54,33 +71,33 @@ class Controller:
         queue: WorkQueue,
         metrics: Metrics,
         *,
-        changing: Callable[[], int],
+        rolling_out: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cache = cache
         self._queue = queue
-        self._changing = changing
+        self._rolling_out = rolling_out
         self._clock = clock
-        self._convergence = Convergence(metrics.converge_seconds.observe, clock=clock)
-        self._heard = dict.fromkeys(WATCHED, self._clock())
+        self._convergence = ConvergenceTimer(metrics.converge_seconds.observe, clock=clock)
+        self._touched_at = dict.fromkeys(WATCHED, self._clock())
         self.catalogue_changed = asyncio.Event()
         for kind in WATCHED:
-            metrics.watch_age.labels(kind.plural).set_function(partial(self._silence, kind))
+            metrics.watch_age.labels(kind.plural).set_function(partial(self._age, kind))
 
-    def see(self, kind: Kind, event: str | None, body: Manifest) -> None:
-        """Take a watch event in; its type is None for what a (re-)list tells."""
-        self.heard(kind)
+    def on_event(self, kind: Kind, type_: str | None, body: Manifest) -> None:
+        """Take in an event of a watch; its type is None for an object of a list."""
+        self.touch(kind)
         if kind is WEATHER_APP:
-            self._convergence.see(event, body)
+            self._convergence.on_event(type_, body)
         before = self._cache.get(kind, key_of(body))
-        take_in = self._cache.remove if event == "DELETED" else self._cache.put
-        if not take_in(kind, body):
+        update = self._cache.remove if type_ == "DELETED" else self._cache.put
+        if not update(kind, body):
             return
         if kind is WEATHER_APP:
-            asked = event or not is_told(body)
-            self._queue.add(key_of(body), Priority.USER if asked else Priority.RESYNC)
+            is_new = type_ or not is_status_current(body)
+            self._queue.add(key_of(body), Priority.USER if is_new else Priority.RESYNC)
         elif kind is WEATHER_RELEASE:
-            self.release_changed(body)
+            self.enqueue_for_release(body)
             self.catalogue_changed.set()
         elif kind is NODE:
             self._enqueue_where(lambda app: app.service.type == "NodePort")
@@ -88,70 +105,70 @@ class Controller:
             self._enqueue_where(lambda app: key_of(body) in app.gateways)
         elif owner := controller_of(body):
             key = Key(namespace=body["metadata"]["namespace"], name=owner["name"])
-            changing = self._changing()
-            delay = 0 if event == "DELETED" else delay_of(kind, before, body, changing=changing)
+            delay = (
+                0.0
+                if type_ == "DELETED"
+                else delay_of(kind, before, body, rolling_out=self._rolling_out())
+            )
             self._queue.add(key, Priority.CHILD, delay=delay)
 
-    def heard(self, kind: Kind) -> None:
-        """Note that the API has just told of a kind, if only that there is nothing new."""
-        self._heard[kind] = self._clock()
+    def touch(self, kind: Kind) -> None:
+        """Note that what is known of a kind was up to date just now."""
+        self._touched_at[kind] = self._clock()
 
-    def release_changed(self, body: Manifest) -> None:
-        """Look at every app: those that ask for this release first; others may have to name it."""
+    def enqueue_for_release(self, body: Manifest) -> None:
+        """Enqueue every app: those that name this release first; others may have to list it."""
         release = parse_release(body)
         for app in map(parse_app, self._cache.all(WEATHER_APP)):
-            urgent = asks_for(app, release)
+            urgent = selects(app, release)
             self._queue.add(app.key, Priority.USER if urgent else Priority.RESYNC)
 
     def enqueue_all(self) -> None:
-        """Look at every app, once nothing more urgent is due."""
+        """Enqueue every app, for when nothing more urgent is due."""
         for key in self._cache.keys(WEATHER_APP):
             self._queue.add(key, Priority.RESYNC)
 
-    def asks_for_gateways(self) -> bool:
-        """Tell whether any app wants a route of the Gateway API."""
+    def needs_optional_kinds(self) -> bool:
+        """Tell whether any app has a route of the Gateway API."""
         return any("gateway" in body["spec"] for body in self._cache.all(WEATHER_APP))
 
-    def _silence(self, kind: Kind) -> float:
-        return self._clock() - self._heard[kind]
-
-    def _enqueue_where(self, concerned: Callable[[WeatherApp], bool]) -> None:
+    def _enqueue_where(self, concerns: Callable[[WeatherApp], bool]) -> None:
         for app in map(parse_app, self._cache.all(WEATHER_APP)):
-            if concerned(app):
+            if concerns(app):
                 self._queue.add(app.key, Priority.CHILD, delay=_PROGRESS_SECONDS)
 
-
-def new_cache() -> Cache:
-    """Return an empty cache of all that is watched, which keeps of an object what is read later.
-
-    Memory is by far the most of what thousands of apps cost.
-    """
-    return Cache(WATCHED, project=_project)
+    def _age(self, kind: Kind) -> float:
+        return self._clock() - self._touched_at[kind]
 
 
-def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, changing: int) -> float:
-    """Return how long a change of a child may wait, in seconds, while so many apps change.
+def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, rolling_out: int) -> float:
+    """Return how long a change of a child may wait, in seconds, while so many apps roll out.
 
-    A rollout that is complete goes at once, progress is told once a second, and more seldom while
-    many apps change. What may need a repair may also be the echo of our own write: it waits just
-    until that write's own sequel.
+    A complete rollout goes at once; progress is written once a second, and more seldom while many
+    apps roll out. What may need a repair may also be the echo of our own write: it waits just until
+    the pass that follows on that write.
     """
     if kind is DEPLOYMENT and progress_of(body, desired=0).complete:
-        return _BURST_SECONDS
+        return _COMPLETE_SECONDS
     if before is None or _generation(before) != _generation(body):
         return SETTLE_SECONDS
-    return max(_PROGRESS_SECONDS, changing / _PROGRESS_PER_SECOND)
+    return max(_PROGRESS_SECONDS, rolling_out / _PROGRESS_PER_SECOND)
 
 
-def is_told(body: Manifest) -> bool:
+def is_status_current(body: Manifest) -> bool:
     """Tell whether the status of a WeatherApp is about what its spec says now."""
-    told: int | None = body.get("status", {}).get("observedGeneration")
-    return told == _generation(body)
+    observed: int | None = body.get("status", {}).get("observedGeneration")
+    return observed == _generation(body)
 
 
 def _generation(body: Manifest) -> int | None:
     generation: int | None = body["metadata"].get("generation")
     return generation
+
+
+def new_cache() -> Cache:
+    """Return an empty cache of all that is watched, which keeps of an object what is read later."""
+    return Cache(WATCHED, project=_project)
 
 
 def _project(kind: Kind, body: Manifest) -> Manifest:

@@ -1,4 +1,14 @@
-"""Keys that wait for a worker: each once, the urgent first, none twice at a time."""
+"""The work queue: keys that wait for a worker, each once, the urgent first, none twice at a time.
+
+A key goes round like this. `add` makes it wait until it is due: `_waiting` has it until a worker
+takes it, a timer until it is due, and the priority queue `_ready` from then on. `take` gives it to a
+worker, `done` gives it back. Adding a key that waits moves it forward: the entry in `_waiting` is
+replaced, and an older one in `_ready` is passed over when its turn comes. Adding a key that is being
+worked on leaves it in `_waiting` until `done`, so whatever happens during a pass leads to another.
+
+After a pass that failed, `add_rate_limited` adds the key with a delay that doubles with each failure
+in a row; `forget` ends the row.
+"""
 
 import asyncio
 import itertools
@@ -11,12 +21,15 @@ from typing import Any, Protocol
 
 from weather_operator.kube.resources import Key
 
+SETTLE_SECONDS = 0.15
+"""How long a key waits for the cluster's own controllers to react to what was just written."""
+
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 300.0
 
 
 class Priority(IntEnum):
-    """Why a key is due; the lower number goes first."""
+    """Why a key is added; the lower number goes first."""
 
     USER = 0
     CHILD = 1
@@ -24,10 +37,10 @@ class Priority(IntEnum):
 
 
 class Timer(Protocol):
-    """What a scheduled call is stopped by."""
+    """A scheduled call, as the event loop returns it."""
 
     def cancel(self) -> None:
-        """Make sure that the call does not happen."""
+        """Prevent the call."""
 
 
 CallLater = Callable[..., Timer]
@@ -35,7 +48,7 @@ CallLater = Callable[..., Timer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A key that a worker has taken, or that waits until `due` (monotonic seconds)."""
+    """A key that waits until `due` (seconds of the queue's clock), or that a worker has taken."""
 
     key: Key
     priority: Priority
@@ -69,14 +82,8 @@ class WorkQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def oldest_age(self) -> float:
-        """Return for how many seconds the key waits that has been due the longest."""
-        now = self._clock()
-        waiting = (now - work.due for work in self._waiting.values())
-        return max((age for age in waiting if age > 0), default=0.0)
-
     def add(self, key: Key, priority: Priority, *, delay: float = 0) -> None:
-        """Let the key be worked on, `delay` seconds from now at the latest."""
+        """Let the key be worked on once more, `delay` seconds from now at the latest."""
         work = Work(key=key, priority=priority, due=self._clock() + delay)
         if before := self._waiting.get(key):
             sooner, urgent = min(before.due, work.due), min(before.priority, work.priority)
@@ -103,8 +110,8 @@ class WorkQueue:
         if work := self._waiting.get(key):
             self._schedule(work)
 
-    def retry(self, key: Key, *, at_least: float = 0) -> float:
-        """Let a key that failed wait longer than the last time; return for how many seconds."""
+    def add_rate_limited(self, key: Key, *, at_least: float = 0) -> float:
+        """Add a key that failed, for later than the last time; return in how many seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30), LONGEST_BACKOFF_SECONDS)
@@ -112,22 +119,28 @@ class WorkQueue:
         self.add(key, Priority.RESYNC, delay=delay)
         return delay
 
-    def succeed(self, key: Key) -> None:
-        """Let the next failure of the key be its first."""
+    def forget(self, key: Key) -> None:
+        """End the row of failures: the next one of the key is its first again."""
         self._failures.pop(key, None)
+
+    def oldest_age(self) -> float:
+        """Return for how many seconds the key waits that has been due the longest."""
+        now = self._clock()
+        waiting = (now - work.due for work in self._waiting.values())
+        return max((age for age in waiting if age > 0), default=0.0)
 
     def _schedule(self, work: Work) -> None:
         if timer := self._timers.pop(work.key, None):
             timer.cancel()
         if (delay := work.due - self._clock()) > 0:
-            self._timers[work.key] = self._later(delay, self._offer, work)
+            self._timers[work.key] = self._schedule_call(delay, self._make_ready, work)
         else:
-            self._offer(work)
+            self._make_ready(work)
 
-    def _offer(self, work: Work) -> None:
+    def _make_ready(self, work: Work) -> None:
         self._timers.pop(work.key, None)
         self._ready.put_nowait((work.priority, next(self._order), work))
 
-    def _later(self, delay: float, call: Callable[..., None], *arguments: Any) -> Timer:
+    def _schedule_call(self, delay: float, call: Callable[..., None], *arguments: Any) -> Timer:
         schedule = self._call_later or asyncio.get_running_loop().call_later
         return schedule(delay, call, *arguments)

@@ -1,8 +1,10 @@
-"""What separates a live object from the manifest that one field manager declares for it.
+"""Server-side apply: what an apply would change, so that one that changes nothing is not sent.
 
-The answer is read from the two objects alone. `managedFields` says which fields are the manager's,
-and in its notation also which lists are merged by key and which values are replaced whole, so no
-schema is needed here. https://kubernetes.io/docs/reference/using-api/server-side-apply/
+`difference` walks a manifest and the live object side by side, along what `managedFields` records
+of the manager. That record says which fields are the manager's, and in its notation also which
+lists are merged by key and which values are replaced whole, so no schema is needed here: a map or a
+keyed list is entered, anything else is compared as one value. Each path that differs is put under
+its cause. https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 import json
@@ -50,9 +52,9 @@ def difference(
     """Return what an apply of the manifest by the manager would change in the live object."""
     owned = managed_fields(live, manager=manager, subresource=subresource)
     found: dict[str, list[str]] = {}
-    for fault, path in _compare(_without_identity(declared), live, owned or {}, ""):
-        found.setdefault(fault, []).append(path)
-    return Difference(**{fault: tuple(paths) for fault, paths in found.items()})
+    for cause, path in _compare(_without_identity(declared), live, owned or {}, ""):
+        found.setdefault(cause, []).append(path)
+    return Difference(**{cause: tuple(paths) for cause, paths in found.items()})
 
 
 def managed_fields(live: Manifest, *, manager: str, subresource: str = "") -> Owned | None:
@@ -76,79 +78,81 @@ def _without_identity(declared: Manifest) -> Manifest:
     return {**fields, "metadata": metadata}
 
 
-def _compare(want: Any, have: Any, owned: Owned | None, path: str) -> Iterator[tuple[str, str]]:
+def _compare(declared: Any, live: Any, owned: Owned | None, path: str) -> Iterator[tuple[str, str]]:
     if owned is None:
-        yield from _compare_unowned(want, have, path)
-    elif isinstance(want, dict) and (owned or not path):
-        yield from _compare_fields(want, have if isinstance(have, dict) else {}, owned, path)
-    elif isinstance(want, list) and any(key.startswith("k:") for key in owned):
-        yield from _compare_items(want, have if isinstance(have, list) else [], owned, path)
-    elif not _same(want, have, path):
+        yield from _compare_unowned(declared, live, path)
+    elif isinstance(declared, dict) and (owned or not path):
+        yield from _compare_fields(declared, live if isinstance(live, dict) else {}, owned, path)
+    elif isinstance(declared, list) and any(key.startswith("k:") for key in owned):
+        yield from _compare_items(declared, live if isinstance(live, list) else [], owned, path)
+    elif not _is_same(declared, live, path):
         yield "outdated", path
 
 
 def _compare_fields(
-    want: Manifest, have: Manifest, owned: Owned, path: str
+    declared: Manifest, live: Manifest, owned: Owned, path: str
 ) -> Iterator[tuple[str, str]]:
-    for name, value in want.items():
+    for name, value in declared.items():
         if value != {} or f"f:{name}" in owned:
-            yield from _compare(value, have.get(name), owned.get(f"f:{name}"), _child(path, name))
+            yield from _compare(value, live.get(name), owned.get(f"f:{name}"), _child(path, name))
     for key in owned:
-        if key.startswith("f:") and key[2:] not in want:
+        if key.startswith("f:") and key[2:] not in declared:
             yield "leftover", _child(path, key[2:])
 
 
 def _compare_items(
-    want: list[Any], have: list[Any], owned: Owned, path: str
+    declared: list[Any], live: list[Any], owned: Owned, path: str
 ) -> Iterator[tuple[str, str]]:
-    unmatched = list(want)
+    unmatched = list(declared)
     for key, fields in owned.items():
         if not key.startswith("k:"):
             continue
         selector = json.loads(key[2:])
-        item = _find(want, selector)
+        item = _find_item(declared, selector)
         here = f"{path}[{','.join(str(value) for value in selector.values())}]"
         if item is None:
             yield "leftover", here
             continue
         unmatched.remove(item)
         # An item's fields are listed only where it is merged field by field.
-        yield from _compare(item, _find(have, selector), fields, here)
+        yield from _compare(item, _find_item(live, selector), fields, here)
     for item in unmatched:
         yield "missing", f"{path}[{item.get('name', '')}]"
 
 
-def _compare_unowned(want: Any, have: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(want, dict) and isinstance(have, dict) and want:
-        for name, value in want.items():
-            yield from _compare_unowned(value, have.get(name), _child(path, name))
-    elif have is None:
+def _compare_unowned(declared: Any, live: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(declared, dict) and isinstance(live, dict) and declared:
+        for name, value in declared.items():
+            yield from _compare_unowned(value, live.get(name), _child(path, name))
+    elif live is None:
         yield "missing", path
     else:
-        yield ("unowned" if _same(want, have, path) else "edited"), path
+        yield ("unowned" if _is_same(declared, live, path) else "edited"), path
 
 
-def _find(items: list[Any], selector: Manifest) -> Any | None:
+def _find_item(items: list[Any], selector: Manifest) -> Any | None:
     for item in items:
         if all(item.get(name) == value for name, value in selector.items()):
             return item
     return None
 
 
-def _same(want: Any, have: Any, path: str) -> bool:
-    """Compare two values; the API server drops what is empty and rewrites amounts."""
-    if want == have or (not want and not have):
+def _is_same(declared: Any, live: Any, path: str) -> bool:
+    """Compare two values; the API server drops what is empty and rewrites quantities."""
+    if declared == live or (not declared and not live):
         return True
-    if isinstance(want, dict) and isinstance(have, dict):
-        names = want.keys() | have.keys()
-        return all(_same(want.get(name), have.get(name), _child(path, name)) for name in names)
-    if isinstance(want, list) and isinstance(have, list):
-        pairs = zip(want, have, strict=False)
-        return len(want) == len(have) and all(_same(*pair, path) for pair in pairs)
-    return ".resources." in path and _amount(want) == _amount(have) is not None
+    if isinstance(declared, dict) and isinstance(live, dict):
+        names = declared.keys() | live.keys()
+        return all(
+            _is_same(declared.get(name), live.get(name), _child(path, name)) for name in names
+        )
+    if isinstance(declared, list) and isinstance(live, list):
+        pairs = zip(declared, live, strict=False)
+        return len(declared) == len(live) and all(_is_same(*pair, path) for pair in pairs)
+    return ".resources." in path and _quantity(declared) == _quantity(live) is not None
 
 
-def _amount(value: Any) -> Decimal | None:
+def _quantity(value: Any) -> Decimal | None:
     """Read a quantity such as 0.5, 500m or 64Mi."""
     text = str(value)
     suffix = next(

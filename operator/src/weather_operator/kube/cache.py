@@ -1,4 +1,12 @@
-"""The latest body of everything that is watched, or that a write of ours was answered with."""
+"""The latest body of each object that is watched, or that a write of ours was answered with.
+
+Watch events, lists and answers to writes all go through `put` and `remove`, in any order: of one
+object the higher resourceVersion wins, which are comparable numbers within a kind. A deletion is
+remembered by uid for a while, so that a late answer does not bring the object back; a younger body
+does, since to a watch by label an object that loses the label is deleted too. `put` and `remove`
+return whether anybody need look. What is kept of a body is for the `project` function to say:
+memory is by far the most of what thousands of objects cost.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -12,44 +20,53 @@ Projection = Callable[[Kind, Manifest], Manifest]
 
 
 class Cache:
-    """Bodies by kind and key, never going back in time.
-
-    Watch events and answers to writes arrive in any order: the higher resourceVersion wins (of one
-    kind they are comparable numbers), also over a deletion: to a watch by label, an object that
-    loses the label is deleted too.
-    """
+    """Bodies by kind and key, never going back in time."""
 
     def __init__(
         self, kinds: Iterable[Kind], *, project: Projection = lambda _kind, body: body
     ) -> None:
         self._bodies: dict[Kind, dict[Key, Manifest]] = {kind: {} for kind in kinds}
         self._project = project
-        self._deleted: OrderedDict[str, int] = OrderedDict()
+        self._deletions: OrderedDict[str, int] = OrderedDict()
+
+    def get(self, kind: Kind, key: Key) -> Manifest | None:
+        """Return the latest body, None while no such object is known."""
+        return self._bodies[kind].get(key)
+
+    def all(self, kind: Kind) -> Iterator[Manifest]:
+        """Return the latest bodies of a kind, as they are when the first one is taken."""
+        yield from list(self._bodies[kind].values())
+
+    def keys(self, kind: Kind) -> list[Key]:
+        """Return the keys of a kind."""
+        return list(self._bodies[kind])
 
     def put(self, kind: Kind, body: Manifest) -> bool:
-        """Take a body in; return whether what is kept of it tells something new."""
-        key, known = key_of(body), self._bodies[kind].get(key_of(body))
-        if _version(body) <= self._deleted.get(body["metadata"]["uid"], 0):
+        """Keep a body unless it is older; return whether more than the resourceVersion differs."""
+        key = key_of(body)
+        known = self._bodies[kind].get(key)
+        if _version(body) <= self._deletions.get(body["metadata"]["uid"], 0):
             return False
-        if known and _is_same(known, body) and _version(body) <= _version(known):
+        if known and _is_same_object(known, body) and _version(body) <= _version(known):
             return False
         kept = self._project(kind, body)
         self._bodies[kind][key] = kept
         return known is None or _without_version(known) != _without_version(kept)
 
     def remove(self, kind: Kind, body: Manifest) -> bool:
-        """Forget an object that was deleted; return whether it was the one known by its name."""
-        self._deleted[body["metadata"]["uid"]] = _version(body)
-        if len(self._deleted) > _REMEMBERED_DELETIONS:
-            self._deleted.popitem(last=False)
-        key, known = key_of(body), self._bodies[kind].get(key_of(body))
-        if known is None or not _is_same(known, body):
+        """Drop an object that was deleted; return whether it was the one known by its name."""
+        self._deletions[body["metadata"]["uid"]] = _version(body)
+        if len(self._deletions) > _REMEMBERED_DELETIONS:
+            self._deletions.popitem(last=False)
+        key = key_of(body)
+        known = self._bodies[kind].get(key)
+        if known is None or not _is_same_object(known, body):
             return False
         del self._bodies[kind][key]
         return True
 
     def forget(self, kind: Kind, key: Key) -> None:
-        """Forget what is known under a name, since the API says that it is not so."""
+        """Drop what is known under a name, because the API server has just contradicted it."""
         self._bodies[kind].pop(key, None)
 
     def missing_from_list(
@@ -66,24 +83,12 @@ class Cache:
             and _version(body) <= int(resource_version)
         ]
 
-    def get(self, kind: Kind, key: Key) -> Manifest | None:
-        """Return the latest body, if the object exists."""
-        return self._bodies[kind].get(key)
-
-    def all(self, kind: Kind) -> Iterator[Manifest]:
-        """Return the latest bodies of a kind."""
-        yield from list(self._bodies[kind].values())
-
-    def keys(self, kind: Kind) -> list[Key]:
-        """Return the keys of a kind."""
-        return list(self._bodies[kind])
-
 
 def _version(body: Manifest) -> int:
     return int(body["metadata"]["resourceVersion"])
 
 
-def _is_same(one: Manifest, other: Manifest) -> bool:
+def _is_same_object(one: Manifest, other: Manifest) -> bool:
     same: bool = one["metadata"]["uid"] == other["metadata"]["uid"]
     return same
 

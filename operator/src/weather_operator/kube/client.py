@@ -1,6 +1,11 @@
-"""The Kubernetes API in a few verbs that speak dictionaries and raise errors of our own."""
+"""The Kubernetes API in a few verbs that speak dictionaries and raise errors of our own.
 
-import asyncio
+`connect` finds the credentials and opens a `Connection`: one pool to one API server, which sends a
+request, sends it again with fresh credentials after a 401, and turns every other failure into an
+error of `kube.errors`. On it stands a `Client`, which knows the verbs: what path, what method and
+what query an apply, a list or a watch is. Whatever takes a Client needs no more than its methods.
+"""
+
 import json
 import logging
 import ssl
@@ -18,199 +23,38 @@ from weather_operator.kube.errors import (
     UnconfiguredError,
     error_of,
 )
-from weather_operator.kube.resources import Key, Kind, Manifest
+from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 
 log = logging.getLogger(__name__)
 
 Observe = Callable[[str, str, int], None]
-"""Told of each request: verb, plural of the kind, status code (0 where nothing answered)."""
+"""Called after each request: verb, plural of the kind, status code (0 where nothing answered)."""
 
 _Call = tuple[Any, Any, Any, Any, Any]
 """What the library's `call_api` takes: method, URL, headers, body, form."""
 
 _JSON = "application/json"
-_REQUEST_SECONDS = 30
-
-
-class Connection:
-    """One pool to one API server. Says once that it does not answer, once that it does again."""
-
-    def __init__(self, configuration: client.Configuration, *, observe: Observe) -> None:
-        self.configuration = configuration
-        self._api_client = client.ApiClient(configuration)
-        self._api_client.user_agent = "weather-operator"
-        self._observe = observe
-        self._reachable = True
-
-    async def log_in(self) -> None:
-        """Read the credentials again: a token may have run out."""
-        await _load(self.configuration)
-
-    async def request(
-        self,
-        method: str,
-        verb: str,
-        kind: Kind,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Manifest | None = None,
-        content_type: str = _JSON,
-    ) -> Manifest:
-        """Return the answer, asked for once more if the credentials ran out. Raises ApiError."""
-        arguments = (method, path, query or {}, body, content_type)
-        answer = await self._send(verb, kind, *arguments)
-        if answer.status == 401:
-            await self.log_in()
-            answer = await self._send(verb, kind, *arguments)
-        if answer.status >= 300:
-            raise await _error(answer)
-        told: Manifest = json.loads(answer.data)
-        return told
-
-    async def stream(
-        self, kind: Kind, path: str, query: Mapping[str, str], *, seconds: float
-    ) -> AsyncGenerator[Manifest, None]:
-        """Yield the events of a watch, which the server ends in `seconds`. Raises ApiError."""
-        try:
-            prepared = await self._prepare("GET", path, query, None, _JSON)
-            longest = seconds + _REQUEST_SECONDS
-            answer = await self._api_client.call_api(*prepared, _request_timeout=longest)
-            self._observe("watch", kind.plural, answer.status)
-            if answer.status >= 300:
-                raise await _error(answer)
-            async with answer.response as response:
-                async for line in response.content:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise error_of(
-                            event["object"].get("code", 500), json.dumps(event["object"]).encode()
-                        )
-                    yield event
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
-            raise _unreachable(error) from error
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._api_client.close()  # type: ignore[no-untyped-call] # the library's own
-
-    async def _send(
-        self,
-        verb: str,
-        kind: Kind,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Manifest | None,
-        content_type: str,
-    ) -> Any:
-        """Return the library's answer, read."""
-        prepared = await self._prepare(method, path, query, body, content_type)
-        try:
-            answer = await self._api_client.call_api(*prepared, _request_timeout=_REQUEST_SECONDS)
-            await answer.read()  # type: ignore[no-untyped-call] # the library's own
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
-            self._observe(verb, kind.plural, 0)
-            self._say_reachable(False, _words(error))
-            raise _unreachable(error) from error
-        self._observe(verb, kind.plural, answer.status)
-        self._say_reachable(True)
-        return answer
-
-    async def _prepare(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Manifest | None,
-        content_type: str,
-    ) -> _Call:
-        call: _Call = await self._api_client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            body=body,
-            header_params={"Accept": _JSON, "Content-Type": content_type},
-            auth_settings=["BearerToken"],
-        )
-        return call
-
-    def _say_reachable(self, reachable: bool, words: str = "") -> None:
-        if reachable == self._reachable:
-            return
-        self._reachable = reachable
-        server = {"server": self.configuration.host}
-        if reachable:
-            log.info("the API server answers again", extra=server)
-        else:
-            log.warning("the API server does not answer", extra={**server, "error": words})
-
-
-@asynccontextmanager
-async def connect(*, observe: Observe) -> AsyncIterator[Connection]:
-    """Give a connection with the service account's credentials, else the kubeconfig's.
-
-    Raises UnconfiguredError.
-    """
-    configuration = client.Configuration(
-        connection_pool_maxsize=40,
-        # Proxies from the environment go, and half of the CPU per request with them.
-        client_session_kwargs={"trust_env": False},
-    )
-    await _load(configuration)
-    connection = Connection(configuration, observe=observe)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def _load(configuration: client.Configuration) -> None:
-    try:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
-    except config.ConfigException:
-        try:
-            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise UnconfiguredError(str(error)) from error
-
-
-async def _error(answer: Any) -> ApiError:
-    after = answer.headers.get("Retry-After", "")
-    return error_of(answer.status, await answer.read(), int(after) if after.isdecimal() else 0)
-
-
-def _unreachable(error: Exception) -> UnavailableError:
-    return UnavailableError(0, "Unreachable", f"no answer from the API server: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    """A timeout has no words of its own."""
-    return str(error) or type(error).__name__
-
-
 _APPLY = "application/apply-patch+yaml"
+_REQUEST_SECONDS = 30
 _FOLLOW_SECONDS = 240
 _PAGE = 500
 
 
 class Client:
-    """What can be asked of one API server; what it does not grant is raised as an ApiError."""
+    """The verbs of one API server; what it does not grant is raised as an ApiError."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self.connection = connection
 
     async def apply(
         self, kind: Kind, manifest: Manifest, *, manager: str, force: bool, subresource: str = ""
     ) -> Manifest:
         """Apply a manifest as the manager and return the live object."""
-        metadata = manifest["metadata"]
-        key = Key(namespace=metadata.get("namespace", ""), name=metadata["name"])
         return await self.connection.request(
             "PATCH",
             "apply",
             kind,
-            path_of(kind, key, subresource),
+            path_of(kind, key_of(manifest), subresource),
             query={"fieldManager": manager, "force": str(force).lower()},
             body=manifest,
             content_type=_APPLY,
@@ -227,7 +71,7 @@ class Client:
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Create an object; one that exists already is a ConflictError."""
-        path = path_of(kind, Key(namespace=manifest["metadata"]["namespace"], name=""))
+        path = path_of(kind, Key(namespace=key_of(manifest).namespace, name=""))
         return await self.connection.request("POST", "create", kind, path, body=manifest)
 
     async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
@@ -301,19 +145,166 @@ def path_of(kind: Kind, key: Key, subresource: str = "") -> str:
     return "/".join(part for part in parts if part)
 
 
-async def wait_until_served(client: Client, kinds: Sequence[Kind], *, every: float = 1) -> None:
-    """Wait, without limit, until the API server answers and knows the kinds; say once what for."""
-    said = False
-    while True:
+@asynccontextmanager
+async def connect(*, user_agent: str, observe: Observe) -> AsyncIterator["Connection"]:
+    """Open a connection with the service account's credentials, else the kubeconfig's.
+
+    Raises UnconfiguredError.
+    """
+    configuration = client.Configuration(
+        connection_pool_maxsize=40,
+        # Proxies from the environment go, and half of the CPU per request with them.
+        client_session_kwargs={"trust_env": False},
+    )
+    await _load_credentials(configuration)
+    connection = Connection(configuration, user_agent=user_agent, observe=observe)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """One pool to one API server, which logs once that it does not answer, and once that it does.
+
+    `configuration` holds the server's address and the credentials of the moment.
+    """
+
+    def __init__(
+        self, configuration: client.Configuration, *, user_agent: str, observe: Observe
+    ) -> None:
+        self.configuration = configuration
+        self._api_client = client.ApiClient(configuration)
+        self._api_client.user_agent = user_agent
+        self._observe = observe
+        self._reachable = True
+
+    async def reload_credentials(self) -> None:
+        """Read the credentials again: a token may have run out."""
+        await _load_credentials(self.configuration)
+
+    async def request(
+        self,
+        method: str,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+    ) -> Manifest:
+        """Return the decoded answer; tries once more if the credentials ran out. Raises ApiError.
+
+        `verb` and `kind` are what the request is counted under.
+        """
+        arguments = (method, path, query or {}, body, content_type)
+        answer = await self._send(verb, kind, *arguments)
+        if answer.status == 401:
+            await self.reload_credentials()
+            answer = await self._send(verb, kind, *arguments)
+        if answer.status >= 300:
+            raise await _error(answer)
+        decoded: Manifest = json.loads(answer.data)
+        return decoded
+
+    async def stream(
+        self, kind: Kind, path: str, query: Mapping[str, str], *, seconds: float
+    ) -> AsyncGenerator[Manifest, None]:
+        """Yield the events of a watch, which the server ends in `seconds`. Raises ApiError."""
         try:
-            if await client.serves(kinds):
-                return
-            if not said:
-                log.warning(
-                    "the custom resource definitions are not installed: apply those in crds/",
-                    extra={"kinds": [kind.name for kind in kinds]},
-                )
-                said = True
-        except UnavailableError:
-            pass  # said by the connection itself
-        await asyncio.sleep(every)
+            prepared = await self._prepare("GET", path, query, None, _JSON)
+            longest = seconds + _REQUEST_SECONDS
+            answer = await self._api_client.call_api(*prepared, _request_timeout=longest)
+            self._observe("watch", kind.plural, answer.status)
+            if answer.status >= 300:
+                raise await _error(answer)
+            async with answer.response as response:
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise error_of(
+                            event["object"].get("code", 500), json.dumps(event["object"]).encode()
+                        )
+                    yield event
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
+            raise _unreachable(error) from error
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._api_client.close()  # type: ignore[no-untyped-call] # the library's own
+
+    async def _send(
+        self,
+        verb: str,
+        kind: Kind,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None,
+        content_type: str,
+    ) -> Any:
+        """Return the library's answer, read."""
+        prepared = await self._prepare(method, path, query, body, content_type)
+        try:
+            answer = await self._api_client.call_api(*prepared, _request_timeout=_REQUEST_SECONDS)
+            await answer.read()  # type: ignore[no-untyped-call] # the library's own
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
+            self._observe(verb, kind.plural, 0)
+            self._log_reachability(False, _describe(error))
+            raise _unreachable(error) from error
+        self._observe(verb, kind.plural, answer.status)
+        self._log_reachability(True)
+        return answer
+
+    async def _prepare(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None,
+        content_type: str,
+    ) -> _Call:
+        call: _Call = await self._api_client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            body=body,
+            header_params={"Accept": _JSON, "Content-Type": content_type},
+            auth_settings=["BearerToken"],
+        )
+        return call
+
+    def _log_reachability(self, reachable: bool, error: str = "") -> None:
+        if reachable == self._reachable:
+            return
+        self._reachable = reachable
+        server = {"server": self.configuration.host}
+        if reachable:
+            log.info("the API server answers again", extra=server)
+        else:
+            log.warning("the API server does not answer", extra={**server, "error": error})
+
+
+async def _load_credentials(configuration: client.Configuration) -> None:
+    try:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
+    except config.ConfigException:
+        try:
+            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise UnconfiguredError(str(error)) from error
+
+
+async def _error(answer: Any) -> ApiError:
+    after = answer.headers.get("Retry-After", "")
+    return error_of(answer.status, await answer.read(), int(after) if after.isdecimal() else 0)
+
+
+def _unreachable(error: Exception) -> UnavailableError:
+    return UnavailableError(0, "Unreachable", f"no answer from the API server: {_describe(error)}")
+
+
+def _describe(error: Exception) -> str:
+    """A timeout has no text of its own."""
+    return str(error) or type(error).__name__

@@ -1,4 +1,9 @@
-"""How a request to the API can fail: for good, because we were behind, or for now."""
+"""How a request to the API can fail: for good, because we were behind, or for now.
+
+`error_of` sorts what an API server answers into these three, which is all that callers tell apart:
+a RefusedError is for people to read, after a ConflictError one looks again, and an UnavailableError
+is worth the same request later.
+"""
 
 import json
 
@@ -9,7 +14,7 @@ _BREAKS_SCHEMA = ("failed to create typed patch object", "failed to convert new 
 
 
 class ApiError(Exception):
-    """The API's refusal, in its own words; `reason` is one word, `status` the HTTP status."""
+    """An error in the API's own words; `reason` is one word, `status` the HTTP status or 0."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)

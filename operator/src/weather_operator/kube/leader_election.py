@@ -1,4 +1,15 @@
-"""Leader election by a Lease: of all operators of one name, one acts."""
+"""Leader election by a Lease: of all processes of one name, one acts.
+
+`acquire` returns once the Lease is this process's; until then it looks at the Lease, and follows it
+so as to notice at once when it is given back. `renew` then runs beside what the leader does, and
+raises LeaseLostError where another process may lead: the leader must end then. `release` gives the
+Lease back, so that the next one need not wait until it runs out.
+
+Each look or write is one `_try_acquire_or_renew`. Every write carries the resourceVersion of the
+Lease that was read, so of two processes that write at once one gets a conflict. Whether another's
+Lease ran out is judged by our own clock since it was last seen to change, never by the times written
+in it, since clocks of machines differ.
+"""
 
 import asyncio
 import logging
@@ -13,7 +24,7 @@ from weather_operator.kube.resources import LEASE, Key, Manifest
 
 log = logging.getLogger(__name__)
 
-DURATION_SECONDS = 15
+LEASE_SECONDS = 15
 RENEW_DEADLINE_SECONDS = 10
 RETRY_SECONDS = 2
 
@@ -22,11 +33,10 @@ class LeaseLostError(Exception):
     """Another process may lead now: this one must stop acting at once."""
 
 
-class Lease:
-    """This process's part in the election.
+class LeaderElector:
+    """This process's part in the election; `identity` is how the Lease names it.
 
-    Whether another's Lease ran out is judged by our own clock since it was last seen to change,
-    never by the times written in it: clocks of machines differ.
+    The same identity again, after a restart in the same pod, leads at once.
     """
 
     def __init__(
@@ -41,128 +51,133 @@ class Lease:
         self._key = key
         self._identity = identity
         self._clock = clock
-        self._held: Manifest | None = None
-        self._renewed: float | None = None
-        self._seen = ""
-        self._seen_at = 0.0
-        self._seen_seconds = 0.0
+        self._lease: Manifest | None = None
+        """The Lease as we last wrote it, None while it is not ours."""
+        self._renewed_at: float | None = None
+        self._observed_version = ""
+        self._observed_at = 0.0
+        self._observed_seconds = 0.0
 
     async def acquire(self) -> None:
         """Wait, without limit, until this process is the leader."""
-        said: str | None = None
+        logged: str | None = None
         while True:
-            why = ""
+            cause = ""
             try:
                 async with asyncio.timeout(RENEW_DEADLINE_SECONDS):
-                    if await self._try():
+                    if await self._try_acquire_or_renew():
                         break
             except (ApiError, TimeoutError) as error:
-                why = str(error)
-            if why != said:
-                cause = {"error": why} if why else {}
-                log.info("waiting for the lease", extra={"lease": str(self._key), **cause})
-                said = why
-            await self._until_it_may_be_free()
+                cause = str(error)
+            if cause != logged:
+                why = {"error": cause} if cause else {}
+                log.info("waiting for the lease", extra={"lease": str(self._key), **why})
+                logged = cause
+            await self._wait_until_it_may_be_free()
         log.info("leading", extra={"lease": str(self._key), "identity": self._identity})
 
-    async def keep(self) -> None:
+    async def renew(self) -> None:
         """Renew for ever. Raises LeaseLostError once it is another's or was not renewed in time."""
-        self._renewed = self._clock()
+        self._renewed_at = self._clock()
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            left = self._renewed + RENEW_DEADLINE_SECONDS - self._clock()
+            left = self._renewed_at + RENEW_DEADLINE_SECONDS - self._clock()
             try:
                 async with asyncio.timeout(max(left, 0)):
-                    holds = await self._try()
+                    is_ours = await self._try_acquire_or_renew()
             except (ApiError, TimeoutError) as error:
-                if self._clock() - self._renewed < RENEW_DEADLINE_SECONDS:
+                if self._clock() - self._renewed_at < RENEW_DEADLINE_SECONDS:
                     continue
                 # It may be another's by now: there is nothing to give back.
-                self._held = None
+                self._lease = None
                 raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS} s") from error
-            if not holds:
+            if not is_ours:
                 raise LeaseLostError("another process took it")
-            self._renewed = self._clock()
-
-    def liveness_problem(self) -> str:
-        """Say what shows that the renewal is stuck, nothing while it is not."""
-        if self._renewed is None or self._clock() - self._renewed < DURATION_SECONDS:
-            return ""
-        return "the lease ran out without being noticed"
+            self._renewed_at = self._clock()
 
     async def release(self) -> None:
-        """Give the Lease back, so that the next leader need not wait until it runs out."""
-        held = self._held
-        if held is None:
+        """Give the Lease back if it is ours; that this fails is only logged."""
+        lease = self._lease
+        if lease is None:
             return
         try:
             async with asyncio.timeout(RETRY_SECONDS):
-                while held and held["spec"].get("holderIdentity") == self._identity:
-                    held = await self._give_back(held)
-            if held is None:
+                while lease and lease["spec"].get("holderIdentity") == self._identity:
+                    lease = await self._give_back(lease)
+            if lease is None:
                 log.info("the lease is given back", extra={"lease": str(self._key)})
         except (ApiError, TimeoutError) as error:
             log.warning("the lease was not given back", extra={"error": str(error)})
 
-    async def _give_back(self, held: Manifest) -> Manifest | None:
-        """Return None, or the Lease as it is: a renewal that was broken off may have been done."""
-        try:
-            await self._write(held, holder="", seconds=1)
-        except ConflictError:
-            return await self._client.get(LEASE, self._key)
-        return None
+    def liveness_problem(self) -> str:
+        """Describe what shows that the renewal is stuck, in no characters while it is not."""
+        if self._renewed_at is None or self._clock() - self._renewed_at < LEASE_SECONDS:
+            return ""
+        return "the lease ran out without being noticed"
 
-    async def _until_it_may_be_free(self) -> None:
+    async def _try_acquire_or_renew(self) -> bool:
+        """Take or renew the Lease in one attempt; return whether it is ours now."""
+        try:
+            if self._lease:
+                await self._write(self._lease, holder=self._identity, seconds=LEASE_SECONDS)
+                return True
+            live = await self._client.get(LEASE, self._key)
+            if live is None:
+                self._lease = await self._client.create(LEASE, self._manifest())
+                return True
+            if not self._may_take(live):
+                return False
+            await self._write(live, holder=self._identity, seconds=LEASE_SECONDS)
+        except ConflictError:
+            # Another wrote meanwhile, or we did and never saw the answer: the Lease says which.
+            self._lease = None
+            live = await self._client.get(LEASE, self._key)
+            if live and live["spec"].get("holderIdentity") == self._identity:
+                self._lease = live
+            return self._lease is not None
+        return True
+
+    def _may_take(self, live: Manifest) -> bool:
+        """Tell whether a Lease is nobody's, ours, or has not changed for as long as it lasts."""
+        spec, version = live["spec"], live["metadata"]["resourceVersion"]
+        if version != self._observed_version:
+            self._observed_version, self._observed_at = version, self._clock()
+            self._observed_seconds = spec.get("leaseDurationSeconds", LEASE_SECONDS)
+        # The same identity is our own pod before its container was restarted.
+        if spec.get("holderIdentity") in (None, "", self._identity):
+            return True
+        return self._clock() - self._observed_at >= self._observed_seconds
+
+    async def _wait_until_it_may_be_free(self) -> None:
         """Return when the Lease was given back or ran out, or when a look at it cannot harm."""
         try:
             async with (
-                asyncio.timeout(self._left()) as deadline,
-                aclosing(self._client.follow(LEASE, self._key, since=self._seen)) as states,
+                asyncio.timeout(self._seconds_left()) as deadline,
+                aclosing(
+                    self._client.follow(LEASE, self._key, since=self._observed_version)
+                ) as states,
             ):
                 async for lease in states:
                     if lease is None or self._may_take(lease):
                         return
-                    deadline.reschedule(asyncio.get_running_loop().time() + self._left())
+                    now = asyncio.get_running_loop().time()
+                    deadline.reschedule(now + self._seconds_left())
         except TimeoutError:
             return
         except ApiError as error:
             log.debug("the lease cannot be followed", extra={"error": error.message})
         await asyncio.sleep(RETRY_SECONDS)
 
-    def _left(self) -> float:
-        return max(self._seen_at + self._seen_seconds - self._clock(), RETRY_SECONDS)
+    def _seconds_left(self) -> float:
+        return max(self._observed_at + self._observed_seconds - self._clock(), RETRY_SECONDS)
 
-    async def _try(self) -> bool:
-        """Take or renew the Lease; return whether it is ours now."""
+    async def _give_back(self, lease: Manifest) -> Manifest | None:
+        """Return None, or the Lease as it is: a renewal that was broken off may have been done."""
         try:
-            if self._held:
-                await self._write(self._held, holder=self._identity, seconds=DURATION_SECONDS)
-                return True
-            found = await self._client.get(LEASE, self._key)
-            if found is None:
-                self._held = await self._client.create(LEASE, self._manifest())
-                return True
-            if not self._may_take(found):
-                return False
-            await self._write(found, holder=self._identity, seconds=DURATION_SECONDS)
+            await self._write(lease, holder="", seconds=1)
         except ConflictError:
-            # Somebody wrote meanwhile. Who, the next look tells; held by us it was until now.
-            self._held = None
-            found = await self._client.get(LEASE, self._key)
-            if found and found["spec"].get("holderIdentity") == self._identity:
-                self._held = found
-            return self._held is not None
-        return True
-
-    def _may_take(self, found: Manifest) -> bool:
-        spec, version = found["spec"], found["metadata"]["resourceVersion"]
-        if version != self._seen:
-            self._seen, self._seen_at = version, self._clock()
-            self._seen_seconds = spec.get("leaseDurationSeconds", DURATION_SECONDS)
-        # The same identity is our own pod before its container was restarted.
-        if spec.get("holderIdentity") in (None, "", self._identity):
-            return True
-        return self._clock() - self._seen_at >= self._seen_seconds
+            return await self._client.get(LEASE, self._key)
+        return None
 
     async def _write(self, lease: Manifest, *, holder: str, seconds: int) -> None:
         before = lease["spec"]
@@ -171,9 +186,8 @@ class Lease:
         if holder and before.get("holderIdentity") != holder:
             spec["acquireTime"] = spec["renewTime"]
             spec["leaseTransitions"] = before.get("leaseTransitions", 0) + 1
-        body = {**lease, "spec": spec}
-        answer = await self._client.replace(LEASE, self._key, body)
-        self._held = answer if holder else None
+        answer = await self._client.replace(LEASE, self._key, {**lease, "spec": spec})
+        self._lease = answer if holder else None
 
     def _manifest(self) -> Manifest:
         now = _now()
@@ -183,7 +197,7 @@ class Lease:
             "metadata": {"name": self._key.name, "namespace": self._key.namespace},
             "spec": {
                 "holderIdentity": self._identity,
-                "leaseDurationSeconds": DURATION_SECONDS,
+                "leaseDurationSeconds": LEASE_SECONDS,
                 "acquireTime": now,
                 "renewTime": now,
                 "leaseTransitions": 0,

@@ -1,4 +1,4 @@
-"""The kinds of objects, the keys of single ones, and who controls them."""
+"""The kinds of objects, the keys of single ones, and which object controls another."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -7,7 +7,7 @@ from weather_operator.model import Release, WeatherApp, parse_release
 
 
 class CatalogueError(Exception):
-    """No one release is meant; `reason` is the word for the status."""
+    """Not exactly one release is meant; `reason` is the word for the status."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -16,24 +16,28 @@ class CatalogueError(Exception):
 
 
 def release_for(app: WeatherApp, catalogue: Iterable[Manifest]) -> Release:
-    """Return the release that the app asks for. Raises CatalogueError."""
+    """Return the release that the app's version or colour names. Raises CatalogueError."""
     bodies = sorted(catalogue, key=lambda body: str(body["metadata"]["name"]))
     # Two objects that say the same are one release: the first by name.
     releases = list(dict.fromkeys(map(parse_release, bodies)))
-    asked, wish = _wish(app)
-    found = [release for release in releases if asked in (release.version, release.colour)]
+    found = [release for release in releases if selects(app, release)]
     if not found:
-        raise CatalogueError("UnknownVersion", f"{wish} is not in the catalogue: {_all(releases)}")
-    if len(found) > 1:
-        versions = {release.version for release in found}
-        word = "AmbiguousColour" if len(versions) > 1 else "AmbiguousVersion"
-        hint = (
-            "give the version"
-            if len(versions) > 1
-            else "delete all of these WeatherReleases but one"
-        )
-        raise CatalogueError(word, f"{wish} is several releases, {hint}: {_list(found)}")
-    return found[0]
+        message = f"{_selector(app)} is not in the catalogue: {_choices(releases)}"
+        raise CatalogueError("UnknownVersion", message)
+    if len(found) == 1:
+        return found[0]
+    if len({release.version for release in found}) > 1:
+        reason, hint = "AmbiguousColour", "give the version"
+    else:
+        reason, hint = "AmbiguousVersion", "delete all of these WeatherReleases but one"
+    message = f"{_selector(app)} is several releases, {hint}: {_list(found)}"
+    raise CatalogueError(reason, message)
+
+
+def selects(app: WeatherApp, release: Release) -> bool:
+    """Tell whether the app's version, or else its colour, is this release's."""
+    selector = app.version if app.version is not None else app.colour
+    return selector in (release.version, release.colour)
 
 
 def conflicting_releases(body: Manifest, catalogue: Iterable[Manifest]) -> list[str]:
@@ -45,19 +49,12 @@ def conflicting_releases(body: Manifest, catalogue: Iterable[Manifest]) -> list[
     )
 
 
-def asks_for(app: WeatherApp, release: Release) -> bool:
-    """Tell whether the app names this release."""
-    return _wish(app)[0] in (release.version, release.colour)
+def _selector(app: WeatherApp) -> str:
+    return f"colour {app.colour}" if app.version is None else f"version {app.version}"
 
 
-def _wish(app: WeatherApp) -> tuple[str, str]:
-    if app.version is not None:
-        return app.version, f"version {app.version}"
-    return app.colour or "", f"colour {app.colour}"
-
-
-def _all(catalogue: list[Release]) -> str:
-    known = ", ".join(sorted({str(each) for each in catalogue}))
+def _choices(releases: list[Release]) -> str:
+    known = ", ".join(sorted({str(each) for each in releases}))
     return f"choose one of {known}" if known else "it is empty, add a WeatherRelease"
 
 

@@ -1,159 +1,183 @@
-"""Asks the registries what the releases' tags mean, apart from all reconciling."""
+"""The releases' own controller: it keeps the status of every WeatherRelease.
+
+    wait for a change or the time → look up what is due → status → apply
+
+It turns beside the apps' controller and knows nothing of it. `run` wakes up when a release changed,
+when a lookup ended, and when the next lookup is due. A lookup runs in a task of its own, so that a
+registry that does not answer holds up no other; its answer is kept until it is `_Answer.due` again,
+soon where there was an error, and a status that a write failed for is tried again from it.
+
+`lookups_done` names the releases, by uid and generation, whose status says all that there is to
+know for now. Before that, what a new tag means is worth waiting for; the apps' reconciler reads it.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from weather_operator.controller.event_handlers import Controller
 from weather_operator.kube.apply import difference
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import Kind, Manifest
 from weather_operator.model import FIELD_MANAGER, WEATHER_RELEASE, parse_release
-from weather_operator.releases import digests as availability
 from weather_operator.releases.catalogue import conflicting_releases
-from weather_operator.releases.digests import Finding, Registries
+from weather_operator.releases.digests import DigestResolver, Lookup, release_status
 
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_SECONDS = 15.0
-_TELL_AGAIN_SECONDS = 2.0
+_REWRITE_SECONDS = 2.0
+
+
+class Handler(Protocol):
+    """Where it goes on from what becomes known about a release."""
+
+    def on_event(self, kind: Kind, type_: str | None, body: Manifest) -> None:
+        """Take in the release as a write of its status was answered."""
+
+    def enqueue_for_release(self, body: Manifest) -> None:
+        """Look at the apps that a release may concern."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Checked:
+class _Answer:
+    """A lookup that ended, until it is `due` (monotonic seconds) again."""
+
     uid_generation: str
-    finding: Finding
+    lookup: Lookup
     failures: int
     due: float
 
 
-class Resolver:
-    """Keeps the status of every WeatherRelease: what was found, until it is time to ask again.
-
-    The editions in `asked` are those whose status says all that there is to know for now.
-    """
+class ReleaseController:
+    """Looks the images of all releases up, every `refresh_seconds`, and writes what it found."""
 
     def __init__(
         self,
         client: Client,
         cache: Cache,
-        controller: Controller,
-        registries: Registries,
+        handler: Handler,
+        resolver: DigestResolver,
         *,
-        asked: set[str],
+        changed: asyncio.Event,
+        lookups_done: set[str],
         refresh_seconds: float,
         now: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Take the event that is set when a release changed, and the time in RFC 3339 as `now`."""
         self._client = client
         self._cache = cache
-        self._controller = controller
-        self._registries = registries
-        self._asked = asked
+        self._handler = handler
+        self._resolver = resolver
+        self._changed = changed
+        self._lookups_done = lookups_done
         self._refresh_seconds = refresh_seconds
         self._now = now
-        self._checked: dict[str, _Checked] = {}
-        self._busy: set[str] = set()
+        self._clock = clock
+        self._answers: dict[str, _Answer] = {}
+        self._looking_up: set[str] = set()
 
     async def run(self) -> None:
-        """Ask and tell for ever. Nothing that a registry does ends it."""
-        changed = self._controller.catalogue_changed
+        """Look up and write for ever. Nothing that a registry does ends it."""
         async with asyncio.TaskGroup() as group:
             while True:
-                changed.clear()
+                self._changed.clear()
                 for body in self._due():
-                    self._busy.add(_uid(body))
-                    group.create_task(self._check(body))
-                pause = await self._tell_all()
+                    self._looking_up.add(_uid(body))
+                    group.create_task(self._look_up(body))
+                seconds = await self._write_all()
                 try:
-                    async with asyncio.timeout(pause):
-                        await changed.wait()
+                    async with asyncio.timeout(seconds):
+                        await self._changed.wait()
                 except TimeoutError:
                     pass
 
     def _due(self) -> list[Manifest]:
-        bodies = [
-            body for body in list(self._cache.all(WEATHER_RELEASE)) if _uid(body) not in self._busy
+        return [
+            body
+            for body in self._cache.all(WEATHER_RELEASE)
+            if _uid(body) not in self._looking_up and self._seconds_left(body) <= 0
         ]
-        return [body for body in bodies if self._seconds_left(body) <= 0]
 
     def _seconds_left(self, body: Manifest) -> float:
-        checked = self._checked.get(_uid(body))
-        if checked is None or checked.uid_generation != parse_release(body).uid_generation:
-            return 0
-        return checked.due - time.monotonic()
+        answer = self._answer(body)
+        return answer.due - self._clock() if answer else 0
 
-    async def _check(self, body: Manifest) -> None:
-        release, before = parse_release(body), self._checked.get(_uid(body))
-        finding = await self._registries.find(release.image, pinned=release.digest)
-        failures = before.failures + 1 if before and finding.error else 0
-        diagnostics_delay = self._refresh_seconds
-        if finding.error:
-            diagnostics_delay = min(
-                diagnostics_delay, _FIRST_RETRY_SECONDS * 2 ** min(failures, 16)
-            )
-        self._checked[_uid(body)] = _Checked(
+    def _answer(self, body: Manifest) -> _Answer | None:
+        """Return the lookup that is about the release as it is now."""
+        answer = self._answers.get(_uid(body))
+        current = answer and answer.uid_generation == parse_release(body).uid_generation
+        return answer if current else None
+
+    async def _look_up(self, body: Manifest) -> None:
+        release, before = parse_release(body), self._answers.get(_uid(body))
+        lookup = await self._resolver.look_up(release.image, pinned=release.digest)
+        failures = before.failures + 1 if before and lookup.error else 0
+        seconds = self._refresh_seconds
+        if lookup.error:
+            seconds = min(seconds, _FIRST_RETRY_SECONDS * 2 ** min(failures, 16))
+        self._answers[_uid(body)] = _Answer(
             uid_generation=release.uid_generation,
-            finding=finding,
+            lookup=lookup,
             failures=failures,
-            due=time.monotonic() + diagnostics_delay,
+            due=self._clock() + seconds,
         )
-        self._busy.discard(_uid(body))
-        self._controller.catalogue_changed.set()
+        self._looking_up.discard(_uid(body))
+        self._changed.set()
 
-    async def _tell_all(self) -> float:
-        """Write every status that is not so yet; return when to look again, in seconds."""
+    async def _write_all(self) -> float:
+        """Write every status that differs; return for how many seconds nothing more is due."""
         bodies = list(self._cache.all(WEATHER_RELEASE))
         present = {_uid(body) for body in bodies}
-        self._checked = {uid: each for uid, each in self._checked.items() if uid in present}
-        pause = self._refresh_seconds
+        self._answers = {uid: each for uid, each in self._answers.items() if uid in present}
+        seconds = self._refresh_seconds
         for body in bodies:
-            checked = self._checked.get(_uid(body))
-            if checked and checked.uid_generation == parse_release(body).uid_generation:
-                told = await self._tell(body, checked.finding)
-                pause = min(pause, self._seconds_left(body) if told else _TELL_AGAIN_SECONDS)
-        return max(pause, 0)
+            if answer := self._answer(body):
+                written = await self._write(body, answer.lookup)
+                left = self._seconds_left(body) if written else _REWRITE_SECONDS
+                seconds = min(seconds, left)
+        return max(seconds, 0)
 
-    async def _tell(self, body: Manifest, finding: Finding) -> bool:
-        """Write the status; return whether that is settled."""
-        shown = availability.status(
-            body,
-            finding,
-            conflicting_releases(body, self._cache.all(WEATHER_RELEASE)),
-            now=self._now(),
-        )
+    async def _write(self, body: Manifest, lookup: Lookup) -> bool:
+        """Write the status where it differs; return False where it has to be tried again."""
+        conflicting = conflicting_releases(body, self._cache.all(WEATHER_RELEASE))
+        status = release_status(body, lookup, conflicting, now=self._now())
         uid_generation = parse_release(body).uid_generation
-        manifest = _status_manifest(body, shown)
-        where = {"manager": FIELD_MANAGER, "subresource": "status"}
         try:
-            if difference(manifest, body, **where):
-                answer = await self._client.apply(WEATHER_RELEASE, manifest, force=True, **where)
-                self._controller.see(WEATHER_RELEASE, "MODIFIED", answer)
-                condition = shown["conditions"][0]
-                about = {"release": body["metadata"]["name"], "reason": condition["reason"]}
-                log.info("release", extra={**about, "available": condition["status"]})
+            await self._apply(body, status)
         except (ConflictError, UnavailableError):
             return False
         except RefusedError as error:
-            if uid_generation not in self._asked:
+            if uid_generation not in self._lookups_done:
                 log.warning("a release's status was refused", extra={"error": error.message})
-        if uid_generation not in self._asked:
-            self._asked.add(uid_generation)
-            self._controller.release_changed(body)
+        if uid_generation not in self._lookups_done:
+            self._lookups_done.add(uid_generation)
+            self._handler.enqueue_for_release(body)
         return True
 
-
-def _status_manifest(body: Manifest, shown: Manifest) -> Manifest:
-    name, version = (body["metadata"][field] for field in ("name", "resourceVersion"))
-    return {
-        "apiVersion": WEATHER_RELEASE.api_version,
-        "kind": WEATHER_RELEASE.name,
-        "metadata": {"name": name, "resourceVersion": version},
-        "status": shown,
-    }
+    async def _apply(self, body: Manifest, status: Manifest) -> None:
+        manifest = {
+            "apiVersion": WEATHER_RELEASE.api_version,
+            "kind": WEATHER_RELEASE.name,
+            "metadata": {
+                "name": body["metadata"]["name"],
+                "resourceVersion": body["metadata"]["resourceVersion"],
+            },
+            "status": status,
+        }
+        where = {"manager": FIELD_MANAGER, "subresource": "status"}
+        if not difference(manifest, body, **where):
+            return
+        answer = await self._client.apply(WEATHER_RELEASE, manifest, force=True, **where)
+        self._handler.on_event(WEATHER_RELEASE, "MODIFIED", answer)
+        condition = status["conditions"][0]
+        about = {"release": body["metadata"]["name"], "reason": condition["reason"]}
+        log.info("release", extra={**about, "available": condition["status"]})
 
 
 def _uid(body: Manifest) -> str:

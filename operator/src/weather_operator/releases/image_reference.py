@@ -1,15 +1,15 @@
-"""What the address of a container image says."""
+"""The address of a container image, and the error of whoever looks it up."""
 
 import re
 from dataclasses import dataclass
 
 DOCKER_HUB = "docker.io"
 
-_WORD = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
+_PART = "[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:]+\])"
 _DIGEST = "sha256:[0-9a-f]{64}"
 _IMAGE = re.compile(
-    rf"(?:(?P<registry>{_HOST}(?::[0-9]{{1,5}})?)/)?(?P<repository>{_WORD}(?:/{_WORD})*)"
+    rf"(?:(?P<registry>{_HOST}(?::[0-9]{{1,5}})?)/)?(?P<repository>{_PART}(?:/{_PART})*)"
     rf"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?(?:@(?P<digest>{_DIGEST}))?"
 )
 
@@ -24,7 +24,7 @@ class RegistryError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class ImageReference:
     """An image in a registry, which is a host and, where it has one, its port."""
 
     registry: str
@@ -36,7 +36,7 @@ class Reference:
         return f"{self.registry}/{self.repository}:{self.tag}"
 
 
-def parse(image: str) -> Reference:
+def parse_image(image: str) -> ImageReference:
     """Read an address as container runtimes do: one that names no registry is Docker Hub's.
 
     Raises RegistryError.
@@ -47,7 +47,7 @@ def parse(image: str) -> Reference:
     registry, repository = found["registry"] or DOCKER_HUB, found["repository"]
     if registry == DOCKER_HUB and "/" not in repository:
         repository = f"library/{repository}"
-    return Reference(
+    return ImageReference(
         registry=registry,
         repository=repository,
         tag=found["tag"] or "latest",
@@ -60,6 +60,6 @@ def is_digest(text: str) -> bool:
     return re.fullmatch(_DIGEST, text) is not None
 
 
-def base_of(image: str) -> str:
-    """Return the address without its digest: what a release calls the image."""
+def without_digest(image: str) -> str:
+    """Return the address up to its digest."""
     return image.partition("@")[0]

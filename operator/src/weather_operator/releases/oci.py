@@ -1,4 +1,8 @@
-"""From an image's tag to its digest, as the registry that the image names tells.
+"""From an image's tag to its digest, by the API that nearly every registry has.
+
+One HEAD is enough with most registries. One that wants a token names who gives it, which is believed
+only of its own host or domain; one that leaves out the digest is asked for the content, whose hash
+the digest is. Whatever a registry answers becomes a digest or a RegistryError: it is a stranger.
 
 OCI distribution: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 Tokens: https://distribution.github.io/distribution/spec/auth/token/
@@ -17,7 +21,7 @@ from yarl import URL
 
 from weather_operator.releases.image_reference import (
     DOCKER_HUB,
-    Reference,
+    ImageReference,
     RegistryError,
     is_digest,
 )
@@ -29,7 +33,7 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _LARGEST_ANSWER = 4 * 1024 * 1024
-_SHOWN = 120
+_EXCERPT = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,37 +43,39 @@ class _Answer:
     body: bytes = b""
 
 
-class Registry:
-    """Asks registries, each over HTTPS unless it is one of those that speak plain HTTP.
+class RegistryClient:
+    """Reads registries over HTTPS, those in `insecure_registries` (`host:port`) over plain HTTP.
 
-    No host is asked but the one that the image names, and the token server that this one names
-    under its own domain. Redirects are not followed, and no password is known.
+    No host gets a request but the one that the image names, and the token server that this one
+    names under its own domain. Redirects are not followed, and no password is known.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, *, plain: tuple[str, ...]) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, *, insecure_registries: tuple[str, ...]
+    ) -> None:
         self._session = session
-        self._plain = plain
+        self._insecure_registries = insecure_registries
 
-    async def digest_of(self, reference: Reference) -> str:
+    async def digest_of(self, reference: ImageReference) -> str:
         """Return the digest of the reference's own digest, where it has one, else of its tag.
 
         Raises RegistryError.
         """
         try:
-            return await self._ask(reference)
+            return await self._resolve(reference)
         except aiohttp.ClientConnectorSSLError as error:
-            words = (
+            message = (
                 f"{reference.registry} does not speak HTTPS: if it speaks plain HTTP, "
                 "name it in the chart's insecureRegistries"
             )
-            raise RegistryError("RegistryUnreachable", words) from error
+            raise RegistryError("RegistryUnreachable", message) from error
         except aiohttp.ClientError as error:
-            words = f"{reference.registry} does not answer: {error or type(error).__name__}"
-            raise RegistryError("RegistryUnreachable", words) from error
+            message = f"{reference.registry} does not answer: {error or type(error).__name__}"
+            raise RegistryError("RegistryUnreachable", message) from error
 
-    async def _ask(self, reference: Reference) -> str:
+    async def _resolve(self, reference: ImageReference) -> str:
         host = "registry-1.docker.io" if reference.registry == DOCKER_HUB else reference.registry
-        scheme = "http" if reference.registry in self._plain else "https"
+        scheme = "http" if reference.registry in self._insecure_registries else "https"
         name = reference.digest or reference.tag
         url = URL(f"{scheme}://{host}/v2/{reference.repository}/manifests/{name}")
         headers = {"Accept": ", ".join(_MANIFESTS)}
@@ -83,21 +89,21 @@ class Registry:
             return digest
         return _digest_in(await self._send("GET", url, headers), reference)
 
-    async def _authorize(self, reference: Reference, url: URL, refusal: _Answer) -> str:
-        """Return the header's value for a token that anybody is given."""
-        challenge = refusal.headers.get("WWW-Authenticate", "")
-        given = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        if not challenge.lower().startswith("bearer ") or "realm" not in given:
+    async def _authorize(self, reference: ImageReference, url: URL, unauthorized: _Answer) -> str:
+        """Return the Authorization header for a token that anybody gets."""
+        challenge = unauthorized.headers.get("WWW-Authenticate", "")
+        challenged = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        if not challenge.lower().startswith("bearer ") or "realm" not in challenged:
             raise _denied(reference)
-        realm = URL(given["realm"])
-        if not _may_ask(realm, url):
+        realm = URL(challenged["realm"])
+        if not _is_own_token_server(realm, url):
             message = (
                 f"{reference.registry} sends for a token to {realm.host}, which is not its own"
             )
             raise RegistryError("UnexpectedAnswer", message)
         query = {"scope": f"repository:{reference.repository}:pull"}
-        if "service" in given:
-            query["service"] = given["service"]
+        if "service" in challenged:
+            query["service"] = challenged["service"]
         answer = await self._send("GET", realm.update_query(query), {})
         if answer.status in (400, 401, 403, 404):
             raise _denied(reference)
@@ -120,7 +126,7 @@ class Registry:
             return _Answer(status=answer.status, headers=answer.headers, body=bytes(body))
 
 
-def _digest_in(answer: _Answer, reference: Reference) -> str:
+def _digest_in(answer: _Answer, reference: ImageReference) -> str:
     if answer.status == 200 and _is_manifest(answer):
         return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
     if answer.status == 404:
@@ -130,7 +136,7 @@ def _digest_in(answer: _Answer, reference: Reference) -> str:
     if answer.status in (401, 403):
         raise _denied(reference)
     if answer.status == 429 or answer.status >= 500:
-        message = f"{reference.registry} cannot answer now: {_start_of(answer)}"
+        message = f"{reference.registry} cannot answer now: {_excerpt(answer)}"
         raise RegistryError("RegistryUnreachable", message)
     raise _unexpected(reference.registry, answer)
 
@@ -154,7 +160,7 @@ def _object_in(answer: _Answer) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _may_ask(realm: URL, registry: URL) -> bool:
+def _is_own_token_server(realm: URL, registry: URL) -> bool:
     """Tell whether a token server is the registry's own: of its host, or of its domain by HTTPS."""
     if (realm.scheme, realm.host, realm.port) == (registry.scheme, registry.host, registry.port):
         return True
@@ -174,7 +180,7 @@ def _domain(host: str | None) -> str | None:
     return None
 
 
-def _denied(reference: Reference) -> RegistryError:
+def _denied(reference: ImageReference) -> RegistryError:
     message = (
         f"{reference.registry} does not let everybody read {reference.repository}: either it is "
         "not there, or name the image by its digest, since the operator knows no password"
@@ -183,11 +189,11 @@ def _denied(reference: Reference) -> RegistryError:
 
 
 def _unexpected(host: str, answer: _Answer) -> RegistryError:
-    message = f"{host} does not answer as a registry does: {_start_of(answer)}"
+    message = f"{host} does not answer as a registry does: {_excerpt(answer)}"
     return RegistryError("UnexpectedAnswer", message)
 
 
-def _start_of(answer: _Answer) -> str:
-    text = answer.body[: 4 * _SHOWN].decode(errors="replace")
-    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"HTTP {answer.status} {words[:_SHOWN]}".strip()
+def _excerpt(answer: _Answer) -> str:
+    text = answer.body[: 4 * _EXCERPT].decode(errors="replace")
+    printable = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f"HTTP {answer.status} {printable[:_EXCERPT]}".strip()

@@ -10,7 +10,7 @@ from typing import Any
 from weather_operator import render
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import Release, WeatherApp
-from weather_operator.releases.image_reference import base_of
+from weather_operator.releases.image_reference import without_digest
 
 
 def pinned(
@@ -21,10 +21,10 @@ def pinned(
     `live` is the app's Deployment. None means that the registry is just being asked for the digest
     of what is to be rolled out (`awaited`): wait for the answer.
     """
-    if base_of(release.image) != release.image:
+    if without_digest(release.image) != release.image:
         return release
     best = f"{release.image}@{release.digest}" if release.digest else release.image
-    run = [image for image in _images_of(live) if base_of(image) == release.image]
+    run = [image for image in _images_of(live) if without_digest(image) == release.image]
     choices = [
         replace(release, image=image) for image in dict.fromkeys((best, *run, release.image))
     ]
@@ -33,7 +33,7 @@ def pinned(
         if render.revision(app, choice) in settled:
             return choice
     serving = app.status.get("image", "")
-    if not run and base_of(serving) == release.image:
+    if not run and without_digest(serving) == release.image:
         # The way back, while pods of this release still serve.
         return replace(release, image=serving)
     return None if awaited else choices[0]
