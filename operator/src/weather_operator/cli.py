@@ -1,77 +1,39 @@
-"""The process: its command line, signals and log; every way to end is told in one line."""
+"""The command line, the signals and the log; every way to end is said in one line.
+
+Two commands: without arguments it runs the operator until SIGTERM or SIGINT, `crds DIRECTORY`
+applies the custom resource definitions and ends. Errors come up to `main` unchanged; it alone turns
+them into a sentence and an exit code.
+"""
 
 import asyncio
 import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pythonjsonlogger.json import JsonFormatter
 
-from weather_operator import crds as definitions
-from weather_operator import settings
+from weather_operator import crds, settings
 from weather_operator.kube.client import Client, connect
 from weather_operator.kube.errors import ApiError, RefusedError, UnconfiguredError
 from weather_operator.kube.leader_election import LeaseLostError
-from weather_operator.manager import Operator
+from weather_operator.kube.resources import Manifest
+from weather_operator.manager import Manager
 from weather_operator.metrics import Metrics
+from weather_operator.model import FIELD_MANAGER
 from weather_operator.server import serve
 from weather_operator.settings import Settings, SettingsError
 
 log = logging.getLogger("weather_operator")
 
-_STRAY_SECONDS = 5
-
-
-async def run(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT. Raises what ended it otherwise."""
-    metrics = Metrics()
-
-    def observe(verb: str, kind: str, code: int) -> None:
-        metrics.requests.labels(verb, kind, str(code)).inc()
-
-    try:
-        async with connect(observe=observe) as connection:
-            client = Client(connection)
-            operator = Operator(
-                client, metrics, settings, handle_signals=lambda: _stop_on_signals(task)
-            )
-            async with (
-                serve(
-                    settings.http_port,
-                    metrics=metrics,
-                    is_ready=lambda: operator.ready,
-                    liveness_problem=operator.liveness_problem,
-                ),
-                asyncio.TaskGroup() as group,
-            ):
-                task = group.create_task(operator.run())
-                _stop_on_signals(task)
-    finally:
-        await _end_strays()
-
-
-async def _end_strays() -> None:
-    """End what kopf started and left behind; one cancellation alone is at times swallowed there."""
-    for _ in range(_STRAY_SECONDS):
-        if not (strays := asyncio.all_tasks() - {asyncio.current_task()}):
-            return
-        for stray in strays:
-            stray.cancel()
-        await asyncio.wait(strays, timeout=1)
-
-
-def _stop_on_signals(task: asyncio.Task[None]) -> None:
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+_USER_AGENT = FIELD_MANAGER
+_LEFTOVER_SECONDS = 5
 
 
 def main() -> None:
-    """Start the operator; exit with 0 after a signal, 1 on failure, 2 for bad settings.
-
-    `crds DIRECTORY` keeps the custom resource definitions instead, and ends.
-    """
+    """Run a command; exit with 0 after a signal, 1 on failure, 2 for bad settings or arguments."""
     try:
         chosen = settings.from_environment(os.environ)
     except SettingsError as error:
@@ -80,18 +42,18 @@ def main() -> None:
     try:
         match sys.argv[1:]:
             case []:
-                _operate(chosen)
+                _run_operator(chosen)
             case ["crds", directory]:
-                _keep_definitions(Path(directory))
+                _apply_crds(Path(directory))
             case _:
                 sys.exit(_complain("give no arguments, or: crds DIRECTORY", code=2))
     except UnconfiguredError as error:
         sys.exit(_complain(f"no cluster: set KUBECONFIG, or run in a pod ({error})"))
 
 
-def _operate(chosen: Settings) -> None:
+def _run_operator(chosen: Settings) -> None:
     try:
-        asyncio.run(run(chosen))
+        asyncio.run(_run(chosen))
     except OSError as error:
         sys.exit(_complain(f"HTTP_PORT {chosen.http_port} cannot be served: {error.strerror}"))
     except BaseExceptionGroup as group:
@@ -99,11 +61,61 @@ def _operate(chosen: Settings) -> None:
     log.info("stopped")
 
 
-def _keep_definitions(directory: Path) -> None:
+def _apply_crds(directory: Path) -> None:
     try:
-        asyncio.run(definitions.keep(definitions.read(directory)))
+        asyncio.run(_connect_and_apply(crds.read(directory)))
     except (OSError, ValueError, ApiError) as error:
         sys.exit(_complain(f"the custom resource definitions were not applied: {error}"))
+
+
+async def _connect_and_apply(definitions: Sequence[Manifest]) -> None:
+    async with connect(user_agent=_USER_AGENT, observe=lambda *_: None) as connection:
+        await crds.apply(Client(connection), definitions)
+
+
+async def _run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT. Raises what ended it otherwise."""
+    metrics = Metrics()
+
+    def observe(verb: str, kind: str, code: int) -> None:
+        metrics.requests.labels(verb, kind, str(code)).inc()
+
+    try:
+        async with connect(user_agent=_USER_AGENT, observe=observe) as connection:
+            manager = Manager(
+                Client(connection),
+                metrics,
+                settings,
+                handle_signals=lambda: _cancel_on_signals(task),
+            )
+            async with (
+                serve(
+                    settings.http_port,
+                    metrics=metrics,
+                    is_ready=lambda: manager.ready,
+                    liveness_problem=manager.liveness_problem,
+                ),
+                asyncio.TaskGroup() as group,
+            ):
+                task = group.create_task(manager.run())
+                _cancel_on_signals(task)
+    finally:
+        await _end_leftover_tasks()
+
+
+def _cancel_on_signals(task: asyncio.Task[None]) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+
+
+async def _end_leftover_tasks() -> None:
+    """End what kopf started and left behind; one cancellation alone is at times swallowed there."""
+    for _ in range(_LEFTOVER_SECONDS):
+        if not (tasks := asyncio.all_tasks() - {asyncio.current_task()}):
+            return
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=1)
 
 
 def _log_as_json(level: str) -> None:
@@ -117,6 +129,7 @@ def _log_as_json(level: str) -> None:
 
 
 def _explain(group: BaseExceptionGroup[BaseException]) -> int:
+    """Log why the operator ended; return the exit code."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             _explain(error)
@@ -130,5 +143,6 @@ def _explain(group: BaseExceptionGroup[BaseException]) -> int:
 
 
 def _complain(sentence: str, *, code: int = 1) -> int:
+    """Print a sentence on standard error; return the exit code."""
     print(f"weather-operator: {sentence}", file=sys.stderr)
     return code

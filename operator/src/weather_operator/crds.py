@@ -1,4 +1,4 @@
-"""The custom resource definitions, which Helm makes once and never changes again."""
+"""`weather-operator crds`: applies the custom resource definitions, which Helm only ever creates."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from weather_operator.kube.client import Client, connect
+from weather_operator.kube.client import Client
 from weather_operator.kube.errors import UnavailableError
 from weather_operator.kube.resources import DEFINITION, Key, Manifest, key_of
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _MANAGER = "helm"
 """Helm's own name: under another, what is applied here would be in its way at the next install."""
 
-_LOOKS, _PAUSE_SECONDS = 150, 0.2
+_ATTEMPTS, _PAUSE_SECONDS = 150, 0.2
 
 
 def read(directory: Path) -> list[Manifest]:
@@ -26,21 +26,17 @@ def read(directory: Path) -> list[Manifest]:
     return [json.loads(file.read_text()) for file in files]
 
 
-async def keep(manifests: Sequence[Manifest]) -> None:
-    """Make the cluster's definitions these, and wait until it serves them.
-
-    Raises ApiError, and UnconfiguredError where there is no cluster.
-    """
-    async with connect(observe=lambda *_: None) as connection:
-        client = Client(connection)
-        for manifest in manifests:
-            await client.apply(DEFINITION, manifest, manager=_MANAGER, force=True)
-            await _wait_until_established(client, key_of(manifest))
-            log.info("applied", extra={"kind": DEFINITION.name, "object": key_of(manifest).name})
+async def apply(client: Client, definitions: Sequence[Manifest]) -> None:
+    """Apply the definitions one by one, and wait until the cluster serves each. Raises ApiError."""
+    for definition in definitions:
+        key = key_of(definition)
+        await client.apply(DEFINITION, definition, manager=_MANAGER, force=True)
+        await _wait_until_established(client, key)
+        log.info("applied", extra={"kind": DEFINITION.name, "object": key.name})
 
 
 async def _wait_until_established(client: Client, key: Key) -> None:
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if await _is_established(client, key):
             return
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""The figures that Prometheus reads."""
+"""The metrics that Prometheus scrapes."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -81,8 +81,8 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Fleet(Collector):
-    """What the WeatherApps are and say, read when asked: a series goes with its WeatherApp."""
+class WeatherAppCollector(Collector):
+    """Reads the WeatherApps' series from the cache at a scrape: one goes with its WeatherApp."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -102,14 +102,14 @@ class Fleet(Collector):
         }
         for body in self._cache.all(WEATHER_APP):
             name, status = key_of(body), body.get("status", {})
-            words = (status.get("version", ""), status.get("colour", ""), _reason(status))
-            info.add_metric([name.namespace, name.name, *words], 1)
+            labels = (status.get("version", ""), status.get("colour", ""), _reason(status))
+            info.add_metric([name.namespace, name.name, *labels], 1)
             for gauge, value in _values(status):
                 gauges[gauge].add_metric([name.namespace, name.name], value)
         return (info, *gauges.values())
 
 
-class Convergence:
+class ConvergenceTimer:
     """Measures from the change of a WeatherApp's spec until the app is Ready with it."""
 
     def __init__(
@@ -117,19 +117,19 @@ class Convergence:
     ) -> None:
         self._observe = observe
         self._clock = clock
-        self._asked: dict[Key, tuple[int, float]] = {}
+        self._pending: dict[Key, tuple[int, float]] = {}
 
-    def see(self, event: str | None, body: Manifest) -> None:
-        """Take in what a watch tells of a WeatherApp; what was asked before it began is unknown."""
+    def on_event(self, type_: str | None, body: Manifest) -> None:
+        """Take in an event of a WeatherApp; of one that a list shows, the beginning is unknown."""
         key, generation = key_of(body), body["metadata"]["generation"]
         status = body.get("status", {})
-        if event == "DELETED":
-            self._asked.pop(key, None)
+        if type_ == "DELETED":
+            self._pending.pop(key, None)
         elif status.get("observedGeneration") != generation:
-            if event and self._asked.get(key, (0, 0))[0] != generation:
-                self._asked[key] = (generation, self._clock())
-        elif key in self._asked and condition(status, "Ready").get("status") == "True":
-            self._observe(self._clock() - self._asked.pop(key)[1])
+            if type_ and self._pending.get(key, (0, 0))[0] != generation:
+                self._pending[key] = (generation, self._clock())
+        elif key in self._pending and condition(status, "Ready").get("status") == "True":
+            self._observe(self._clock() - self._pending.pop(key)[1])
 
 
 def _gauge(name: str, help_: str) -> GaugeMetricFamily:

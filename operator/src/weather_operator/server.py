@@ -18,13 +18,13 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Serve /healthz, /readyz and /metrics on all addresses while the context lasts.
 
-    `liveness_problem` says what only a restart of the process helps against. Raises OSError when the port
-    cannot be had.
+    `liveness_problem` describes what only a restart of the process helps against, in no characters
+    while there is nothing. Raises OSError when the port cannot be had.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        words = liveness_problem()
-        return web.Response(text=f"{words or 'ok'}\n", status=503 if words else 200)
+        problem = liveness_problem()
+        return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
     async def readyz(_: web.Request) -> web.Response:
         if is_ready():
