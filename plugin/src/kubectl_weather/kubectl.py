@@ -1,8 +1,8 @@
-"""The kubectl that calls this plugin: the way to the cluster, as the viewer's kubeconfig has it.
+"""The kubectl that runs this plugin, used as the way to the cluster.
 
-Every way to log in that kubectl knows works here, because it is kubectl that logs in: `kubectl
-proxy` serves the API at a socket that only this user can open. The official Python client, which
-reads kubeconfigs too, would take longer to import than all commands of this plugin take together.
+kubectl logs in, so every way to log in that a kubeconfig can name works here: `kubectl proxy`
+serves the API on a socket that only this user can open. The official Python client also reads
+kubeconfigs, but importing it takes longer than all commands of this plugin take together.
 """
 
 import json
@@ -16,44 +16,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from weather_operator.kube.resources import Key
+
 from kubectl_weather.errors import PluginError
 
+LOOPBACK = "127.0.0.1"
+
 _PREFIX = re.compile(r"^([Ee]rror: |Error from server( \(\w+\))?: )")
-_NO_NAMESPACE = ("--all-namespaces", " weatherreleases", " crd ")
-WRITES = "POST,PUT,PATCH,DELETE"
+_CLUSTER_SCOPED = ("--all-namespaces", " weatherreleases", " crd ")
+_WRITES = "POST,PUT,PATCH,DELETE"
+_POD_TIMEOUT = "10s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Which cluster and namespace, as kubectl's flags of the same names say it."""
+    """Which cluster and namespace, as given with kubectl's flags of the same names."""
 
     kubeconfig: str | None = None
     context: str | None = None
     namespace: str | None = None
-    everywhere: bool = False
+    all_namespaces: bool = False
 
     @property
     def flags(self) -> list[str]:
-        """Return kubectl's flags for the cluster, without the namespace."""
+        """kubectl's flags for the cluster, without the namespace."""
         given = {"--kubeconfig": self.kubeconfig, "--context": self.context}
         return [f"{flag}={value}" for flag, value in given.items() if value]
 
-    def spell(self, command: str, namespace: str) -> str:
-        """Return a kubectl command with the flags that it needs to reach the same objects."""
+    def with_flags(self, command: str, namespace: str) -> str:
+        """Return a kubectl command with the flags that make it reach the same objects."""
         flags = [shlex.quote(flag) for flag in self.flags]
-        nowhere = any(words in command for words in _NO_NAMESPACE)
-        if (self.namespace or self.everywhere) and not nowhere:
+        is_namespaced = not any(part in command for part in _CLUSTER_SCOPED)
+        if (self.namespace or self.all_namespaces) and is_namespaced:
             flags.append(f"--namespace={namespace}")
         return " ".join([command, *flags])
 
 
 def start(
-    *words: str, stdout: int | IO[str] = subprocess.PIPE, stderr: int | IO[str] = subprocess.PIPE
+    *arguments: str,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
-    """Start kubectl in a session of its own: Ctrl-C is ours to handle. Raises PluginError."""
+    """Start kubectl in a session of its own, so that Ctrl-C reaches us only. Raises PluginError."""
     try:
         return subprocess.Popen(
-            ["kubectl", *words],
+            ["kubectl", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
@@ -68,54 +75,88 @@ def stop(process: subprocess.Popen[str]) -> None:
     """End a kubectl that was started, and return when it is gone."""
     process.terminate()
     process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
-def run(*words: str) -> str:
-    """Return what kubectl printed. Raises PluginError with kubectl's own words."""
-    process = start(*words)
+def run(*arguments: str) -> str:
+    """Return what kubectl prints. Raises PluginError with kubectl's own message."""
+    process = start(*arguments)
     try:
         out, err = process.communicate()
     finally:
         stop(process)
     if process.returncode:
-        raise PluginError(words_of(err))
+        raise PluginError(error_message(err))
     return out
 
 
-def words_of(stderr: str) -> str:
-    """Return kubectl's complaint as one line without its prefix."""
+def error_message(stderr: str) -> str:
+    """Return what kubectl wrote to stderr as one line, without its prefixes."""
     lines = [_PREFIX.sub("", line) for line in stderr.splitlines()]
-    told = [line.strip().removeprefix("* ") for line in lines if line.strip()]
-    return "; ".join(told).replace(":; ", ": ") or "kubectl failed"
+    messages = [line.strip().removeprefix("* ") for line in lines if line.strip()]
+    return "; ".join(messages).replace(":; ", ": ") or "kubectl failed"
 
 
 @contextmanager
 def proxy(target: Target, *, read_only: bool = False) -> Iterator[Path]:
-    """Give the socket at which the API is served, to this user alone, while the context lasts."""
+    """Give a socket that serves the API to this user alone. Raises PluginError."""
     with tempfile.TemporaryDirectory(prefix="kubectl-weather-") as folder:
-        socket, said = Path(folder, "api"), Path(folder, "said")
-        words = ["proxy", f"--unix-socket={socket}", *target.flags]
+        socket, log = Path(folder, "api"), Path(folder, "log")
+        arguments = ["proxy", f"--unix-socket={socket}", *target.flags]
         if read_only:
-            words.append(f"--reject-methods={WRITES}")
-        with said.open("w") as stderr:
-            process = start(*words, stderr=stderr)
+            arguments.append(f"--reject-methods={_WRITES}")
+        with log.open("w") as stderr:
+            process = start(*arguments, stderr=stderr)
         try:
             if not (process.stdout and process.stdout.readline()):
-                raise PluginError(words_of(said.read_text()))
+                raise PluginError(error_message(log.read_text()))
             yield socket
         finally:
             stop(process)
-            if process.stdout:
-                process.stdout.close()
 
 
-def ask_namespace(target: Target) -> subprocess.Popen[str]:
-    """Start asking for the namespace of the kubeconfig's context."""
+def port_forward(target: Target, service: Key, *, local: int, remote: int) -> Iterator[int]:
+    """Give the number of the local port, and again each time that it leads to another pod.
+
+    kubectl forwards to one pod and ends with it, which a rollout soon brings about. With 0 a free
+    port is found, and kept. Raises PluginError where there is no pod.
+    """
+    arguments = ("port-forward", f"service/{service.name}", f"--namespace={service.namespace}")
+    flags = (f"--address={LOOPBACK}", f"--pod-running-timeout={_POD_TIMEOUT}", *target.flags)
+    with tempfile.TemporaryDirectory(prefix="kubectl-weather-") as folder:
+        log = Path(folder, "log")
+        while True:
+            with log.open("w") as stderr:
+                process = start(*arguments, f"{local or ''}:{remote}", *flags, stderr=stderr)
+            try:
+                line = process.stdout.readline() if process.stdout else ""
+                opened = re.match(rf"Forwarding from {LOOPBACK}:(\d+)", line)
+                if opened is None:
+                    raise PluginError(error_message(log.read_text()))
+                local = int(opened[1])
+                yield local
+                for _ in process.stdout or ():
+                    pass  # a line for each connection
+            finally:
+                stop(process)
+
+
+def start_reading_context(target: Target) -> subprocess.Popen[str]:
+    """Start the kubectl that prints the kubeconfig's context, to go on meanwhile."""
     return start("config", "view", "--minify", "--output=json", *target.flags)
 
 
-def answered_namespace(asked: subprocess.Popen[str]) -> str:
-    """Return the answer; without a context or a namespace in it, kubectl takes "default"."""
-    out, _ = asked.communicate()
-    contexts = json.loads(out).get("contexts") if asked.returncode == 0 else None
+def namespace_of_context(process: subprocess.Popen[str]) -> str:
+    """Return the namespace of the context that is being read, "default" where it names none."""
+    out, _ = process.communicate()
+    contexts = json.loads(out).get("contexts") if process.returncode == 0 else None
     return (contexts or [{}])[0].get("context", {}).get("namespace") or "default"
+
+
+def context_name(target: Target) -> str:
+    """Return what the user calls the cluster; a kubeconfig need not have a context."""
+    try:
+        return target.context or run("config", "current-context", *target.flags).strip()
+    except PluginError:
+        return "this cluster"

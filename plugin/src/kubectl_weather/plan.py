@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
@@ -12,20 +12,26 @@ from weather_operator.rollout.plan import Decision, Step
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import failure, floor
 
-from kubectl_weather.tree import BAD, GOOD, QUIET, WAITING, Branch, Word, version
+from kubectl_weather.model import json_name
+from kubectl_weather.printing import BAD, GOOD, QUIET, WAITING, Span, TreeNode, version_span
 
-Body = dict[str, Any]
+CREATED, CHANGED, UNCHANGED, DELETED, REFUSED = (
+    "is made",
+    "changes",
+    "stays",
+    "is deleted",
+    "is refused",
+)
+"""What becomes of a child."""
 
-MADE, CHANGED, KEPT, DELETED, REFUSED = "is made", "changes", "stays", "is deleted", "is refused"
-
-_MEANINGS = {MADE: GOOD, CHANGED: WAITING, KEPT: QUIET, DELETED: BAD, REFUSED: BAD}
+_MEANINGS = {CREATED: GOOD, CHANGED: WAITING, UNCHANGED: QUIET, DELETED: BAD, REFUSED: BAD}
 _BOOKKEEPING = {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"}
 _LONGEST = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A field and its values as they are and as they would be, None where it is not there."""
+    """A field with its values before and after, None where it is not there."""
 
     path: str
     before: Any
@@ -34,7 +40,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """What becomes of a child: it is made, changes, stays, is deleted or is refused."""
+    """What becomes of a child: `fate` is one of the above, `why` the reason of a refusal."""
 
     kind: str
     name: str
@@ -45,22 +51,22 @@ class Child:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an apply of one WeatherApp would do. `carried` is what its pods will be of."""
+    """What an apply of one WeatherApp would do.
+
+    `version` is what the spec asks for, `template_version` what the Deployment's pods will be of,
+    `replaced` the names of the pods that go, `min_available` how many serve meanwhile.
+    """
 
     namespace: str
     name: str
     version: str
     colour: str
-    carried_version: str
-    carried_colour: str
+    template_version: str = field(metadata=json_name("carried_version"))
+    template_colour: str = field(metadata=json_name("carried_colour"))
     notes: tuple[str, ...]
     children: tuple[Child, ...]
     replaced: tuple[str, ...]
-    floor: int
-
-    def json(self) -> Body:
-        """Return everything as plain values."""
-        return asdict(self)
+    min_available: int = field(metadata=json_name("floor"))
 
 
 def edits(before: Manifest, after: Manifest) -> tuple[Edit, ...]:
@@ -69,7 +75,7 @@ def edits(before: Manifest, after: Manifest) -> tuple[Edit, ...]:
 
 
 def replaced(
-    pods: Sequence[Body], before: Manifest | None, after: Manifest | None
+    pods: Sequence[Manifest], before: Manifest | None, after: Manifest | None
 ) -> tuple[str, ...]:
     """Return the names of the pods that a change of the Deployment's template replaces."""
     if before is None or after is None:
@@ -117,28 +123,28 @@ def least(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> i
     return min((floor(number, app.rollout.max_unavailable) for number in wanted), default=0)
 
 
-def drawn(plan: Plan) -> Branch:
+def plan_tree(plan: Plan) -> TreeNode:
     """Return a plan as a tree."""
-    heading = [Word(f"WeatherApp {plan.name}"), version(plan.version, plan.colour)]
-    if (plan.version, plan.colour) != (plan.carried_version, plan.carried_colour):
-        heading = [heading[0], Word("asks for"), heading[1], Word("carries")]
-        heading.append(version(plan.carried_version, plan.carried_colour))
-    return Branch(
+    heading = [Span(f"WeatherApp {plan.name}"), version_span(plan.version, plan.colour)]
+    if (plan.version, plan.colour) != (plan.template_version, plan.template_colour):
+        heading = [heading[0], Span("asks for"), heading[1], Span("carries")]
+        heading.append(version_span(plan.template_version, plan.template_colour))
+    return TreeNode(
         heading,
         [
-            *(Branch([Word(each, WAITING)]) for each in plan.notes),
+            *(TreeNode([Span(each, WAITING)]) for each in plan.notes),
             *(_child(each) for each in plan.children),
             _pods(plan),
         ],
     )
 
 
-def _child(child: Child) -> Branch:
-    words = [Word(f"{child.kind} {child.name}"), Word(child.fate, _MEANINGS[child.fate])]
+def _child(child: Child) -> TreeNode:
+    words = [Span(f"{child.kind} {child.name}"), Span(child.fate, _MEANINGS[child.fate])]
     if child.why:
-        words.append(Word(child.why, BAD))
-    lines = [Branch([Word(_line(each))]) for each in child.edits]
-    return Branch(words, lines)
+        words.append(Span(child.why, BAD))
+    lines = [TreeNode([Span(_line(each))]) for each in child.edits]
+    return TreeNode(words, lines)
 
 
 def _line(edit: Edit) -> str:
@@ -149,15 +155,15 @@ def _line(edit: Edit) -> str:
     return f"~ {edit.path}: {_short(edit.before)} → {_short(edit.after)}"
 
 
-def _pods(plan: Plan) -> Branch:
+def _pods(plan: Plan) -> TreeNode:
     if not plan.replaced:
-        return Branch([Word("no pod is replaced", GOOD)])
+        return TreeNode([Span("no pod is replaced", GOOD)])
     number = len(plan.replaced)
     what = "1 pod is replaced" if number == 1 else f"{number} pods are replaced"
-    serving = f"never fewer than {plan.floor} serve"
-    return Branch(
-        [Word(f"{what}, {serving}", WAITING)],
-        [Branch([Word(f"Pod {name}")]) for name in plan.replaced],
+    serving = f"never fewer than {plan.min_available} serve"
+    return TreeNode(
+        [Span(f"{what}, {serving}", WAITING)],
+        [TreeNode([Span(f"Pod {name}")]) for name in plan.replaced],
     )
 
 
@@ -199,6 +205,6 @@ def _by_name(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _revision(body: Body) -> str | None:
+def _revision(body: Manifest) -> str | None:
     found: str | None = body["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
     return found

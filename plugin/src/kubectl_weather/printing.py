@@ -1,8 +1,9 @@
-"""How things look in a terminal, and in a file or a pipe: the same words without colour."""
+"""Text for terminals, files and pipes: the same everywhere, coloured on a terminal only."""
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 from rich.console import Console, RenderableType
@@ -10,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from kubectl_weather.tree import BAD, GOOD, QUIET, WAITING, Branch, Word
+GOOD, WAITING, BAD, QUIET = "good", "waiting", "bad", "quiet"
+"""What a span means; the styles below decide how that looks."""
 
-STYLES = {
+_STYLES = {
     GOOD: "green",
     WAITING: "yellow",
     BAD: "red",
@@ -22,7 +24,32 @@ STYLES = {
     "red": "bold red",
     "blue": "bold blue",
 }
+_SHAPES = {"yellow": "▲", "green": "●", "red": "■"}
+_OTHER_SHAPE = "◆"
 _NEVER_CUT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text, and what it means: one of the above, a version's colour, or nothing."""
+
+    text: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """One line, and the nodes below it."""
+
+    spans: list[Span]
+    children: list["TreeNode"] = field(default_factory=list)
+
+
+def version_span(version: str, colour: str) -> Span:
+    """Return a version with its colour's shape and name: never the colour alone."""
+    if not version:
+        return Span("no version yet", QUIET)
+    return Span(f"{_SHAPES.get(colour, _OTHER_SHAPE)} {version} {colour}".rstrip(), colour)
 
 
 @cache
@@ -31,53 +58,53 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _NEVER_CUT, highlight=False)
 
 
-def drawn(root: Branch) -> Tree:
-    """Return a tree as it is drawn."""
-    tree = Tree(line(root.words), guide_style="dim")
-    _grow(tree, root.branches)
+def rendered(root: TreeNode) -> Tree:
+    """Return a tree that `print_text` and rich's own console draw with lines."""
+    tree = Tree(line(root.spans), guide_style="dim")
+    _add_children(tree, root.children)
     return tree
 
 
-def say_table(titles: Sequence[str], rows: Iterable[Sequence[Word]]) -> None:
-    """Print a table in the form that kubectl gives them."""
-    found = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+def line(spans: Sequence[Span]) -> Text:
+    """Return spans as one line."""
+    return Text("  ").join(_text(span) for span in spans)
+
+
+def print_text(*items: RenderableType, sep: str = " ") -> None:
+    """Print strings and rendered trees to standard output."""
+    console().print(*items, sep=sep, markup=False)
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span]]) -> None:
+    """Print a table in kubectl's form, without spaces at the end of a line."""
+    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
-        found.add_row(*(_text(word) for word in row))
+        table.add_row(*(_text(span) for span in row))
     if console().is_terminal:
-        console().print(found)
+        console().print(table)
         return
-    # The last column would be filled up to its longest word.
+    # The last column would be filled up to the longest of its cells.
     with console().capture() as captured:
-        console().print(found)
-    for row_said in captured.get().splitlines():
-        print(row_said.rstrip())
+        console().print(table)
+    for printed in captured.get().splitlines():
+        print(printed.rstrip())
 
 
-def line(words: Sequence[Word]) -> Text:
-    """Return words as one line."""
-    return Text("  ").join(_text(word) for word in words)
-
-
-def say(*things: RenderableType, sep: str = " ") -> None:
-    """Print to the terminal, or plainly to wherever the output goes."""
-    console().print(*things, sep=sep, markup=False)
-
-
-def say_none(namespace: str) -> None:
-    """Say that there is nothing to show, beside the output as kubectl does."""
-    where = f"in namespace {namespace}" if namespace else "in this cluster"
-    print(f"There is no WeatherApp {where}.", file=sys.stderr)
-
-
-def say_json(value: object, *, indent: int | None = 2) -> None:
+def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print a value as JSON that a person can read too."""
     print(json.dumps(value, indent=indent, ensure_ascii=False), flush=True)
 
 
-def _text(word: Word) -> Text:
-    return Text(word.text, STYLES.get(word.meaning, ""))
+def print_no_apps(namespace: str) -> None:
+    """Print to standard error that there is nothing to show, as kubectl does."""
+    where = f"in namespace {namespace}" if namespace else "in this cluster"
+    print(f"There is no WeatherApp {where}.", file=sys.stderr)
 
 
-def _grow(tree: Tree, branches: Iterable[Branch]) -> None:
-    for branch in branches:
-        _grow(tree.add(line(branch.words)), branch.branches)
+def _text(span: Span) -> Text:
+    return Text(span.text, _STYLES.get(span.meaning, ""))
+
+
+def _add_children(tree: Tree, children: Iterable[TreeNode]) -> None:
+    for child in children:
+        _add_children(tree.add(line(child.spans)), child.children)

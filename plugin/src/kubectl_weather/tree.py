@@ -1,130 +1,103 @@
-"""A site as a tree of lines: what it is, how far, how old, and why not further."""
+"""A WeatherApp as a tree of lines: versions, readiness, reasons, nodes and ages."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from kubectl_weather.ages import age
-from kubectl_weather.sites import (
+from kubectl_weather.durations import age
+from kubectl_weather.model import (
     ENDING,
     FAILING,
     READY,
+    SETTLED_REASONS,
     STARTING,
     Deployment,
     Pod,
     ReplicaSet,
     Site,
 )
+from kubectl_weather.printing import BAD, GOOD, QUIET, WAITING, Span, TreeNode, version_span
 
-SHAPES = {"yellow": "▲", "green": "●", "red": "■"}
-OTHER_SHAPE = "◆"
-MARKS = {READY: "✔", STARTING: "…", FAILING: "✘", ENDING: "x"}
-
-GOOD, WAITING, BAD, QUIET = "good", "waiting", "bad", "quiet"
-"""How a word is meant; how it looks is the printer's business."""
+_MARKS = {READY: "✔", STARTING: "…", FAILING: "✘", ENDING: "x"}
+_MEANINGS = {READY: GOOD, STARTING: WAITING, FAILING: BAD, ENDING: QUIET}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A piece of text, and what it means: one of the above, a version's colour, or nothing."""
-
-    text: str
-    meaning: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One line and what is below it."""
-
-    words: list[Word]
-    branches: list["Branch"] = field(default_factory=list)
-
-
-def tree(site: Site, now: datetime) -> Branch:
-    """Return a site as a tree."""
-    return Branch(
+def site_tree(site: Site, now: datetime) -> TreeNode:
+    """Return a WeatherApp with what it is made of as a tree."""
+    return TreeNode(
         [
-            Word(f"WeatherApp {site.name}"),
-            Word(site.city, QUIET),
-            *_way(site),
-            Word(site.ready or "?/?"),
-            *_verdict(site),
-            Word(age(site.created, now), QUIET),
+            Span(f"WeatherApp {site.name}"),
+            Span(site.city, QUIET),
+            *_versions(site),
+            Span(site.ready or "?/?"),
+            *_reason(site),
+            Span(age(site.created, now), QUIET),
         ],
-        [*_message(site), *_below(site.deployment, now)],
+        [*_message(site), *_deployment(site.deployment, now)],
     )
 
 
-def version(number: str, colour: str) -> Word:
-    """Return a version with its colour's shape and name: never the colour alone."""
-    if not number:
-        return Word("no version yet", QUIET)
-    return Word(f"{SHAPES.get(colour, OTHER_SHAPE)} {number} {colour}".rstrip(), colour)
+def _versions(site: Site) -> Iterator[Span]:
+    yield version_span(site.version, site.colour)
+    if site.desired_version and site.desired_version != site.version:
+        yield Span(f"→ {site.desired_version}", WAITING)
 
 
-def _way(site: Site) -> Iterator[Word]:
-    yield version(site.version, site.colour)
-    if site.wanted_version and site.wanted_version != site.version:
-        yield Word(f"→ {site.wanted_version}", WAITING)
-
-
-def _verdict(site: Site) -> Iterator[Word]:
+def _reason(site: Site) -> Iterator[Span]:
     if not site.reason:
-        yield Word("no status yet", WAITING)
-    elif site.reason in ("Serving", "ScaledToZero"):
-        yield Word(site.reason, GOOD if site.current else WAITING)
+        yield Span("no status yet", WAITING)
+    elif site.reason in SETTLED_REASONS:
+        yield Span(site.reason, GOOD if site.is_current else WAITING)
     else:
-        yield Word(site.reason, BAD if site.stalled else WAITING)
-    if site.reason and not site.current:
-        yield Word("(the status is of an older spec)", WAITING)
+        yield Span(site.reason, BAD if site.stalled else WAITING)
+    if site.reason and not site.is_current:
+        yield Span("(the status is of an older spec)", WAITING)
 
 
-def _message(site: Site) -> Iterator[Branch]:
-    if site.message and site.reason not in ("Serving", "ScaledToZero"):
-        yield Branch([Word(site.message, BAD if site.stalled else WAITING)])
+def _message(site: Site) -> Iterator[TreeNode]:
+    if site.message and site.reason not in SETTLED_REASONS:
+        yield TreeNode([Span(site.message, BAD if site.stalled else WAITING)])
 
 
-def _below(deployment: Deployment | None, now: datetime) -> Iterator[Branch]:
+def _deployment(deployment: Deployment | None, now: datetime) -> Iterator[TreeNode]:
     if deployment is None:
-        yield Branch([Word("no Deployment", WAITING)])
+        yield TreeNode([Span("no Deployment", WAITING)])
         return
-    shown = [each for each in deployment.replica_sets if each.wanted or each.pods]
-    branches = [_replica_set(each, now) for each in shown]
+    shown = [each for each in deployment.replica_sets if each.desired or each.pods]
+    children = [_replica_set(each, now) for each in shown]
     if hidden := len(deployment.replica_sets) - len(shown):
         what = "1 more ReplicaSet" if hidden == 1 else f"{hidden} more ReplicaSets"
-        branches.append(Branch([Word(f"{what} without pods", QUIET)]))
-    yield Branch(
+        children.append(TreeNode([Span(f"{what} without pods", QUIET)]))
+    yield TreeNode(
         [
-            Word(f"Deployment {deployment.name}"),
-            Word(f"{deployment.updated} of {deployment.wanted} updated"),
-            Word(f"{deployment.available} available"),
-            Word(age(deployment.created, now), QUIET),
+            Span(f"Deployment {deployment.name}"),
+            Span(f"{deployment.updated} of {deployment.desired} updated"),
+            Span(f"{deployment.available} available"),
+            Span(age(deployment.created, now), QUIET),
         ],
-        branches,
+        children,
     )
 
 
-def _replica_set(each: ReplicaSet, now: datetime) -> Branch:
-    return Branch(
+def _replica_set(each: ReplicaSet, now: datetime) -> TreeNode:
+    return TreeNode(
         [
-            Word(f"ReplicaSet {each.name}"),
-            version(each.version, each.colour),
-            Word(f"{each.ready}/{each.wanted}"),
-            Word(age(each.created, now), QUIET),
+            Span(f"ReplicaSet {each.name}"),
+            version_span(each.version, each.colour),
+            Span(f"{each.ready}/{each.desired}"),
+            Span(age(each.created, now), QUIET),
         ],
         [_pod(pod, now) for pod in each.pods],
     )
 
 
-def _pod(pod: Pod, now: datetime) -> Branch:
-    meaning = {READY: GOOD, STARTING: WAITING, FAILING: BAD, ENDING: QUIET}[pod.state]
+def _pod(pod: Pod, now: datetime) -> TreeNode:
     restarts = f"{pod.restarts} restarts" if pod.restarts > 1 else "1 restart"
-    return Branch(
+    return TreeNode(
         [
-            Word(f"Pod {pod.name}"),
-            Word(f"{MARKS[pod.state]} {pod.reason}", meaning),
-            *([Word(restarts, WAITING)] if pod.restarts else ()),
-            Word(pod.node or "no node", "" if pod.node else WAITING),
-            Word(age(pod.created, now), QUIET),
+            Span(f"Pod {pod.name}"),
+            Span(f"{_MARKS[pod.state]} {pod.reason}", _MEANINGS[pod.state]),
+            *([Span(restarts, WAITING)] if pod.restarts else ()),
+            Span(pod.node or "no node", "" if pod.node else WAITING),
+            Span(age(pod.created, now), QUIET),
         ]
     )

@@ -1,4 +1,4 @@
-"""Keeping a fleet as it is in the cluster: list, then watch, again and again."""
+"""A snapshot that is kept up: each kind is listed, then watched, again and again."""
 
 import asyncio
 import json
@@ -9,25 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from weather_operator.kube.resources import Key, Kind
+from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 
-from kubectl_weather.api import Api, error_of, path_of
-from kubectl_weather.errors import PluginError
-from kubectl_weather.fleet import KINDS, Fleet
-from kubectl_weather.sites import EVERY_CHILD, labels_of
-
-Body = dict[str, Any]
+from kubectl_weather.client import PAGE_SIZE, Client, path_of
+from kubectl_weather.errors import PluginError, error_of
+from kubectl_weather.model import ALL_CHILDREN, children_labels
+from kubectl_weather.snapshot import KINDS, Snapshot
 
 _WATCH_SECONDS = 60
-_SILENCE_SECONDS = _WATCH_SECONDS + 15
-_TOGETHER_SECONDS = 0.1
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_READ_TIMEOUT_SECONDS = _WATCH_SECONDS + 15
+_BATCH_SECONDS = 0.1
+_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is followed: one app of a namespace, or all of a namespace, or all."""
+    """What is watched: one app of a namespace, or all of a namespace, or all."""
 
     namespace: str
     name: str | None = None
@@ -36,116 +34,113 @@ class Selection:
         """Return the selectors for a kind."""
         if kind is WEATHER_APP:
             return {"fieldSelector": f"metadata.name={self.name}"} if self.name else {}
-        return {"labelSelector": labels_of(self.name) if self.name else EVERY_CHILD}
+        return {"labelSelector": children_labels(self.name) if self.name else ALL_CHILDREN}
 
 
 class Changes:
-    """The apps that changed since somebody asked last; what follows at once is taken together."""
+    """The apps that changed since they were last taken, and why some changes may be missing."""
 
     def __init__(self) -> None:
         self._keys: set[Key] = set()
-        self._silent: dict[Kind, str] = {}
-        self._any = asyncio.Event()
+        self._errors: dict[Kind, str] = {}
+        self._changed = asyncio.Event()
 
     @property
-    def trouble(self) -> str:
-        """Return why nothing new is heard of some kind, empty while all is well."""
-        return next(iter(self._silent.values()), "")
+    def error(self) -> str:
+        """Why some kind is not up to date, empty while all are."""
+        return next(iter(self._errors.values()), "")
 
-    def hears(self, kind: Kind) -> None:
-        """Take note that a kind is heard of."""
-        if self._silent.pop(kind, None):
-            self._any.set()
+    def set_error(self, kind: Kind, error: str) -> None:
+        """Note that a kind cannot be watched."""
+        self._errors[kind] = error
+        self._changed.set()
 
-    def hears_not(self, kind: Kind, why: str) -> None:
-        """Take note that nothing is heard of a kind."""
-        self._silent[kind] = why
-        self._any.set()
+    def clear_error(self, kind: Kind) -> None:
+        """Note that a kind is watched again."""
+        if self._errors.pop(kind, None):
+            self._changed.set()
 
     def add(self, keys: set[Key]) -> None:
-        """Take changes in."""
+        """Add apps that changed."""
         self._keys |= keys
-        self._any.set()
+        self._changed.set()
 
-    def forget(self) -> None:
-        """Take what has changed until now as known."""
+    def clear(self) -> None:
+        """Drop all changes up to now."""
         self._keys = set()
-        self._any.clear()
+        self._changed.clear()
 
     async def next(self) -> set[Key]:
-        """Wait for changes and return all of them."""
-        await self._any.wait()
-        await asyncio.sleep(_TOGETHER_SECONDS)
+        """Wait for a change and return it with those that follow at once."""
+        await self._changed.wait()
+        await asyncio.sleep(_BATCH_SECONDS)
         keys = self._keys
-        self.forget()
+        self.clear()
         return keys
 
 
-class Follower:
-    """Follows a selection into a fleet.
+class Informer:
+    """Keeps a snapshot as the cluster is, and notes in `changes` what changed or cannot be read."""
 
-    Its `changes` are told which apps look different, and what keeps it from hearing more.
-    """
-
-    def __init__(self, fleet: Fleet, selection: Selection, changes: Changes) -> None:
-        self._fleet = fleet
+    def __init__(self, snapshot: Snapshot, selection: Selection, changes: Changes) -> None:
+        self._snapshot = snapshot
         self._selection = selection
         self._changes = changes
 
-    async def run(self, socket: Path, started: asyncio.Event) -> None:
-        """Follow for ever; `started` is set once everything was listed.
+    async def run(self, socket: Path, listed: asyncio.Event) -> None:
+        """Watch for ever; `listed` is set once everything was listed.
 
-        Raises PluginError if the first lists are refused; later it says so and tries again.
+        Raises PluginError if a first list is refused; later errors are noted and it tries again.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=_SILENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=_READ_TIMEOUT_SECONDS)
         connector = aiohttp.UnixConnector(path=str(socket))
         async with aiohttp.ClientSession(
             "http://localhost", connector=connector, timeout=timeout
         ) as session:
             versions = {kind: await self._list(session, kind) for kind in KINDS}
-            started.set()
+            listed.set()
             async with asyncio.TaskGroup() as group:
                 for kind, version in versions.items():
-                    group.create_task(self._follow(session, kind, version))
+                    group.create_task(self._keep_up(session, kind, version))
 
-    async def _follow(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> None:
-        pause = _FIRST_PAUSE
+    async def _keep_up(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> None:
+        backoff = _FIRST_BACKOFF_SECONDS
         while True:
             try:
                 version = version or await self._list(session, kind)
-                self._changes.hears(kind)
+                self._changes.clear_error(kind)
                 version = await self._watch(session, kind, version)
-                pause = _FIRST_PAUSE
+                backoff = _FIRST_BACKOFF_SECONDS
             except (PluginError, aiohttp.ClientError, OSError) as error:
-                self._changes.hears_not(kind, str(error) or type(error).__name__)
+                self._changes.set_error(kind, str(error) or type(error).__name__)
                 version = ""
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
 
     async def _list(self, session: aiohttp.ClientSession, kind: Kind) -> str:
-        query = {"limit": "500", **self._selection.query(kind)}
-        bodies: list[Body] = []
+        query = {"limit": str(PAGE_SIZE), **self._selection.query(kind)}
+        bodies: list[Manifest] = []
         while True:
             page = await self._get(session, kind, query)
             bodies += page["items"]
             if not (token := page["metadata"].get("continue")):
-                self._changes.add(self._fleet.replace(kind, bodies))
+                self._changes.add(self._snapshot.replace(kind, bodies))
                 version: str = page["metadata"]["resourceVersion"]
                 return version
             query["continue"] = token
 
     async def _get(
         self, session: aiohttp.ClientSession, kind: Kind, query: Mapping[str, str]
-    ) -> Body:
-        async with session.get(self._path(kind), params=query) as answer:
-            text = await answer.read()
-            if answer.status >= 300:
-                raise error_of(answer.status, text)
-            found: Body = json.loads(text)
-            return found
+    ) -> Manifest:
+        async with session.get(self._path(kind), params=query) as response:
+            text = await response.read()
+            if response.status >= 300:
+                raise error_of(response.status, text)
+            page: Manifest = json.loads(text)
+            return page
 
     async def _watch(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> str:
-        """Follow one watch to its end; return where to go on, empty where only a list helps."""
+        """Watch once; return the resourceVersion to go on from, empty where only a list helps."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -153,19 +148,21 @@ class Follower:
             "resourceVersion": version,
             **self._selection.query(kind),
         }
-        async with session.get(self._path(kind), params=query) as answer:
-            if answer.status == 410:
+        async with session.get(self._path(kind), params=query) as response:
+            if response.status == 410:
                 return ""
-            if answer.status >= 300:
-                raise error_of(answer.status, await answer.read())
-            async for event in _events(answer):
+            if response.status >= 300:
+                raise error_of(response.status, await response.read())
+            async for event in _events(response):
                 body = event["object"]
                 if event["type"] == "ERROR":
                     return ""
                 version = body["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
-                    take = self._fleet.remove if event["type"] == "DELETED" else self._fleet.put
-                    self._changes.add({take(kind, body)})
+                    update = (
+                        self._snapshot.remove if event["type"] == "DELETED" else self._snapshot.put
+                    )
+                    self._changes.add({update(kind, body)})
         return version
 
     def _path(self, kind: Kind) -> str:
@@ -173,16 +170,16 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(api: Api, selection: Selection) -> AsyncIterator[tuple[Fleet, Changes]]:
-    """Give a fleet that is listed already and is kept up, and its changes."""
-    fleet, changes, listed = Fleet(), Changes(), asyncio.Event()
-    follower = Follower(fleet, selection, changes)
+async def watching(client: Client, selection: Selection) -> AsyncIterator[tuple[Snapshot, Changes]]:
+    """Give a snapshot that is listed already and kept up, and its changes."""
+    snapshot, changes, listed = Snapshot(), Changes(), asyncio.Event()
+    informer = Informer(snapshot, selection, changes)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(follower.run(api.socket, listed))
+        task = group.create_task(informer.run(client.socket, listed))
         await listed.wait()
-        changes.forget()
+        changes.clear()
         try:
-            yield fleet, changes
+            yield snapshot, changes
         finally:
             task.cancel()
 
@@ -195,10 +192,10 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         raise errors.exceptions[0] from None
 
 
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[Body]:
-    """Give the events of a watch; a line may be longer than what a stream reads as one."""
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Manifest]:
+    """Give the events of a watch; a line may be longer than aiohttp's buffer for lines."""
     rest = b""
-    async for piece in answer.content.iter_any():
-        *lines, rest = (rest + piece).split(b"\n")
+    async for chunk in response.content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield json.loads(line)

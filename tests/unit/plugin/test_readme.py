@@ -1,9 +1,9 @@
 import re
 
-from kubectl_weather.__main__ import main
+from kubectl_weather.cli import COMMANDS
 from support.kubectl import ROOT
 
 
 def test_the_readme_lists_every_command() -> None:
     text = (ROOT / "plugin/README.md").read_text()
-    assert re.findall(r"^\| `(\w+)", text, re.MULTILINE) == list(main.commands)
+    assert re.findall(r"^\| `(\w+)", text, re.MULTILINE) == list(COMMANDS)

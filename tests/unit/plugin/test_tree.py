@@ -1,22 +1,20 @@
 import io
 
 from kubectl_weather import printing
-from kubectl_weather.sites import site
-from kubectl_weather.tree import tree
+from kubectl_weather.model import site
+from kubectl_weather.tree import site_tree
 from rich.console import Console
-from support import families
+from support import objects
 
-APP = families.app(
-    status=families.status("Blocked", "1.0.0 to 2.0.0 waits", desiredVersion="2.0.0")
-)
-DEPLOYMENT = families.deployment(APP, updated=1)
-GONE = families.replica_set(DEPLOYMENT, 1, "3.0.0", wanted=0, ready=0)
-OLD = families.replica_set(DEPLOYMENT, 2, "1.0.0")
-NEW = families.replica_set(DEPLOYMENT, 3, "2.0.0", wanted=1, ready=0)
+APP = objects.app(status=objects.status("Blocked", "1.0.0 to 2.0.0 waits", desiredVersion="2.0.0"))
+DEPLOYMENT = objects.deployment(APP, updated=1)
+GONE = objects.replica_set(DEPLOYMENT, 1, "3.0.0", desired=0, ready=0)
+OLD = objects.replica_set(DEPLOYMENT, 2, "1.0.0")
+NEW = objects.replica_set(DEPLOYMENT, 3, "2.0.0", desired=1, ready=0)
 PODS = [
-    families.pod(NEW, "a", ready=False, waiting="ImagePullBackOff"),
-    families.pod(OLD, "b"),
-    families.pod(OLD, "c", going=True),
+    objects.pod(NEW, "a", ready=False, waiting="ImagePullBackOff"),
+    objects.pod(OLD, "b"),
+    objects.pod(OLD, "c", terminating=True),
 ]
 
 
@@ -24,12 +22,12 @@ def drawn(**options: object) -> str:
     out = io.StringIO()
     console = Console(file=out, width=200, **options)  # type: ignore[arg-type] # a table
     console.print(
-        printing.drawn(tree(site(APP, [DEPLOYMENT], [GONE, OLD, NEW], PODS), families.NOW))
+        printing.rendered(site_tree(site(APP, [DEPLOYMENT], [GONE, OLD, NEW], PODS), objects.NOW))
     )
     return out.getvalue()
 
 
-def test_a_tree_tells_version_shape_readiness_reason_node_and_age_in_words() -> None:
+def test_a_tree_shows_version_shape_readiness_reason_node_and_age_in_words() -> None:
     assert drawn().splitlines() == [
         "WeatherApp london  London  ▲ 1.0.0 yellow  → 2.0.0  2/2  Blocked  5m",
         "├── 1.0.0 to 2.0.0 waits",
@@ -47,11 +45,11 @@ def test_colour_is_for_terminals_and_adds_no_word() -> None:
     assert "\x1b[" not in drawn()
     coloured = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=200)
     with coloured.capture() as capture:
-        coloured.print(printing.line(tree(site(APP, [], [], []), families.NOW).words))
+        coloured.print(printing.line(site_tree(site(APP, [], [], []), objects.NOW).spans))
     assert "\x1b[1;33m▲ 1.0.0 yellow" in capture.get()
 
 
 def test_an_app_that_nobody_has_seen_says_so() -> None:
-    new = families.app()
-    words = [word.text for word in tree(site(new, [], [], []), families.NOW).words]
-    assert words == ["WeatherApp london", "London", "no version yet", "?/?", "no status yet", "5m"]
+    new = objects.app()
+    texts = [span.text for span in site_tree(site(new, [], [], []), objects.NOW).spans]
+    assert texts == ["WeatherApp london", "London", "no version yet", "?/?", "no status yet", "5m"]

@@ -37,17 +37,17 @@ function version(number, colour) {
 }
 
 // Keep what is there, by key: only what is new comes in and only what is gone goes.
-function reconcile(list, wanted, key, make, update) {
-  const there = new Map([...list.children].filter((each) => !each.classList.contains("gone")).map((each) => [each.dataset.key, each]));
-  wanted.forEach((each, place) => {
-    const found = there.get(key(each));
+function reconcile(list, desired, key, make, update) {
+  const existing = new Map([...list.children].filter((each) => !each.classList.contains("gone")).map((each) => [each.dataset.key, each]));
+  desired.forEach((each, place) => {
+    const found = existing.get(key(each));
     const shown = found ?? make(each);
     shown.dataset.key = key(each);
-    there.delete(key(each));
+    existing.delete(key(each));
     update(shown, each);
     if (!found) list.insertBefore(shown, list.children[place] ?? null);
   });
-  for (const gone of there.values()) leave(gone);
+  for (const gone of existing.values()) leave(gone);
 }
 
 function leave(shown) {
@@ -76,10 +76,10 @@ function makePod(pod) {
 
 function updatePod(shown, pod) {
   const restarts = pod.restarts ? `, ${pod.restarts} restarts` : "";
-  const words = `${pod.name}: ${pod.version} ${pod.colour}, ${pod.reason}${restarts}, on ${pod.node || "no node"}`;
+  const label = `${pod.name}: ${pod.version} ${pod.colour}, ${pod.reason}${restarts}, on ${pod.node || "no node"}`;
   shown.dataset.state = pod.state;
-  shown.title = words;
-  shown.querySelector("svg").setAttribute("aria-label", words);
+  shown.title = label;
+  shown.querySelector("svg").setAttribute("aria-label", label);
   shown.querySelector(".why").textContent = pod.state === "failing" ? pod.reason : "";
 }
 
@@ -108,11 +108,11 @@ function makeSite(site) {
 }
 
 function updateSite(card, site) {
-  const mood = moodOf(site);
-  card.dataset.mood = mood;
+  const health = healthOf(site);
+  card.dataset.health = health;
   card.dataset.colour = site.colour;
   card.dataset.words = [site.namespace, site.name, site.city, site.version, site.colour, site.wanted_version, site.reason].join(" ").toLowerCase();
-  card.querySelector(".reason b").textContent = SYMBOLS[mood];
+  card.querySelector(".reason b").textContent = SYMBOLS[health];
   card.querySelector(".reason span").textContent = (site.reason || "no status yet") + (site.current ? "" : ", spec not seen yet");
   const target = site.wanted_version && site.wanted_version !== site.version ? [element("span", {}, `→ ${site.wanted_version}`)] : [];
   const place = element("span", { class: "quiet" }, `${site.namespace} · ${site.city}`);
@@ -139,7 +139,7 @@ function updateDeployment(card, deployment) {
   reconcile(card.querySelector(".sets"), sets, (set) => set.uid, makeSet, updateSet);
 }
 
-function moodOf(site) {
+function healthOf(site) {
   const pods = site.deployment?.replica_sets.flatMap((set) => set.pods) ?? [];
   if (site.stalled || pods.some((pod) => pod.state === "failing")) return "bad";
   return SETTLED.has(site.reason) && site.current ? "good" : "waiting";
@@ -163,24 +163,24 @@ function put(site) {
 function filter() {
   const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   const which = document.querySelector("#filter :checked").value;
-  const mood = { changing: "waiting", trouble: "bad" }[which];
+  const health = { changing: "waiting", failing: "bad" }[which];
   const counts = { waiting: 0, bad: 0 };
   let shown = 0;
   for (const card of cards.values()) {
-    counts[card.dataset.mood] += 1;
-    card.hidden = !((!mood || card.dataset.mood === mood) && words.every((word) => card.dataset.words.includes(word)));
+    counts[card.dataset.health] += 1;
+    card.hidden = !((!health || card.dataset.health === health) && words.every((word) => card.dataset.words.includes(word)));
     shown += !card.hidden;
   }
   $("all").textContent = cards.size;
   $("changing").textContent = counts.waiting;
-  $("trouble").textContent = counts.bad;
+  $("failing").textContent = counts.bad;
   $("none").hidden = shown > 0;
   $("none").textContent = cards.size ? "No site is like that." : "There is no WeatherApp yet: kubectl apply -f examples/london.yaml";
 }
 
-function say(state, words) {
+function showConnection(state, text) {
   $("link").dataset.state = state;
-  $("link").textContent = words;
+  $("link").textContent = text;
 }
 
 const events = new EventSource("events");
@@ -189,17 +189,17 @@ events.addEventListener("start", (event) => {
   $("sites").replaceChildren();
   cards.clear();
 });
-events.addEventListener("news", (event) => {
-  const news = JSON.parse(event.data);
-  news.apps.forEach(put);
-  for (const key of news.gone) {
+events.addEventListener("update", (event) => {
+  const update = JSON.parse(event.data);
+  update.apps.forEach(put);
+  for (const key of update.deleted) {
     cards.get(key)?.remove();
     cards.delete(key);
   }
-  news.trouble ? say("trouble", `not up to date: ${news.trouble}`) : say("live", "live");
+  update.error ? showConnection("stale", `not up to date: ${update.error}`) : showConnection("live", "live");
   filter();
 });
-events.addEventListener("error", () => say("lost", "lost: is the command still running?"));
+events.addEventListener("error", () => showConnection("lost", "lost: is the command still running?"));
 
 $("search").addEventListener("input", filter);
 $("filter").addEventListener("change", filter);

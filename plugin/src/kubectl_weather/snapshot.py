@@ -1,38 +1,46 @@
-"""Many WeatherApps with their children, gathered by app: read once, or kept up by watching."""
+"""All WeatherApps of a selection with their children: read once, or kept up by a watch."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
-from weather_operator.kube.resources import DEPLOYMENT, POD, Key, Kind, key_of
+from weather_operator.kube.resources import (
+    DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    Key,
+    Kind,
+    Manifest,
+    key_of,
+)
 from weather_operator.model import WEATHER_APP
 from weather_operator.render.labels import INSTANCE_LABEL
 
-from kubectl_weather.api import Api
+from kubectl_weather.client import Client
 from kubectl_weather.errors import NotFoundError
-from kubectl_weather.sites import EVERY_CHILD, REPLICA_SET, Site, labels_of, site
-
-Body = dict[str, Any]
+from kubectl_weather.model import ALL_CHILDREN, Site, children_labels, site
 
 KINDS = (WEATHER_APP, DEPLOYMENT, REPLICA_SET, POD)
 
 
-class Fleet:
-    """The bodies of apps and children. What changes it returns the app that looks different now."""
+class Snapshot:
+    """The objects of WeatherApps, by app.
+
+    What changes it returns the keys of the apps that look different afterwards.
+    """
 
     def __init__(self) -> None:
-        self._bodies: dict[Kind, dict[Key, dict[str, Body]]] = {
+        self._bodies: dict[Kind, dict[Key, dict[str, Manifest]]] = {
             kind: defaultdict(dict) for kind in KINDS
         }
 
-    def put(self, kind: Kind, body: Body) -> Key:
-        """Take an object in."""
+    def put(self, kind: Kind, body: Manifest) -> Key:
+        """Add an object, or replace it."""
         key = _app_of(kind, body)
         self._bodies[kind][key][body["metadata"]["uid"]] = body
         return key
 
-    def remove(self, kind: Kind, body: Body) -> Key:
-        """Forget an object."""
+    def remove(self, kind: Kind, body: Manifest) -> Key:
+        """Remove an object."""
         key = _app_of(kind, body)
         found = self._bodies[kind][key]
         found.pop(body["metadata"]["uid"], None)
@@ -40,11 +48,11 @@ class Fleet:
             del self._bodies[kind][key]
         return key
 
-    def replace(self, kind: Kind, bodies: Iterable[Body]) -> set[Key]:
-        """Take the whole list of a kind in, and forget what is not in it."""
-        touched = set(self._bodies[kind])
+    def replace(self, kind: Kind, bodies: Iterable[Manifest]) -> set[Key]:
+        """Replace all objects of a kind."""
+        changed = set(self._bodies[kind])
         self._bodies[kind].clear()
-        return touched | {self.put(kind, body) for body in bodies}
+        return changed | {self.put(kind, body) for body in bodies}
 
     def keys(self) -> list[Key]:
         """Return the apps by namespace and name."""
@@ -61,49 +69,49 @@ class Fleet:
         """Return every app with all that it is made of."""
         return [found for key in self.keys() if (found := self.site(key))]
 
-    def bodies(self, kind: Kind, key: Key) -> list[Body]:
+    def bodies(self, kind: Kind, key: Key) -> list[Manifest]:
         """Return an app's objects of a kind."""
         return list(self._bodies[kind].get(key, {}).values())
 
 
-def read(api: Api, name: str | None = None) -> Fleet:
+def read_snapshot(client: Client, name: str | None = None) -> Snapshot:
     """Return one app of the namespace, or every app of the namespace or of all, as it is now.
 
     Raises NotFoundError where there is no app of this name.
     """
-    fleet = Fleet()
+    snapshot = Snapshot()
     if name:
-        fleet.put(WEATHER_APP, app_called(api, name))
+        snapshot.put(WEATHER_APP, get_app(client, name))
     else:
-        fleet.replace(WEATHER_APP, api.list(WEATHER_APP, namespace=api.namespace))
-    labels = labels_of(name) if name else EVERY_CHILD
+        snapshot.replace(WEATHER_APP, client.list(WEATHER_APP, namespace=client.namespace))
+    labels = children_labels(name) if name else ALL_CHILDREN
     for kind in KINDS[1:]:
-        fleet.replace(kind, api.list(kind, namespace=api.namespace, labels=labels))
-    return fleet
+        snapshot.replace(kind, client.list(kind, namespace=client.namespace, labels=labels))
+    return snapshot
 
 
-def app_called(api: Api, name: str) -> Body:
-    """Return the WeatherApp of this name. Raises NotFoundError, with what there is instead."""
+def get_app(client: Client, name: str) -> Manifest:
+    """Return the WeatherApp of this name. Raises NotFoundError, with a name that may be meant."""
     try:
-        return api.get(WEATHER_APP, Key(namespace=api.namespace, name=name))
+        return client.get(WEATHER_APP, Key(namespace=client.namespace, name=name))
     except NotFoundError:
-        there = [str(key_of(each)) for each in api.list(WEATHER_APP)]
-        raise NotFoundError(_no_such_app(api.namespace, name, there)) from None
+        existing = [str(key_of(each)) for each in client.list(WEATHER_APP)]
+        raise NotFoundError(_no_such_app(client.namespace, name, existing)) from None
 
 
-def _no_such_app(namespace: str, name: str, there: list[str]) -> str:
+def _no_such_app(namespace: str, name: str, existing: list[str]) -> str:
     sentence = f"there is no WeatherApp {name} in namespace {namespace}"
-    if elsewhere := [key for key in there if key.endswith(f"/{name}")]:
+    if elsewhere := [key for key in existing if key.endswith(f"/{name}")]:
         return f"{sentence}: did you mean that of namespace {elsewhere[0].split('/')[0]} (-n)?"
     from difflib import get_close_matches
 
-    beside = [key.split("/")[1] for key in there if key.startswith(f"{namespace}/")]
+    beside = [key.split("/")[1] for key in existing if key.startswith(f"{namespace}/")]
     if near := get_close_matches(name, beside, n=1):
         return f"{sentence}: did you mean {near[0]}?"
     return f"{sentence}: kubectl get weatherapps -A lists those there are"
 
 
-def _app_of(kind: Kind, body: Body) -> Key:
+def _app_of(kind: Kind, body: Manifest) -> Key:
     metadata = body["metadata"]
     if kind is WEATHER_APP:
         return key_of(body)

@@ -1,10 +1,10 @@
-"""A WeatherApp with all that it is made of: Deployment, ReplicaSets, pods, and where they run."""
+"""A WeatherApp with its Deployment, ReplicaSets and pods, as values and as JSON."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
-from weather_operator.kube.resources import Kind, controller_of
+from weather_operator.kube.resources import Manifest, controller_of
 from weather_operator.render.labels import (
     COLOUR_LABEL,
     INSTANCE_LABEL,
@@ -14,22 +14,38 @@ from weather_operator.render.labels import (
 )
 from weather_operator.status import blockers
 
-Body = dict[str, Any]
-
-REPLICA_SET = Kind(api_version="apps/v1", name="ReplicaSet", plural="replicasets")
-EVERY_CHILD = ",".join(
+ALL_CHILDREN = ",".join(
     f"{name}={value}" for name, value in {NAME_LABEL: "weather", **MANAGED_BY}.items()
 )
-"""The labels by which the children of every WeatherApp are found."""
+"""The label selector of the children of all WeatherApps."""
 
-_NUMBER = "deployment.kubernetes.io/revision"
+_NUMBER_ANNOTATION = "deployment.kubernetes.io/revision"
 
 READY, STARTING, FAILING, ENDING = "ready", "starting", "failing", "ending"
+"""The states of a pod."""
+
+SETTLED_REASONS = ("Serving", "ScaledToZero")
+"""Ready's reasons while nothing is to be done."""
+
+
+def json_name(name: str) -> dict[str, str]:
+    """Return a field's metadata that gives it another name in the JSON that commands print."""
+    return {"json": name}
+
+
+def to_json(value: Any) -> Any:
+    """Return a value and all in it as JSON's types: an object of each dataclass."""
+    if is_dataclass(value):
+        parts = ((each.metadata.get("json", each.name), each.name) for each in fields(value))
+        return {key: to_json(getattr(value, name)) for key, name in parts}
+    if isinstance(value, (tuple, list)):
+        return [to_json(each) for each in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """A pod. `state` is ready, starting, failing or ending; `reason` says more in a word."""
+    """A pod. `state` is one of the above; `reason` says more in a word."""
 
     name: str
     uid: str
@@ -51,7 +67,7 @@ class ReplicaSet:
     number: int
     version: str
     colour: str
-    wanted: int
+    desired: int = field(metadata=json_name("wanted"))
     ready: int
     created: str
     pods: tuple[Pod, ...]
@@ -62,7 +78,7 @@ class Deployment:
     """A Deployment and its ReplicaSets, the newest first."""
 
     name: str
-    wanted: int
+    desired: int = field(metadata=json_name("wanted"))
     updated: int
     available: int
     created: str
@@ -73,7 +89,7 @@ class Deployment:
 class Site:
     """A WeatherApp: what its status says, and what it is made of.
 
-    `current` is false while the status speaks of an older spec than the one that is there.
+    `is_current` is false while the status is of an older spec than the one that is there.
     """
 
     namespace: str
@@ -82,43 +98,42 @@ class Site:
     city: str
     version: str
     colour: str
-    wanted_version: str
+    desired_version: str = field(metadata=json_name("wanted_version"))
     ready: str
     reason: str
     message: str
     stalled: bool
-    current: bool
+    is_current: bool = field(metadata=json_name("current"))
     url: str
     created: str
     deployment: Deployment | None
 
-    def json(self) -> Body:
-        """Return everything as plain values."""
-        return asdict(self)
 
-
-def labels_of(name: str) -> str:
-    """Return the label selector of one app's children."""
+def children_labels(name: str) -> str:
+    """Return the label selector of one WeatherApp's children."""
     return f"{NAME_LABEL}=weather,{INSTANCE_LABEL}={name}"
 
 
-def condition(app: Body, type_: str) -> Body:
+def condition(app: Manifest, type_: str) -> Manifest:
     """Return a condition of an app's status, empty when it has none of this type."""
     conditions = app.get("status", {}).get("conditions", ())
     return next((each for each in conditions if each["type"] == type_), {})
 
 
-def is_current(app: Body) -> bool:
-    """Tell whether the status speaks of the spec that is there."""
-    seen: int = app.get("status", {}).get("observedGeneration", 0)
+def is_current(app: Manifest) -> bool:
+    """Tell whether the status is of the spec that is there."""
+    observed: int = app.get("status", {}).get("observedGeneration", 0)
     generation: int = app["metadata"]["generation"]
-    return seen >= generation
+    return observed >= generation
 
 
 def site(
-    app: Body, deployments: Iterable[Body], replica_sets: Sequence[Body], pods: Sequence[Body]
+    app: Manifest,
+    deployments: Iterable[Manifest],
+    replica_sets: Sequence[Manifest],
+    pods: Sequence[Manifest],
 ) -> Site:
-    """Put a WeatherApp together; what does not belong to it, by its owners, is left out."""
+    """Return a WeatherApp with those of the objects that belong to it, by their owners."""
     metadata, status = app["metadata"], app.get("status", {})
     ready = condition(app, "Ready")
     own = next(iter(_owned(deployments, metadata["uid"])), None)
@@ -129,24 +144,26 @@ def site(
         city=app["spec"]["city"],
         version=status.get("version", ""),
         colour=status.get("colour", ""),
-        wanted_version=status.get("desiredVersion", ""),
+        desired_version=status.get("desiredVersion", ""),
         ready=status.get("ready", ""),
         reason=ready.get("reason", ""),
         message=ready.get("message", ""),
         stalled=condition(app, "Stalled").get("status") == "True",
-        current=is_current(app),
+        is_current=is_current(app),
         url=status.get("url", ""),
         created=metadata["creationTimestamp"],
         deployment=_deployment(own, replica_sets, pods) if own else None,
     )
 
 
-def _deployment(body: Body, replica_sets: Sequence[Body], pods: Sequence[Body]) -> Deployment:
+def _deployment(
+    body: Manifest, replica_sets: Sequence[Manifest], pods: Sequence[Manifest]
+) -> Deployment:
     metadata, status = body["metadata"], body.get("status", {})
     sets = [_replica_set(each, pods) for each in _owned(replica_sets, metadata["uid"])]
     return Deployment(
         name=metadata["name"],
-        wanted=body["spec"].get("replicas", 1),
+        desired=body["spec"].get("replicas", 1),
         updated=status.get("updatedReplicas", 0),
         available=status.get("availableReplicas", 0),
         created=metadata["creationTimestamp"],
@@ -154,22 +171,22 @@ def _deployment(body: Body, replica_sets: Sequence[Body], pods: Sequence[Body]) 
     )
 
 
-def _replica_set(body: Body, pods: Sequence[Body]) -> ReplicaSet:
+def _replica_set(body: Manifest, pods: Sequence[Manifest]) -> ReplicaSet:
     metadata = body["metadata"]
     own = [_pod(each) for each in _owned(pods, metadata["uid"])]
     return ReplicaSet(
         name=metadata["name"],
         uid=metadata["uid"],
-        number=int(metadata.get("annotations", {}).get(_NUMBER, 0)),
+        number=int(metadata.get("annotations", {}).get(_NUMBER_ANNOTATION, 0)),
         **_version(body),
-        wanted=body["spec"].get("replicas", 1),
+        desired=body["spec"].get("replicas", 1),
         ready=body.get("status", {}).get("readyReplicas", 0),
         created=metadata["creationTimestamp"],
         pods=tuple(sorted(own, key=lambda each: (each.created, each.name))),
     )
 
 
-def _pod(body: Body) -> Pod:
+def _pod(body: Manifest) -> Pod:
     metadata, status = body["metadata"], body.get("status", {})
     state, reason = _state(body)
     return Pod(
@@ -184,24 +201,24 @@ def _pod(body: Body) -> Pod:
     )
 
 
-def _state(pod: Body) -> tuple[str, str]:
+def _state(pod: Manifest) -> tuple[str, str]:
     status = pod.get("status", {})
     if "deletionTimestamp" in pod["metadata"]:
         return ENDING, "Terminating"
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     if conditions.get("Ready", {}).get("status") == "True":
         return READY, "Ready"
-    if told := blockers.of_pods([pod]):
-        return FAILING, told[0].reason
+    if found := blockers.of_pods([pod]):
+        return FAILING, found[0].reason
     if status.get("phase") in ("Failed", "Succeeded"):
         return FAILING, status.get("reason") or status["phase"]
     return STARTING, "NotReady" if status.get("phase") == "Running" else "Starting"
 
 
-def _version(body: Body) -> dict[str, str]:
+def _version(body: Manifest) -> dict[str, str]:
     labels = body["metadata"].get("labels", {})
     return {"version": labels.get(VERSION_LABEL, ""), "colour": labels.get(COLOUR_LABEL, "")}
 
 
-def _owned(bodies: Iterable[Body], uid: str) -> list[Body]:
+def _owned(bodies: Iterable[Manifest], uid: str) -> list[Manifest]:
     return [body for body in bodies if (controller_of(body) or {}).get("uid") == uid]

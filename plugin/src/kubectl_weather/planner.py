@@ -7,7 +7,6 @@ defaults, admission and the fields of others are as they will be.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from weather_operator import render
 from weather_operator.kube.resources import (
@@ -34,12 +33,10 @@ from weather_operator.rollout.revisions import Revision, held, revision_in
 from weather_operator.rollout.state import progress
 
 from kubectl_weather import plan
-from kubectl_weather.api import Api
+from kubectl_weather.client import Client
 from kubectl_weather.errors import ForbiddenError, NotServedError, PluginError
-from kubectl_weather.plan import CHANGED, DELETED, KEPT, MADE, REFUSED, Child, Plan
-from kubectl_weather.sites import labels_of
-
-Body = dict[str, Any]
+from kubectl_weather.model import children_labels
+from kubectl_weather.plan import CHANGED, CREATED, DELETED, REFUSED, UNCHANGED, Child, Plan
 
 _FOREIGN = "there is one that is not of this WeatherApp: delete it or rename the WeatherApp"
 
@@ -47,13 +44,13 @@ _FOREIGN = "there is one that is not of this WeatherApp: delete it or rename the
 class Planner:
     """Plans for WeatherApps with one catalogue; `releases` would be applied with them."""
 
-    def __init__(self, api: Api, releases: Sequence[Body] = ()) -> None:
-        self._api = api
-        named = {each["metadata"]["name"]: each for each in api.list(WEATHER_RELEASE)}
+    def __init__(self, client: Client, releases: Sequence[Manifest] = ()) -> None:
+        self._client = client
+        named = {each["metadata"]["name"]: each for each in client.list(WEATHER_RELEASE)}
         named |= {each["metadata"]["name"]: each for each in releases}
         self._catalogue = list(named.values())
 
-    def plan(self, body: Body) -> Plan:
+    def plan(self, body: Manifest) -> Plan:
         """Return what would follow from this WeatherApp. Raises PluginError."""
         body["metadata"].setdefault("resourceVersion", "0")  # one that is not there yet has none
         app = parse_app(body)
@@ -89,20 +86,20 @@ class Planner:
             children += [child] if child else []
             after = answer if kind is DEPLOYMENT else after
         carried = revision_in(after["spec"]["template"]) if after else None
-        labels = labels_of(app.key.name)
-        pods = self._api.list(POD, namespace=app.key.namespace, labels=labels)
+        labels = children_labels(app.key.name)
+        pods = self._client.list(POD, namespace=app.key.namespace, labels=labels)
         shown = carried or desired
         return Plan(
             namespace=app.key.namespace,
             name=app.key.name,
             version=desired.version,
             colour=desired.colour,
-            carried_version=shown.version,
-            carried_colour=shown.colour,
+            template_version=shown.version,
+            template_colour=shown.colour,
             notes=tuple(plan.notes(app, desired, decision)),
             children=tuple(children),
             replaced=plan.replaced(pods, before, after),
-            floor=plan.least(app, before, after),
+            min_available=plan.least(app, before, after),
         )
 
     def _child(
@@ -114,7 +111,7 @@ class Planner:
         live: dict[Kind, Manifest],
     ) -> tuple[Child | None, Manifest | None]:
         """Return what becomes of a child, and the child as it will be."""
-        child = Child(kind=kind.name, name=app.key.name, fate=KEPT)
+        child = Child(kind=kind.name, name=app.key.name, fate=UNCHANGED)
         ours = before is not None and is_ours(before, app)
         if manifest is None:
             return (replace(child, fate=DELETED), None) if ours else (None, before)
@@ -126,15 +123,15 @@ class Planner:
         ):
             manifest = {**manifest, "spec": {**manifest["spec"], "replicas": number}}
         try:
-            answer = self._api.try_apply(kind, app.key, manifest, manager=FIELD_MANAGER)
+            answer = self._client.dry_run_apply(kind, app.key, manifest, manager=FIELD_MANAGER)
         except ForbiddenError:
             raise
         except PluginError as error:
             return replace(child, fate=REFUSED, why=str(error)), before
         if before is None:
-            return replace(child, fate=MADE), answer
+            return replace(child, fate=CREATED), answer
         changes = plan.edits(before, answer)
-        return replace(child, fate=CHANGED if changes else KEPT, edits=changes), answer
+        return replace(child, fate=CHANGED if changes else UNCHANGED, edits=changes), answer
 
     def _decide(self, app: WeatherApp, desired: Revision, live: dict[Kind, Manifest]) -> Decision:
         deployment = _own(live, DEPLOYMENT, app)
@@ -143,11 +140,11 @@ class Planner:
             desired=desired,
             live=revision_in(deployment["spec"]["template"]) if deployment else None,
             progress=progress(deployment, wanted=app.first_replicas),
-            now=self._api.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            now=self._client.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
-        where = {"namespace": app.key.namespace, "labels": labels_of(app.key.name)}
+        where = {"namespace": app.key.namespace, "labels": children_labels(app.key.name)}
         while (decision := decide(seen)) is None:
-            sets = self._api.list(REPLICA_SET, **where) if deployment else []
+            sets = self._client.list(REPLICA_SET, **where) if deployment else []
             seen = replace(seen, held=held(sets, deployment) if deployment else ())
         return decision
 
@@ -155,7 +152,7 @@ class Planner:
         found = {}
         for kind in CHILDREN:
             try:
-                body = self._api.find(kind, app.key)
+                body = self._client.find(kind, app.key)
             except NotServedError:
                 if kind is not HTTP_ROUTE:
                     raise

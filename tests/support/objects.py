@@ -3,12 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from support.manifests import app_body
-
-Body = dict[str, Any]
+from support.manifests import COLOURS, Manifest, app_body
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 
 
 def ago(seconds: float) -> str:
@@ -16,7 +13,7 @@ def ago(seconds: float) -> str:
     return (NOW - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def app(name: str = "london", *, status: Body | None = None, **spec: Any) -> Body:
+def app(name: str = "london", *, status: Manifest | None = None, **spec: Any) -> Manifest:
     """A WeatherApp that is five minutes old."""
     body = app_body(status=status, **spec)
     body["metadata"] |= {"name": name, "uid": f"{name}-uid", "creationTimestamp": ago(300)}
@@ -25,9 +22,9 @@ def app(name: str = "london", *, status: Body | None = None, **spec: Any) -> Bod
 
 def status(
     reason: str, message: str, *, ready: bool = False, stalled: bool = False, **more: Any
-) -> Body:
-    """The status of an app that has 1.0.0 and speaks of the first generation."""
-    said = {
+) -> Manifest:
+    """The status of an app that serves 1.0.0, of its first generation."""
+    conditions = {
         "Ready": ready,
         "Available": True,
         "Reconciling": not (ready or stalled),
@@ -48,13 +45,48 @@ def status(
                 else message,
                 "lastTransitionTime": ago(60),
             }
-            for type_, holds in said.items()
+            for type_, holds in conditions.items()
         ],
         **more,
     }
 
 
-def deployment(owner: Body, *, updated: int = 2, available: int = 2) -> Body:
+def ended(version: str, outcome: str = "Succeeded") -> Manifest:
+    """A rollout in a status's history, one minute old."""
+    return {
+        "revision": f"r{version[0]}",
+        "version": version,
+        "colour": COLOURS[version],
+        "image": f"weather:{version}",
+        "outcome": outcome,
+        "at": ago(60),
+        "seconds": 12,
+    }
+
+
+def failure(version: str, attempt: int = 0) -> Manifest:
+    """A failed revision in a status, one minute old."""
+    return {
+        "revision": f"r{version[0]}",
+        "version": version,
+        "at": ago(60),
+        "reason": "its pods crash",
+        "attempt": attempt,
+    }
+
+
+def app_with_history(
+    *history: Manifest, failed: tuple[Manifest, ...] = (), **spec: Any
+) -> Manifest:
+    """An app with this history, RolledBack where something failed and else Serving."""
+    reason = "RolledBack" if failed else "Serving"
+    ended_so = status(
+        reason, "", history=list(history), failedRevisions=list(failed), desiredVersion="2.0.0"
+    )
+    return app(status=ended_so, **spec)
+
+
+def deployment(owner: Manifest, *, updated: int = 2, available: int = 2) -> Manifest:
     """The app's Deployment of two pods."""
     name = owner["metadata"]["name"]
     return {
@@ -64,22 +96,29 @@ def deployment(owner: Body, *, updated: int = 2, available: int = 2) -> Body:
     }
 
 
-def replica_set(owner: Body, number: int, version: str, *, wanted: int = 2, ready: int = 2) -> Body:
+def replica_set(
+    owner: Manifest, number: int, version: str, *, desired: int = 2, ready: int = 2
+) -> Manifest:
     """A ReplicaSet of the Deployment."""
     app_name = owner["metadata"]["name"]
     metadata = _metadata(f"{app_name}-{number}", owner, app_name, version)
     metadata["annotations"] = {"deployment.kubernetes.io/revision": str(number)}
-    return {"metadata": metadata, "spec": {"replicas": wanted}, "status": {"readyReplicas": ready}}
+    return {"metadata": metadata, "spec": {"replicas": desired}, "status": {"readyReplicas": ready}}
 
 
 def pod(
-    owner: Body, letter: str, *, ready: bool = True, waiting: str = "", going: bool = False
-) -> Body:
+    owner: Manifest,
+    letter: str,
+    *,
+    ready: bool = True,
+    waiting: str = "",
+    terminating: bool = False,
+) -> Manifest:
     """A pod of the ReplicaSet, on node-1."""
     labels = owner["metadata"]["labels"]
     app_name, version = labels["app.kubernetes.io/instance"], labels["app.kubernetes.io/version"]
     metadata = _metadata(f"{owner['metadata']['name']}-{letter}", owner, app_name, version)
-    if going:
+    if terminating:
         metadata["deletionTimestamp"] = ago(0)
     state = {"waiting": {"reason": waiting, "message": "back-off"}} if waiting else {"running": {}}
     return {
@@ -93,7 +132,7 @@ def pod(
     }
 
 
-def _metadata(name: str, owner: Body, app_name: str, version: str = "") -> Body:
+def _metadata(name: str, owner: Manifest, app_name: str, version: str = "") -> Manifest:
     labels = {"app.kubernetes.io/name": "weather", "app.kubernetes.io/instance": app_name}
     if version:
         labels["app.kubernetes.io/version"] = version

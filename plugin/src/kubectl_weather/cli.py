@@ -1,0 +1,84 @@
+"""The command `kubectl weather` and its completion by the shell.
+
+A command's module is imported when the command runs: `kubectl weather tree` does not wait for the
+web server of `kubectl weather dashboard`.
+"""
+
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+from click.shell_completion import ShellComplete
+
+from kubectl_weather.errors import PluginError
+
+COMMANDS = {
+    "tree": "tree",
+    "explain": "explain",
+    "plan": "plan",
+    "history": "history",
+    "rollback": "rollback",
+    "retry": "retry",
+    "pause": "pause",
+    "resume": "resume",
+    "open": "open_site",
+    "dashboard": "dashboard",
+}
+"""The commands in the order in which help lists them, and the function in each one's module."""
+
+# What kubectl lets the shell add to the completions: nothing, or names of files.
+_NO_FILES, _FILES = ":4", ":0"
+
+
+class Commands(click.Group):
+    """The commands; what a cluster refuses ends them with a sentence instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"kubectl_weather.commands.{cmd_name}")
+        command: click.Command = getattr(module, COMMANDS[cmd_name])
+        command.short_help = command.help  # whole, where click would cut it
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command and turn its errors into exit codes."""
+        try:
+            return super().invoke(ctx)
+        except PluginError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """See, understand and change WeatherApps."""
+    # A kubectl that was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGHUP, _exit)
+
+
+def complete() -> None:
+    """Print one completion a line, then whether names of files fit too, as kubectl expects it.
+
+    https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/
+    """
+    *words, incomplete = sys.argv[1:] or [""]
+    shell = ShellComplete(main, {}, "kubectl-weather", "")
+    completions = shell.get_completions(words, incomplete)
+    for each in completions:
+        if each.type == "plain":
+            print(f"{each.value}\t{each.help or ''}".rstrip())
+    print(_FILES if any(each.type == "file" for each in completions) else _NO_FILES)
+
+
+def _exit(number: int, _: object) -> NoReturn:
+    sys.exit(128 + number)

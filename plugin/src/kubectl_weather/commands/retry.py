@@ -1,0 +1,19 @@
+"""`kubectl weather retry`: tries a failed revision once more."""
+
+import click
+
+from kubectl_weather import spec_patches
+from kubectl_weather.client import connect
+from kubectl_weather.commands import options
+from kubectl_weather.commands.patching import patch_spec
+from kubectl_weather.kubectl import Target
+
+
+@click.command()
+@options.app_name
+@options.output
+@options.target()
+def retry(name: str, as_json: bool, target: Target) -> None:
+    """Try a revision that failed once more: spec.rollout.attempt is raised."""
+    with connect(target) as client:
+        patch_spec(client, name, spec_patches.retry, target=target, as_json=as_json)

@@ -1,0 +1,114 @@
+"""The patches of an app's spec that rollback, retry, pause and resume write."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from weather_operator.kube.resources import Manifest
+from weather_operator.model import Release
+
+from kubectl_weather.errors import PluginError
+from kubectl_weather.history import Rollout, successful
+from kubectl_weather.model import condition
+
+_WATCH = "kubectl weather tree {name} --watch"
+_FAILED = ("RolledBack", "RollingBack", "ProgressDeadlineExceeded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecPatch:
+    """A merge patch of the spec, empty where it is so already.
+
+    `message` is for the user, `next` the command to type next, with {name} in the name's place.
+    """
+
+    message: str
+    spec: Manifest = field(default_factory=dict)
+    next: str = _WATCH
+
+
+def rollback(app: Manifest, catalogue: Sequence[Release] | None, *, to: str | None) -> SpecPatch:
+    """Return the patch to a version that has served, `to` or else the last other one.
+
+    The catalogue is None where the user may not read it. Raises PluginError where there is none.
+    """
+    name, spec = app["metadata"]["name"], app["spec"]
+    hint = f"kubectl weather history {name} --namespace={app['metadata']['namespace']}"
+    candidates = successful(app)
+    if to is None:
+        found = next((each for each in candidates if not _requests(spec, each)), None)
+        missing = "no other version has served here"
+    else:
+        found = next((each for each in candidates if each.version == to), None)
+        known = ", ".join(dict.fromkeys(each.version for each in candidates)) or "nothing yet"
+        missing = f"{to} has not served here; what has: {known}"
+    if found is None:
+        raise PluginError(f"{name} cannot go back: {missing} ({hint})")
+    if _requests(spec, found):
+        return SpecPatch(message=f"{name} asks for {found.version} already.")
+    if catalogue is not None and found.version not in {each.version for each in catalogue}:
+        raise PluginError(
+            f"{name} cannot go back: {found.version} is no longer in the catalogue "
+            "(kubectl get weatherreleases)"
+        )
+    return SpecPatch(
+        message=f"{name} goes back to {found.version} ({found.colour}).",
+        spec=_version_patch(spec, found, catalogue or ()),
+        next=_next_command(spec),
+    )
+
+
+def retry(app: Manifest) -> SpecPatch:
+    """Return the patch that tries a failed revision again. Raises PluginError if none failed."""
+    name, spec, status = app["metadata"]["name"], app["spec"], app.get("status", {})
+    ready = condition(app, "Ready")
+    if ready.get("reason") not in _FAILED:
+        state = ready.get("reason", "without a status")
+        raise PluginError(
+            f"{name} has nothing to try again: it is {state}, and no rollout of it has failed"
+        )
+    attempts = [each["attempt"] for each in status.get("failedRevisions", ())]
+    attempt = max(spec["rollout"]["attempt"], *attempts, 0) + 1
+    return SpecPatch(
+        message=f"{name} tries {status.get('desiredVersion', 'it')} again, attempt {attempt}.",
+        spec={"rollout": {"attempt": attempt}},
+        next=_next_command(spec),
+    )
+
+
+def pause(app: Manifest) -> SpecPatch:
+    """Return the patch that pauses rollouts."""
+    return _set_paused(app, True, state="paused", next_="kubectl weather resume {name}")
+
+
+def resume(app: Manifest) -> SpecPatch:
+    """Return the patch that lets rollouts go on."""
+    return _set_paused(app, False, state="not paused", next_=_WATCH)
+
+
+def _set_paused(app: Manifest, paused: bool, *, state: str, next_: str) -> SpecPatch:
+    name = app["metadata"]["name"]
+    if app["spec"]["rollout"]["paused"] == paused:
+        return SpecPatch(message=f"{name} is {state} already.", next=next_)
+    message = (
+        f"{name} is paused: a rollout stands still, what serves goes on."
+        if paused
+        else f"{name} goes on."
+    )
+    return SpecPatch(message=message, spec={"rollout": {"paused": paused}}, next=next_)
+
+
+def _requests(spec: Manifest, rollout: Rollout) -> bool:
+    return rollout.version == spec.get("version") or rollout.colour == spec.get("colour")
+
+
+def _version_patch(spec: Manifest, rollout: Rollout, catalogue: Sequence[Release]) -> Manifest:
+    """Name the version as the spec does, by colour or number, so that its file still applies."""
+    colours = Counter(each.colour for each in dict.fromkeys(catalogue))
+    if spec.get("colour") and colours[rollout.colour] == 1:
+        return {"colour": rollout.colour}
+    return {"version": rollout.version, "colour": None}
+
+
+def _next_command(spec: Manifest) -> str:
+    return "kubectl weather resume {name}" if spec["rollout"]["paused"] else _WATCH
