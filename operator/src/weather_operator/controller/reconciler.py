@@ -40,7 +40,7 @@ from weather_operator.status.conditions import status
 from weather_operator.status.url import node_address
 
 SETTLE_SECONDS = 0.15
-"""How long the cluster's own controllers are given to answer our writes before a status is told."""
+"""How long the cluster's own controllers are given to answer our writes before a status is written."""
 
 _LONGEST_WAIT_SECONDS = 30.0
 

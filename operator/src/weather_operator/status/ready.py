@@ -77,7 +77,7 @@ def _rolled_back(observed: Observed, plan: Plan, good: Revision) -> ReadyConditi
 
 
 def _named_beside(good: Revision, failed: Revision | None) -> str:
-    """Name what serves, so that it is told from what failed where only settings differ."""
+    """Name what serves, so that it differs from what failed where only settings do."""
     return f"{good} with its former settings" if str(good) == str(failed) else str(good)
 
 
