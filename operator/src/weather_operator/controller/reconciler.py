@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from weather_operator.controller.children import Children, apply_error
 from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
 from weather_operator.controller.status_writer import StatusWriter
-from weather_operator.controller.workqueue import Priority
+from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import RefusedError
@@ -38,9 +38,6 @@ from weather_operator.rollout.strategies import Action
 from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import status
 from weather_operator.status.url import node_address
-
-SETTLE_SECONDS = 0.15
-"""How long the cluster's own controllers are given to answer our writes before a status is written."""
 
 _LONGEST_WAIT_SECONDS = 30.0
 
