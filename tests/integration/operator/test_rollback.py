@@ -52,7 +52,7 @@ def test_a_bad_version_is_rolled_back_while_the_good_pods_serve(london: Site, ve
     with watching(london, *SLICES, show=READY_ENDPOINTS) as record:
         london.apply(version=version, rollout=SHORT)
         status = london.wait_for("RolledBack")
-    assert min(line.count("x") for line in record.lines()) >= 2
+        assert min(line.count("x") for line in record.lines()) >= 2
     assert pods(london) >= good, "the good pods were restarted"
     assert image(london) == "weather:1.0.0"
     colour, bad_image, cause = BAD[version]

@@ -117,7 +117,7 @@ def test_no_pod_is_missing_in_an_upgrade(site: Site) -> None:
         site.apply(colour="green")
         eventually(lambda: site.status().get("version") == "2.0.0")
         site.wait_for("Serving")
-    counts = [int(line or 0) for line in record.lines()]
+        counts = [int(line or 0) for line in record.lines()]
     assert len(counts) > 3, "the upgrade was not seen"
     assert min(counts) >= 2
 
