@@ -3,8 +3,8 @@
     queue.take → reconciler.reconcile → done | conflict | unavailable | error | bug → queue.done
 
 Several workers turn at once; the queue sees to it that no two have the same key. A pass knows
-nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says what
-each ending means.
+nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says
+what each ending means.
 
 | Ending | What follows |
 |---|---|
