@@ -60,7 +60,7 @@ class Controller:
                 group.create_task(self._work())
 
     def liveness_problem(self) -> str:
-        """Describe what shows that the workers are stuck, in no characters while they are not.
+        """Describe what shows that the workers are stuck; empty while they are not.
 
         A reconcile ends after a minute whatever happens, also while the API does not answer.
         """

@@ -1,7 +1,7 @@
 """The event handlers: which apps an event concerns, and how soon each is to be looked at.
 
-Every event of the informers comes through `EventHandlers.on_event`. The body goes into the cache, and
-where anything of interest is new, keys of WeatherApps go into the work queue:
+Every event of the informers comes through `EventHandlers.on_event`. The body goes into the cache,
+and where anything of interest is new, keys of WeatherApps go into the work queue:
 
 | Event of | Keys | Priority | When |
 |---|---|---|---|

@@ -2,9 +2,9 @@
 
 A key goes round like this. `add` makes it wait: `_waiting` has it until a worker takes it, a timer
 has it until it is due, and the priority queue `_ready` from then on. `take` hands it to a worker,
-which gives it back with `done`. Adding a key that waits moves it forward: the entry in `_waiting` is
-replaced, and an older one in `_ready` is passed over when its turn comes. Adding a key that a worker
-has leaves it in `_waiting` until `done`, so whatever happens during a pass leads to another.
+which gives it back with `done`. Adding a key that waits moves it forward: the entry in `_waiting`
+is replaced, and an older one in `_ready` is passed over when its turn comes. Adding a key that a
+worker has leaves it in `_waiting` until `done`, so whatever happens during a pass leads to another.
 
 After a pass that failed, `add_rate_limited` adds the key with a delay that doubles with each
 failure in a row; `forget` ends the row.
