@@ -1,4 +1,4 @@
-"""`weather-operator crds`: applies the custom resource definitions, which Helm only ever creates."""
+"""Applies the custom resource definitions, which Helm creates once and never changes."""
 
 import asyncio
 import json

@@ -72,7 +72,7 @@ class Manager:
         self.ready = False
 
     def liveness_problem(self) -> str:
-        """Describe what only a restart of the process helps against, in no characters if nothing."""
+        """Describe what only a restart of the process helps against; empty while all is well."""
         return "; ".join(problem for check in self._liveness_checks if (problem := check()))
 
     async def run(self) -> None:

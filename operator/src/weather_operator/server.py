@@ -18,8 +18,8 @@ async def serve(
 ) -> AsyncIterator[None]:
     """Serve /healthz, /readyz and /metrics on all addresses while the context lasts.
 
-    `liveness_problem` describes what only a restart of the process helps against, in no characters
-    while there is nothing. Raises OSError when the port cannot be had.
+    `liveness_problem` describes what only a restart of the process helps against; empty while there
+    is nothing. Raises OSError when the port cannot be had.
     """
 
     async def healthz(_: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.metrics_core import Metric
 from support.kubectl import ROOT
 from weather_operator.controller.event_handlers import new_cache
-from weather_operator.metrics import Fleet, Metrics
+from weather_operator.metrics import Metrics, WeatherAppCollector
 from weather_operator.model import WEATHER_APP
 from weather_webapp.build_info import detect_build
 from weather_webapp.metrics import Metrics as Page
@@ -72,7 +72,7 @@ def operators() -> set[str]:
     cache = new_cache()
     metadata = {"name": "a", "namespace": "b", "uid": "c", "resourceVersion": "1"}
     cache.put(WEATHER_APP, {"metadata": metadata})
-    families = [*Metrics().registry.collect(), *Fleet(cache).collect()]
+    families = [*Metrics().registry.collect(), *WeatherAppCollector(cache).collect()]
     return {name for family in families for name in exposed(family)}
 
 

@@ -1,22 +1,52 @@
-"""How soon an event of a child is looked at."""
+"""What follows from how a pass ends, and what tells a stuck loop from a live one."""
 
-from support.manifests import deployment
-from weather_operator.controller.event_handlers import delay_of
-from weather_operator.controller.reconciler import SETTLE_SECONDS
-from weather_operator.kube.resources import DEPLOYMENT
+import asyncio
+from dataclasses import dataclass
+from typing import cast
 
-HALF = deployment(replicas=3, updated=1, available=2)
-
-
-def test_progress_is_told_once_a_second_and_more_seldom_while_many_apps_change() -> None:
-    further = deployment(replicas=3, updated=2, available=2)
-    delays = [delay_of(DEPLOYMENT, HALF, further, changing=number) for number in (1, 10, 500)]
-    assert delays == [1, 1, 50]
+from weather_operator.controller.controller import Controller
+from weather_operator.controller.reconciler import Outcome, Reconciler
+from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.resources import Key
+from weather_operator.metrics import Metrics
 
 
-def test_an_end_and_what_may_need_a_repair_are_looked_at_soon_whatever_else_goes_on() -> None:
-    assert delay_of(DEPLOYMENT, HALF, deployment(), changing=500) < SETTLE_SECONDS
-    edited = deployment(replicas=3, updated=1, available=2)
-    edited["metadata"]["generation"] += 1
-    assert delay_of(DEPLOYMENT, HALF, edited, changing=500) == SETTLE_SECONDS
-    assert delay_of(DEPLOYMENT, None, HALF, changing=500) == SETTLE_SECONDS
+@dataclass
+class Clock:
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Stuck:
+    """A reconciler that ends only when it is released."""
+
+    release: asyncio.Event
+
+    async def reconcile(self, key: Key, priority: Priority) -> Outcome:
+        await self.release.wait()
+        return Outcome()
+
+
+async def test_workers_that_end_nothing_are_a_problem_and_an_empty_queue_is_not() -> None:
+    clock, release = Clock(), asyncio.Event()
+    queue = WorkQueue(clock=clock)
+    stuck = cast(Reconciler, Stuck(release))
+    controller = Controller(queue, stuck, Metrics(), workers=1, clock=clock)
+    running = asyncio.ensure_future(controller.run())
+    clock.now = 1000
+    assert not controller.liveness_problem(), "nothing is due"
+    for name in ("taken", "waiting"):
+        queue.add(Key(namespace="default", name=name), Priority.USER)
+    await asyncio.sleep(0)
+    clock.now += 100
+    assert not controller.liveness_problem()
+    clock.now += 100
+    assert "no reconcile has ended for 1200 s" in controller.liveness_problem()
+    release.set()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not controller.liveness_problem()
+    running.cancel()

@@ -3,7 +3,7 @@ from typing import Any
 from support.manifests import app_body
 from weather_operator.controller.event_handlers import new_cache
 from weather_operator.kube.cache import Cache
-from weather_operator.metrics import Convergence, Fleet, Metrics
+from weather_operator.metrics import ConvergenceTimer, Metrics, WeatherAppCollector
 from weather_operator.model import WEATHER_APP
 
 
@@ -18,7 +18,7 @@ def status(reason: str, *, ready: bool, **more: Any) -> dict[str, Any]:
 def samples(cache: Cache) -> dict[str, float]:
     """The apps' lines of the exposition, by all that comes before their value."""
     metrics = Metrics()
-    metrics.registry.register(Fleet(cache))
+    metrics.registry.register(WeatherAppCollector(cache))
     lines = metrics.exposition().decode().splitlines()
     return {
         name: float(value)
@@ -27,7 +27,7 @@ def samples(cache: Cache) -> dict[str, float]:
     }
 
 
-def test_each_app_is_told_and_a_series_goes_with_its_app() -> None:
+def test_each_app_has_its_series_and_a_series_goes_with_its_app() -> None:
     cache = new_cache()
     serving = status("Serving", ready=True, version="2.0.0", colour="green")
     cache.put(WEATHER_APP, app_body(status={**serving, "ready": "1/3"}))
@@ -44,46 +44,46 @@ def test_each_app_is_told_and_a_series_goes_with_its_app() -> None:
     assert samples(cache) == {}
 
 
-def test_an_app_without_a_status_is_told_as_not_ready() -> None:
+def test_an_app_without_a_status_counts_as_not_ready() -> None:
     cache = new_cache()
     cache.put(WEATHER_APP, app_body())
-    told = samples(cache)
-    assert told['weather_app_ready{name="london",namespace="default"}'] == 0
-    assert told['weather_app_replicas_desired{name="london",namespace="default"}'] == 0
+    series = samples(cache)
+    assert series['weather_app_ready{name="london",namespace="default"}'] == 0
+    assert series['weather_app_replicas_desired{name="london",namespace="default"}'] == 0
 
 
-class Watched:
-    """A Convergence that hears of London, and what it measured."""
+class Recording:
+    """A ConvergenceTimer that gets events of London, and what it measured."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.measured: list[float] = []
-        self._convergence = Convergence(self.measured.append, clock=lambda: self.now)
+        self._convergence = ConvergenceTimer(self.measured.append, clock=lambda: self.now)
 
-    def hears(self, at: float, event: str | None, *, generation: int, ready: int = 0) -> None:
+    def event(self, at: float, event: str | None, *, generation: int, ready: int = 0) -> None:
         """`ready` is the generation of which the status says Ready."""
         self.now = at
         shown = {**status("Serving", ready=True), "observedGeneration": ready} if ready else {}
-        self._convergence.see(event, app_body(generation=generation, status=shown))
+        self._convergence.on_event(event, app_body(generation=generation, status=shown))
 
 
 def test_convergence_is_measured_from_the_last_change_until_ready_with_it() -> None:
-    watched = Watched()
-    watched.hears(10, "ADDED", generation=1)
-    watched.hears(12, "MODIFIED", generation=1)
-    watched.hears(15, "MODIFIED", generation=1, ready=1)
-    watched.hears(20, "MODIFIED", generation=1, ready=1)
-    watched.hears(30, "MODIFIED", generation=2, ready=1)
-    watched.hears(33, "MODIFIED", generation=3, ready=1)
-    watched.hears(34, "MODIFIED", generation=3, ready=3)
-    assert watched.measured == [5, 1]
+    recording = Recording()
+    recording.event(10, "ADDED", generation=1)
+    recording.event(12, "MODIFIED", generation=1)
+    recording.event(15, "MODIFIED", generation=1, ready=1)
+    recording.event(20, "MODIFIED", generation=1, ready=1)
+    recording.event(30, "MODIFIED", generation=2, ready=1)
+    recording.event(33, "MODIFIED", generation=3, ready=1)
+    recording.event(34, "MODIFIED", generation=3, ready=3)
+    assert recording.measured == [5, 1]
 
 
-def test_convergence_is_not_measured_of_what_began_unseen_or_is_gone() -> None:
-    watched = Watched()
-    watched.hears(0, None, generation=2, ready=1)
-    watched.hears(5, "MODIFIED", generation=2, ready=2)
-    watched.hears(6, "MODIFIED", generation=3, ready=2)
-    watched.hears(7, "DELETED", generation=3)
-    watched.hears(8, "ADDED", generation=3, ready=3)
-    assert watched.measured == []
+def test_convergence_is_not_measured_of_what_began_before_the_watch_or_is_gone() -> None:
+    recording = Recording()
+    recording.event(0, None, generation=2, ready=1)
+    recording.event(5, "MODIFIED", generation=2, ready=2)
+    recording.event(6, "MODIFIED", generation=3, ready=2)
+    recording.event(7, "DELETED", generation=3)
+    recording.event(8, "ADDED", generation=3, ready=3)
+    assert recording.measured == []

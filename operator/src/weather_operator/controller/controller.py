@@ -3,8 +3,8 @@
     queue.take → reconciler.reconcile → done | conflict | unavailable | error | bug → queue.done
 
 Several workers turn at once; the queue sees to it that no two have the same key. A pass knows
-nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says what
-each ending means.
+nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says
+what each ending means.
 
 | Ending | What follows |
 |---|---|
@@ -60,7 +60,7 @@ class Controller:
                 group.create_task(self._work())
 
     def liveness_problem(self) -> str:
-        """Describe what shows that the workers are stuck, in no characters while they are not.
+        """Describe what shows that the workers are stuck; empty while they are not.
 
         A reconcile ends after a minute whatever happens, also while the API does not answer.
         """

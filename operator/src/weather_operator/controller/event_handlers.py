@@ -1,18 +1,17 @@
 """The event handlers: which apps an event concerns, and how soon each is to be looked at.
 
-Whatever the informers see, and whatever a write of ours was answered with, comes through
-`EventHandlers.on_event`. The body goes into the cache, and where anything of interest is new, keys of
-WeatherApps go into the work queue:
+Every event of the informers comes through `EventHandlers.on_event`. The body goes into the cache,
+and where anything of interest is new, keys of WeatherApps go into the work queue:
 
 | Event of | Keys | Priority | When |
 |---|---|---|---|
-| a WeatherApp | its own | USER; RESYNC where a list shows what the status is about already | at once |
-| a WeatherRelease | every app's | USER for those that name the release, else RESYNC | at once |
-| a child | its controller's | CHILD | when `delay_of` says: the echo of our own write waits |
+| a WeatherApp | its own | USER; RESYNC if a list shows what its status is about | at once |
+| a WeatherRelease | every app's | USER for those that name it, else RESYNC | at once |
+| a child | its controller's | CHILD | as `delay_of` says: the echo of our own write waits |
 | a Node, a Gateway | those whose URL it is in | CHILD | in a second |
 
-No event carries a decision: a pass reads the cache and finds out by itself what is to be done, so one
-event more, or many at once, change nothing but the time.
+No event carries a decision: a pass reads the cache and finds out by itself what is to be done. So
+one event more, or many at once, change nothing but the time.
 """
 
 import asyncio

@@ -1,13 +1,13 @@
 """The work queue: keys that wait for a worker, each once, the urgent first, none twice at a time.
 
-A key goes round like this. `add` makes it wait until it is due: `_waiting` has it until a worker
-takes it, a timer until it is due, and the priority queue `_ready` from then on. `take` gives it to a
-worker, `done` gives it back. Adding a key that waits moves it forward: the entry in `_waiting` is
-replaced, and an older one in `_ready` is passed over when its turn comes. Adding a key that is being
-worked on leaves it in `_waiting` until `done`, so whatever happens during a pass leads to another.
+A key goes round like this. `add` makes it wait: `_waiting` has it until a worker takes it, a timer
+has it until it is due, and the priority queue `_ready` from then on. `take` hands it to a worker,
+which gives it back with `done`. Adding a key that waits moves it forward: the entry in `_waiting`
+is replaced, and an older one in `_ready` is passed over when its turn comes. Adding a key that a
+worker has leaves it in `_waiting` until `done`, so whatever happens during a pass leads to another.
 
-After a pass that failed, `add_rate_limited` adds the key with a delay that doubles with each failure
-in a row; `forget` ends the row.
+After a pass that failed, `add_rate_limited` adds the key with a delay that doubles with each
+failure in a row; `forget` ends the row.
 """
 
 import asyncio

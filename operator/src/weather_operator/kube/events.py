@@ -34,7 +34,7 @@ class Recorder:
     async def record(
         self, regarding: Manifest, reason: str, message: str, *, warning: bool
     ) -> None:
-        """Write an Event about the object of this reference: {apiVersion, kind, name, namespace, uid}.
+        """Write an Event about the object with this apiVersion, kind, name, namespace and uid.
 
         One that cannot be written is only logged: nothing may depend on an Event.
         """

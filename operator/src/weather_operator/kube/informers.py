@@ -6,8 +6,8 @@ cache. `Informers.run` then runs three loops side by side:
 - One streams: kopf lists, watches, reconnects and logs in, and each event goes to the handler. Only
   `on.event` handlers are used, on a registry of our own, so kopf writes nothing, keeps no state in
   objects and handles no error of ours.
-- One streams the optional kinds, which a cluster may lack: it looks for them while the handler needs
-  them, and begins once they are served.
+- One streams the optional kinds, which a cluster may lack: it looks for them while the handler
+  needs them, and begins once they are served.
 - One lists everything again: when the interval is over, and when a stream has just begun, because
   what was deleted before that is told by no watch.
 

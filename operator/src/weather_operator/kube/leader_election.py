@@ -7,8 +7,8 @@ Lease back, so that the next one need not wait until it runs out.
 
 Each look or write is one `_try_acquire_or_renew`. Every write carries the resourceVersion of the
 Lease that was read, so of two processes that write at once one gets a conflict. Whether another's
-Lease ran out is judged by our own clock since it was last seen to change, never by the times written
-in it, since clocks of machines differ.
+Lease ran out is judged by our own clock since it was last observed to change, never by the times
+written in it, since clocks of machines differ.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class LeaderElector:
             log.warning("the lease was not given back", extra={"error": str(error)})
 
     def liveness_problem(self) -> str:
-        """Describe what shows that the renewal is stuck, in no characters while it is not."""
+        """Describe what shows that the renewal is stuck; empty while it is not."""
         if self._renewed_at is None or self._clock() - self._renewed_at < LEASE_SECONDS:
             return ""
         return "the lease ran out without being noticed"

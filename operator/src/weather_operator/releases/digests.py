@@ -90,7 +90,7 @@ class DigestResolver:
 def release_status(
     body: Manifest, lookup: Lookup, conflicting_releases: Sequence[str], *, now: str
 ) -> Manifest:
-    """Return the whole status of a WeatherRelease. `now` is RFC 3339, for a condition that turns."""
+    """Return the whole status of a WeatherRelease; `now` is the time in RFC 3339."""
     digest = parse_release(body).digest or lookup.digest
     value, reason, message = _availability(body, lookup, conflicting_releases, digest)
     conditions = body.get("status", {}).get("conditions", ())

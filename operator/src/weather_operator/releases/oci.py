@@ -1,8 +1,8 @@
 """From an image's tag to its digest, by the API that nearly every registry has.
 
-One HEAD is enough with most registries. One that wants a token names who gives it, which is believed
-only of its own host or domain; one that leaves out the digest is asked for the content, whose hash
-the digest is. Whatever a registry answers becomes a digest or a RegistryError: it is a stranger.
+One HEAD is enough with most registries. A registry that wants a token names who gives it, which is
+believed only of its own host or domain; from one that leaves the digest out the content is read,
+whose hash the digest is. Whatever it answers, it becomes a digest or a RegistryError.
 
 OCI distribution: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 Tokens: https://distribution.github.io/distribution/spec/auth/token/

@@ -26,9 +26,17 @@ def test_the_newest_body_wins_in_whatever_order_they_come(versions: list[int]) -
     cache = new_cache()
     newest = 0
     for each in versions:
-        assert cache.put(DEPLOYMENT, body(each)) is (each > newest)
+        assert cache.put(DEPLOYMENT, body(each, spec={"as of": each})) is (each > newest)
         newest = max(newest, each)
     assert version(cache) == 100
+
+
+def test_a_new_version_of_the_same_content_is_kept_but_is_no_news() -> None:
+    cache = new_cache()
+    assert cache.put(DEPLOYMENT, body(5, spec={"replicas": 1}))
+    assert not cache.put(DEPLOYMENT, body(6, spec={"replicas": 1}))
+    assert version(cache) == 6
+    assert cache.put(DEPLOYMENT, body(7, spec={"replicas": 2}))
 
 
 def test_what_was_deleted_does_not_return_by_a_late_answer() -> None:

@@ -23,13 +23,13 @@ def app(**spec: Any) -> Any:
     return parse_app(app_body(**{"colour": None, "version": None, **spec}))
 
 
-@pytest.mark.parametrize("wish", [{"colour": "green"}, {"version": "2.0.0"}])
-def test_a_release_goes_by_version_or_colour(wish: dict[str, str]) -> None:
-    assert str(release_for(app(**wish), catalogue(*THREE))) == "2.0.0 (green)"
+@pytest.mark.parametrize("spec", [{"colour": "green"}, {"version": "2.0.0"}])
+def test_a_release_goes_by_version_or_colour(spec: dict[str, str]) -> None:
+    assert str(release_for(app(**spec), catalogue(*THREE))) == "2.0.0 (green)"
 
 
 @pytest.mark.parametrize(
-    ("wish", "releases", "reason", "words"),
+    ("spec", "releases", "reason", "words"),
     [
         ({"colour": "blue"}, THREE, "UnknownVersion", "choose one of 1.0.0 (yellow), 2.0.0"),
         ({"version": "4.0.0"}, (), "UnknownVersion", "it is empty, add a WeatherRelease"),
@@ -48,10 +48,10 @@ def test_a_release_goes_by_version_or_colour(wish: dict[str, str]) -> None:
     ],
 )
 def test_what_is_not_one_release_is_explained(
-    wish: dict[str, str], releases: tuple[Any, ...], reason: str, words: str
+    spec: dict[str, str], releases: tuple[Any, ...], reason: str, words: str
 ) -> None:
     with pytest.raises(CatalogueError) as caught:
-        release_for(app(**wish), catalogue(*releases))
+        release_for(app(**spec), catalogue(*releases))
     assert caught.value.reason == reason
     assert words in caught.value.message
 

@@ -1,10 +1,10 @@
 import pytest
 from weather_operator.releases.image_reference import (
-    Reference,
+    ImageReference,
     RegistryError,
-    base_of,
     is_digest,
-    parse,
+    parse_image,
+    without_digest,
 )
 
 DIGEST = f"sha256:{'0a' * 32}"
@@ -29,7 +29,7 @@ DIGEST = f"sha256:{'0a' * 32}"
 def test_an_address_is_read_as_container_runtimes_read_it(
     image: str, registry: str, repository: str, tag: str, digest: str | None
 ) -> None:
-    assert parse(image) == Reference(
+    assert parse_image(image) == ImageReference(
         registry=registry, repository=repository, tag=tag, digest=digest
     )
 
@@ -40,10 +40,14 @@ def test_an_address_is_read_as_container_runtimes_read_it(
 )
 def test_what_is_no_address_is_said(image: str) -> None:
     with pytest.raises(RegistryError, match="is not the address of an image"):
-        parse(image)
+        parse_image(image)
 
 
 def test_the_base_is_the_address_without_a_digest() -> None:
-    assert base_of(f"r.example:1/w:1@{DIGEST}") == base_of("r.example:1/w:1") == "r.example:1/w:1"
+    assert (
+        without_digest(f"r.example:1/w:1@{DIGEST}")
+        == without_digest("r.example:1/w:1")
+        == "r.example:1/w:1"
+    )
     assert is_digest(DIGEST)
     assert not is_digest(DIGEST[:-1])

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from weather_operator.releases.digests import Finding, Registries
-from weather_operator.releases.oci import Registry
+from weather_operator.releases.digests import DigestResolver, Lookup
+from weather_operator.releases.oci import RegistryClient
 
 MANIFEST = json.dumps({"schemaVersion": 2}).encode()
 KIND = "application/vnd.oci.image.index.v1+json"
@@ -22,40 +22,40 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class StandIn:
-    """A registry that answers as a test says, and remembers what it was asked."""
+class FakeRegistry:
+    """A registry that answers as a test says, and keeps the requests."""
 
     answer: Answer
     port: int = 0
-    seen: list[web.Request] = field(default_factory=list)
+    requests: list[web.Request] = field(default_factory=list)
 
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(request)
+        self.requests.append(request)
         return await self.answer(request)
 
 
 @pytest.fixture
-async def stand_in() -> AsyncIterator[StandIn]:
-    stand_in = StandIn(answer=manifest)
+async def fake() -> AsyncIterator[FakeRegistry]:
+    fake = FakeRegistry(answer=manifest)
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", stand_in.handle)
+    app.router.add_route("*", "/{path:.*}", fake.handle)
     async with TestServer(app, host="127.0.0.1") as server:
         assert server.port
-        stand_in.port = server.port
-        yield stand_in
+        fake.port = server.port
+        yield fake
 
 
-async def find(
-    stand_in: StandIn, *, pinned: str | None = None, image: str = "", seconds: float = 10
-) -> Finding:
+async def look_up(
+    fake: FakeRegistry, *, pinned: str | None = None, image: str = "", seconds: float = 10
+) -> Lookup:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
-        registry = Registry(session, plain=(stand_in.host,))
-        registries = Registries(registry, seconds=seconds)
-        return await registries.find(image or f"{stand_in.host}/a/weather:1", pinned=pinned)
+        registry = RegistryClient(session, insecure_registries=(fake.host,))
+        resolver = DigestResolver(registry, seconds=seconds)
+        return await resolver.look_up(image or f"{fake.host}/a/weather:1", pinned=pinned)
 
 
 async def manifest(request: web.Request) -> web.Response:
@@ -75,16 +75,16 @@ def always(status: int, text: str = "", **headers: str) -> Answer:
     return answer
 
 
-async def test_the_digest_is_read_from_one_question_that_is_no_pull(stand_in: StandIn) -> None:
-    assert await find(stand_in) == Finding(digest=DIGEST)
-    (asked,) = stand_in.seen
-    assert (asked.method, asked.path) == ("HEAD", "/v2/a/weather/manifests/1")
-    assert KIND in asked.headers["Accept"]
+async def test_the_digest_is_read_from_one_request_that_is_no_pull(fake: FakeRegistry) -> None:
+    assert await look_up(fake) == Lookup(digest=DIGEST)
+    (request,) = fake.requests
+    assert (request.method, request.path) == ("HEAD", "/v2/a/weather/manifests/1")
+    assert KIND in request.headers["Accept"]
 
 
-async def test_a_registry_that_tells_no_digest_is_asked_for_the_content(stand_in: StandIn) -> None:
-    stand_in.answer = manifest_without_digest
-    assert await find(stand_in) == Finding(digest=DIGEST)
+async def test_a_registry_that_gives_no_digest_is_asked_for_the_content(fake: FakeRegistry) -> None:
+    fake.answer = manifest_without_digest
+    assert await look_up(fake) == Lookup(digest=DIGEST)
 
 
 def behind(realm: str = "http://{host}/token", given: object = "t0ken") -> Answer:
@@ -99,10 +99,10 @@ def behind(realm: str = "http://{host}/token", given: object = "t0ken") -> Answe
     return answer
 
 
-async def test_a_token_is_fetched_for_reading_this_repository_alone(stand_in: StandIn) -> None:
-    stand_in.answer = behind()
-    assert await find(stand_in) == Finding(digest=DIGEST)
-    token = next(each for each in stand_in.seen if each.path == "/token")
+async def test_a_token_is_fetched_for_reading_this_repository_alone(fake: FakeRegistry) -> None:
+    fake.answer = behind()
+    assert await look_up(fake) == Lookup(digest=DIGEST)
+    token = next(each for each in fake.requests if each.path == "/token")
     assert dict(token.query) == {"service": "s", "scope": "repository:a/weather:pull"}
     assert "Authorization" not in token.headers
 
@@ -131,51 +131,51 @@ WRONG: list[tuple[Answer, str, str]] = [
 
 @pytest.mark.parametrize(("answer", "reason", "words"), WRONG)
 async def test_whatever_it_answers_is_said(
-    stand_in: StandIn, answer: Answer, reason: str, words: str
+    fake: FakeRegistry, answer: Answer, reason: str, words: str
 ) -> None:
-    stand_in.answer = answer
-    error = (await find(stand_in)).error
+    fake.answer = answer
+    error = (await look_up(fake)).error
     assert error is not None
     assert (error.reason, words in error.message) == (reason, True), error.message
     assert len(error.message) < 400
     assert error.message.isprintable()
 
 
-async def test_a_registry_that_never_answers_is_left(stand_in: StandIn) -> None:
+async def test_a_registry_that_never_answers_is_left(fake: FakeRegistry) -> None:
     async def hang(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
-    stand_in.answer = hang
-    error = (await find(stand_in, seconds=0.1)).error
+    fake.answer = hang
+    error = (await look_up(fake, seconds=0.1)).error
     assert error is not None
     assert error.reason == "RegistryUnreachable"
     assert "gave no answer within 0.1 s" in error.message
 
 
-async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(stand_in: StandIn) -> None:
-    error = (await find(stand_in, image=f"localhost:{stand_in.port}/weather:1")).error
+async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(fake: FakeRegistry) -> None:
+    error = (await look_up(fake, image=f"localhost:{fake.port}/weather:1")).error
     assert error is not None
     assert error.reason == "RegistryUnreachable"
     assert "name it in the chart's insecureRegistries" in error.message
-    assert stand_in.seen == []
+    assert fake.requests == []
 
 
-async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(stand_in: StandIn) -> None:
+async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(fake: FakeRegistry) -> None:
     async def only_the_new(request: web.Request) -> web.Response:
         return web.Response(status=404) if OTHER in request.path else await manifest(request)
 
-    assert await find(stand_in, pinned=OTHER) == Finding(digest=DIGEST, kept=True)
-    stand_in.answer = only_the_new
-    assert await find(stand_in, pinned=OTHER) == Finding(digest=DIGEST, kept=False)
-    assert await find(stand_in, pinned=DIGEST) == Finding(digest=DIGEST, kept=True)
+    assert await look_up(fake, pinned=OTHER) == Lookup(digest=DIGEST, pinned_exists=True)
+    fake.answer = only_the_new
+    assert await look_up(fake, pinned=OTHER) == Lookup(digest=DIGEST, pinned_exists=False)
+    assert await look_up(fake, pinned=DIGEST) == Lookup(digest=DIGEST, pinned_exists=True)
 
 
-async def test_a_tag_that_is_gone_may_leave_its_image(stand_in: StandIn) -> None:
+async def test_a_tag_that_is_gone_may_leave_its_image(fake: FakeRegistry) -> None:
     async def only_by_digest(request: web.Request) -> web.Response:
         return await manifest(request) if "sha256" in request.path else web.Response(status=404)
 
-    stand_in.answer = only_by_digest
-    assert (await find(stand_in, pinned=DIGEST)).kept
-    stand_in.answer = always(404)
-    assert not (await find(stand_in, pinned=DIGEST)).kept
+    fake.answer = only_by_digest
+    assert (await look_up(fake, pinned=DIGEST)).pinned_exists
+    fake.answer = always(404)
+    assert not (await look_up(fake, pinned=DIGEST)).pinned_exists

@@ -116,29 +116,31 @@ async def test_a_key_that_is_worked_on_comes_again_only_when_it_is_done() -> Non
     assert await take(work) == "a"
 
 
-async def test_retries_wait_longer_and_longer_up_to_five_minutes_until_one_succeeds() -> None:
+async def test_failures_in_a_row_wait_longer_and_longer_up_to_five_minutes_until_forgotten() -> (
+    None
+):
     clock = Clock()
     work = queue(clock)
     delays = []
     for _ in range(16):
-        delays.append(work.retry(key("a")))
+        delays.append(work.add_rate_limited(key("a")))
         clock.pass_time(delays[-1])
         assert await take(work) == "a"
         work.done(key("a"))
     assert delays[:4] == [0.1, 0.2, 0.4, 0.8]
     assert delays[-1] == LONGEST_BACKOFF_SECONDS
-    work.succeed(key("a"))
-    assert work.retry(key("a")) == 0.1
+    work.forget(key("a"))
+    assert work.add_rate_limited(key("a")) == 0.1
 
 
 def test_the_jitter_shortens_a_wait_by_at_most_half() -> None:
     clock = Clock()
     work = WorkQueue(clock=clock, call_later=clock.call_later, jitter=lambda: 0.0)
-    assert work.retry(key("a")) == 0.05
+    assert work.add_rate_limited(key("a")) == 0.05
 
 
 def test_a_server_that_asks_for_patience_gets_it() -> None:
-    assert queue(Clock()).retry(key("a"), at_least=7) == 7
+    assert queue(Clock()).add_rate_limited(key("a"), at_least=7) == 7
 
 
 async def test_one_of_the_workers_that_wait_is_woken() -> None:
@@ -173,8 +175,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.owed.add(name)
 
     @rule(name=st.sampled_from("abcd"))
-    def retry(self, name: str) -> None:
-        self.queue.retry(key(name))
+    def add_rate_limited(self, name: str) -> None:
+        self.queue.add_rate_limited(key(name))
         self.owed.add(name)
 
     @rule(seconds=st.sampled_from([0.1, 1, 400]))
@@ -197,7 +199,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.queue.done(key(name))
 
     @invariant()
-    def it_holds_what_is_owed(self) -> None:
+    def what_is_owed_waits(self) -> None:
         assert len(self.queue) == len(self.owed)
 
     def teardown(self) -> None:

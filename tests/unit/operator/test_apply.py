@@ -22,7 +22,7 @@ KEYS = {
 
 
 def applied(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The live object after the manifest was applied, and nothing else after_child_event."""
+    """The live object after the manifest was applied, and nothing else happened."""
     live = copy.deepcopy(manifest)
     declared = {name: value for name, value in manifest.items() if name in ("metadata", "spec")}
     declared["metadata"] = {
@@ -101,7 +101,7 @@ def test_what_the_server_drops_because_it_is_empty_does_not_differ(
         ("1", "2", False),
     ],
 )
-def test_amounts_are_compared_by_their_worth(
+def test_quantities_are_compared_by_their_value(
     manifest: dict[str, Any], ours: Any, theirs: str, same: bool
 ) -> None:
     web(manifest)["resources"] = {"limits": {"memory": ours}}
@@ -110,7 +110,7 @@ def test_amounts_are_compared_by_their_worth(
     assert bool(compare(manifest, live)) is not same
 
 
-def test_a_value_that_looks_like_an_amount_elsewhere_is_compared_as_it_is(
+def test_a_value_that_looks_like_a_quantity_elsewhere_is_compared_as_it_is(
     manifest: dict[str, Any],
 ) -> None:
     web(manifest)["env"] = [{"name": "RATE", "value": "1"}]
@@ -119,7 +119,7 @@ def test_a_value_that_looks_like_an_amount_elsewhere_is_compared_as_it_is(
     assert compare(manifest, live)
 
 
-def test_a_new_wish_is_outdated(manifest: dict[str, Any]) -> None:
+def test_a_newly_declared_value_is_outdated(manifest: dict[str, Any]) -> None:
     live = applied(manifest)
     web(manifest)["image"] = "weather:2.0.0"
     found = compare(manifest, live)
