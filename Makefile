@@ -143,6 +143,10 @@ test-e2e: setup ## against a real node (needs root)
 test-terraform: setup $(CHECKOV) ## the AWS side, without AWS (needs terraform)
 	$(BIN)/pytest tests/terraform
 
+.PHONY: mutate-terraform
+mutate-terraform: setup ## mistakes made in terraform/ on purpose: at least 65 must be noticed (minutes)
+	PYTHONPATH=tests $(BIN)/python -m terraform.mutations
+
 .PHONY: lint
 lint: $(READY) ## style, types and layers
 	$(BIN)/ruff format --check .

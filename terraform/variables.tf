@@ -287,6 +287,11 @@ variable "cluster_name" {
     condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]{0,11}$", var.cluster_name))
     error_message = "Write cluster_name as up to 12 letters, digits and hyphens, such as eksdemo: the names of IAM roles grow from it."
   }
+  # The longest is the role <business_division>-<environment>-<cluster_name>-load-balancer-controller: IAM takes 64.
+  validation {
+    condition     = length("${var.business_division}-${var.environment}-${var.cluster_name}") <= 39
+    error_message = "Write business_division, environment and cluster_name so that they have 37 characters together at most: IAM refuses the longer names of roles."
+  }
 }
 
 variable "cluster_version" {

@@ -741,3 +741,15 @@ run "refuses_services_inside_the_vpc" {
 
   expect_failures = [terraform_data.addresses]
 }
+
+run "refuses_names_too_long_together" {
+  command = plan
+
+  variables {
+    business_division = "the-weather-team"
+    environment       = "production"
+    cluster_name      = "forecasts-uk"
+  }
+
+  expect_failures = [var.cluster_name]
+}

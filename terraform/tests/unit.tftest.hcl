@@ -17,7 +17,7 @@ run "defaults_are_the_original" {
   }
   assert {
     condition     = output.node_groups == { public = "weather-dev-eksdemo-eks-ng-public", private = "weather-dev-eksdemo-eks-ng-private" }
-    error_message = "Both node groups have the original's names."
+    error_message = "Both node groups have the original's names, after the cluster's own: <owner>-<environment>-<cluster>-eks-ng-<tier>."
   }
   assert {
     condition     = length(module.bastion) == 1 && output.bastion_ssh_command == null

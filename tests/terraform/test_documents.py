@@ -40,3 +40,17 @@ def test_every_exception_is_told() -> None:
     readme = (SOURCE / "README.md").read_text()
     for check in set(re.findall(r"#checkov:skip=(\w+):", text)):
         assert check in readme, check
+
+
+def test_the_runbook_knows_what_surprises_on_a_real_account() -> None:
+    runbook = (SOURCE / "RUNBOOK.md").read_text()
+    # The CLI would use the profile's region; Session Manager's sh reads no profile.
+    assert all("--region" in line for line in runbook.splitlines() if "get-login-password" in line)
+    shell = runbook.index("session_manager_command")
+    assert "bash --login" in runbook[shell : runbook.index("tunnel_command")]
+    assert "describe-security-groups" in runbook.partition("DependencyViolation")[2]
+
+
+def test_other_names_than_the_originals_are_told() -> None:
+    readme = (SOURCE / "README.md").read_text()
+    assert "`<owner>-<environment>-eks-ng-public`" in readme
