@@ -39,7 +39,7 @@ class Seen:
     """What a status is made from, without its app: the live objects, and what was decided."""
 
     desired: Revision | None = GREEN
-    decision: Decision | None = Decision()
+    decision: Decision | None = field(default_factory=Decision)
     deployment: dict[str, Any] | None = field(default_factory=deployment)
     service: dict[str, Any] | None = field(default_factory=CLUSTER_IP.copy)
     node: str | None = None

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -89,7 +89,7 @@ class Situation:
     live: Revision | None = R2
     progress: Progress = STUCK
     now: str = LATER
-    sets: Sets | None = replica_sets()
+    sets: Sets | None = field(default_factory=replica_sets)
 
     def decide(self) -> Decision | None:
         live, far = self.live, self.progress

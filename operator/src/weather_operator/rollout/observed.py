@@ -19,7 +19,7 @@ class Observed:
 
     `now` is the time in RFC 3339. `release` is None where the spec names none that there is;
     `is_digest_pending` while a registry is being asked which image it means. `children` are as the
-    API has them, also those of somebody else's that bear the name. `replica_sets` is None while they
+    API has them, somebody else's of the same name among them. `replica_sets` is None while they
     have not been read: most plans do without. `gateways` are in the order in which the app names
     them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
     came from the catalogue or the API and need a person; `pod_blockers` were found at the pods.

@@ -82,9 +82,9 @@ def current_rollout(
 ) -> RolloutState | None:
     """Return the change that is under way once this was decided."""
     app, now = observed.app, observed.now
-    if decision and decision.rollback_to and desired:
-        if decision.action in (Action.MARK_FAILED, Action.ROLL_BACK):
-            return rollback_state(app, desired, decision.rollback_to, now=now)
+    begins_rollback = decision and decision.action in (Action.MARK_FAILED, Action.ROLL_BACK)
+    if begins_rollback and decision and decision.rollback_to and desired:
+        return rollback_state(app, desired, decision.rollback_to, now=now)
     runs = decision is not None and not decision.paused
     return rollout_state(app, observed.live, observed.progress, now=now, has_deadline=runs)
 
