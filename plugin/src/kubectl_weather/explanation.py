@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from weather_operator.status.blockers import Blocker
+from weather_operator.model import Blocker
+from weather_operator.rollout.strategies import Action, Decision
 
 from kubectl_weather.diagnostics import Diagnostics
 from kubectl_weather.durations import age, short
@@ -81,17 +82,18 @@ def _outlook(diagnostics: Diagnostics) -> Iterator[str]:
     if deadline := rollout.get("deadline"):
         left = (datetime.fromisoformat(deadline) - diagnostics.now).total_seconds()
         if left > 0:
-            consequence = _after_deadline(diagnostics)
-            yield f"The operator waits for progress {short(left)} more, then it {consequence}."
+            decision = diagnostics.at_deadline
+            then = f", then it {_after_deadline(decision)}" if decision else ""
+            yield f"The operator waits for progress {short(left)} more{then}."
     if condition(diagnostics.app, "Reconciling").get("status") == "True":
         yield "The operator goes on by itself."
 
 
-def _after_deadline(diagnostics: Diagnostics) -> str:
-    if not diagnostics.site.version:
-        return "gives up: nothing has served to go back to"
-    rolls_back = diagnostics.app["spec"].get("rollout", {}).get("autoRollback", True)
-    return "rolls back by itself" if rolls_back else "gives up"
+def _after_deadline(decision: Decision) -> str:
+    if decision.action is Action.MARK_FAILED:
+        return f"rolls back by itself to {decision.rollback_to}"
+    blocked = decision.rollback_blocked
+    return f"gives up: {blocked}" if blocked else "gives up"
 
 
 def _from_children(diagnostics: Diagnostics, blockers: Sequence[Blocker]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from weather_operator.status.blockers import Blocker
+from weather_operator.model import Blocker
 
 from kubectl_weather.lease import LeaseState
 from kubectl_weather.model import SETTLED_REASONS, Site

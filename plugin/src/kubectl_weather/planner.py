@@ -1,20 +1,22 @@
-"""A plan is made by the operator's own pure parts, and tried out by the API server.
+"""What an apply of a WeatherApp would do, by the operator's own plan and the API server's dry run.
 
-The WeatherApp comes as an apply would leave it. What the operator would then want of each child is
-rendered and decided here as it does it, and applied under its name by server-side dry run: so
-defaults, admission and the fields of others are as they will be.
+The WeatherApp comes as an apply would leave it. `rollout.plan`, which the operator carries out,
+says what it writes then; each of these writes is tried out as a server-side dry run by its field
+manager, so that defaults, admission and the fields of others are as they will be.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
 
-from weather_operator import render
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     HTTP_ROUTE,
     POD,
     REPLICA_SET,
+    Key,
     Kind,
     Manifest,
 )
@@ -28,149 +30,202 @@ from weather_operator.model import (
 )
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
-from weather_operator.rollout.plan import Decision, Situation, carry, decide
-from weather_operator.rollout.revisions import Revision, held, revision_in
-from weather_operator.rollout.state import progress
+from weather_operator.render import Track, child_name
+from weather_operator.rollout import plan as rollout
+from weather_operator.rollout.observed import ChildKey, Observed
+from weather_operator.rollout.plan import Write
 
-from kubectl_weather import plan
-from kubectl_weather.client import Client
+from kubectl_weather import preview
 from kubectl_weather.errors import ForbiddenError, NotServedError, PluginError
 from kubectl_weather.model import children_labels
-from kubectl_weather.plan import CHANGED, CREATED, DELETED, REFUSED, UNCHANGED, Child, Plan
+from kubectl_weather.preview import (
+    CHANGED,
+    CREATED,
+    DELETED,
+    RECREATED,
+    REFUSED,
+    UNCHANGED,
+    Child,
+    Preview,
+)
 
 _FOREIGN = "there is one that is not of this WeatherApp: delete it or rename the WeatherApp"
 
 
-class Planner:
-    """Plans for WeatherApps with one catalogue; `releases` would be applied with them."""
+class Cluster(Protocol):
+    """What a planner reads of a cluster, and the dry run; `client.Client` is one."""
 
-    def __init__(self, client: Client, releases: Sequence[Manifest] = ()) -> None:
-        self._client = client
-        named = {each["metadata"]["name"]: each for each in client.list(WEATHER_RELEASE)}
+    @property
+    def now(self) -> datetime:
+        """The time by the server's clock."""
+
+    def find(self, kind: Kind, key: Key) -> Manifest | None:
+        """Return an object, None where there is none."""
+
+    def list(self, kind: Kind, *, namespace: str = "", labels: str = "") -> list[Manifest]:
+        """Return the objects of a kind."""
+
+    def dry_run_apply(self, kind: Kind, key: Key, manifest: Manifest, *, manager: str) -> Manifest:
+        """Return what an object would be after this apply."""
+
+
+class Planner:
+    """Previews of WeatherApps with one catalogue; `releases` would be applied with them."""
+
+    def __init__(self, cluster: Cluster, releases: Sequence[Manifest] = ()) -> None:
+        self._cluster = cluster
+        named = {each["metadata"]["name"]: each for each in cluster.list(WEATHER_RELEASE)}
         named |= {each["metadata"]["name"]: each for each in releases}
         self._catalogue = list(named.values())
 
-    def plan(self, body: Manifest) -> Plan:
+    def preview(self, body: Manifest) -> Preview:
         """Return what would follow from this WeatherApp. Raises PluginError."""
         body["metadata"].setdefault("resourceVersion", "0")  # one that is not there yet has none
         app = parse_app(body)
-        live = self._read(app)
+        observed = self._observe(app)
+        plan = self._plan(observed)
+        if plan.desired is None:
+            raise PluginError(f"{app.key.name} is rendered without a revision")  # never
+        children, after = self._children(observed, plan.writes)
+        before = observed.child(DEPLOYMENT)
+        template = preview.revision_of(after) or plan.desired
+        labels = children_labels(app.key.name)
+        pods = self._cluster.list(POD, namespace=app.key.namespace, labels=labels)
+        return Preview(
+            namespace=app.key.namespace,
+            name=app.key.name,
+            version=plan.desired.version,
+            colour=plan.desired.colour,
+            template_version=template.version,
+            template_colour=template.colour,
+            notes=tuple(preview.notes(app, plan)),
+            children=children,
+            replaced=preview.replaced(pods, before, after),
+            min_available=preview.least_available(app, before, after),
+        )
+
+    def _observe(self, app: WeatherApp) -> Observed:
+        """Return what the operator would observe; the routes' addresses play no part in a plan."""
+        observed = Observed(
+            app=app,
+            now=self._cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            children=self._live_children(app),
+        )
         try:
             release = release_for(app, self._catalogue)
         except CatalogueError as error:
             raise PluginError(f"{app.key.name} cannot be rolled out: {error}") from None
-        image = pinned(app, release, _own(live, DEPLOYMENT, app), awaited=False) or release
-        manifests = dict(render.children(app, image))
-        desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
-        if desired is None:
-            raise PluginError(f"{app.key.name} is rendered without a revision")  # never
-        decision = None if app.suspend else self._decide(app, desired, live)
-        if decision:
-            manifests[DEPLOYMENT] = carry(manifests[DEPLOYMENT], decision)
-        return self._tell(app, desired, decision, manifests, live)
+        image = pinned(app, release, observed.child(DEPLOYMENT), awaited=False)
+        return replace(observed, release=image or release)
 
-    def _tell(
-        self,
-        app: WeatherApp,
-        desired: Revision,
-        decision: Decision | None,
-        manifests: dict[Kind, Manifest],
-        live: dict[Kind, Manifest],
-    ) -> Plan:
-        before = live.get(DEPLOYMENT)
-        after, children = before, []
+    def _live_children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
+        found: dict[ChildKey, Manifest] = {}
         for kind in CHILDREN:
-            if app.suspend or not (kind in live or kind in manifests):
-                continue
-            child, answer = self._child(kind, app, manifests.get(kind), live.get(kind), live)
-            children += [child] if child else []
-            after = answer if kind is DEPLOYMENT else after
-        carried = revision_in(after["spec"]["template"]) if after else None
-        labels = children_labels(app.key.name)
-        pods = self._client.list(POD, namespace=app.key.namespace, labels=labels)
-        shown = carried or desired
-        return Plan(
-            namespace=app.key.namespace,
-            name=app.key.name,
-            version=desired.version,
-            colour=desired.colour,
-            template_version=shown.version,
-            template_colour=shown.colour,
-            notes=tuple(plan.notes(app, desired, decision)),
-            children=tuple(children),
-            replaced=plan.replaced(pods, before, after),
-            min_available=plan.least(app, before, after),
-        )
+            for name in (child_name(app, track) for track in Track):
+                try:
+                    body = self._cluster.find(kind, Key(namespace=app.key.namespace, name=name))
+                except NotServedError:
+                    if kind is not HTTP_ROUTE:
+                        raise
+                    continue  # the Gateway API is not installed
+                if body:
+                    found[kind, name] = body
+        return found
+
+    def _plan(self, observed: Observed) -> rollout.Plan:
+        key = observed.app.key
+        while (plan := rollout.plan(observed)) is None:
+            replica_sets = self._cluster.list(
+                REPLICA_SET, namespace=key.namespace, labels=children_labels(key.name)
+            )
+            observed = replace(observed, replica_sets=replica_sets)
+        return plan
+
+    def _children(
+        self, observed: Observed, writes: Sequence[Write]
+    ) -> tuple[tuple[Child, ...], Manifest | None]:
+        """Return what becomes of each child, and the Deployment as it will be."""
+        after = observed.child(DEPLOYMENT)
+        children = []
+        for kind, name in _children_of(writes):
+            own = [each for each in writes if (each.kind, each.name) == (kind, name)]
+            child, body = self._child(observed, own, is_autoscaled=_is_autoscaled(observed, writes))
+            children.append(child)
+            is_deployment = (kind, name) == (DEPLOYMENT, child_name(observed.app))
+            if is_deployment and child.fate != REFUSED:
+                after = body
+        return tuple(children), after
 
     def _child(
-        self,
-        kind: Kind,
-        app: WeatherApp,
-        manifest: Manifest | None,
-        before: Manifest | None,
-        live: dict[Kind, Manifest],
-    ) -> tuple[Child | None, Manifest | None]:
-        """Return what becomes of a child, and the child as it will be."""
-        child = Child(kind=kind.name, name=app.key.name, fate=UNCHANGED)
-        ours = before is not None and is_ours(before, app)
-        if manifest is None:
-            return (replace(child, fate=DELETED), None) if ours else (None, before)
-        if before is not None and not ours:
+        self, observed: Observed, writes: Sequence[Write], *, is_autoscaled: bool
+    ) -> tuple[Child, Manifest | None]:
+        """Return what the writes of one child make of it, and the child as it will be."""
+        kind, name = writes[0].kind, writes[0].name
+        before = observed.children.get((kind, name))
+        child = Child(kind=kind.name, name=name, fate=DELETED)
+        applies = [each for each in writes if each.manifest]
+        if not applies:
+            return child, None
+        if before and not is_ours(before, observed.app):
             return replace(child, fate=REFUSED, why=_FOREIGN), before
-        if (
-            kind is DEPLOYMENT
-            and (number := _replicas(app, before, AUTOSCALER in live)) is not None
-        ):
-            manifest = {**manifest, "spec": {**manifest["spec"], "replicas": number}}
         try:
-            answer = self._client.dry_run_apply(kind, app.key, manifest, manager=FIELD_MANAGER)
+            after = self._dry_run(observed.app, applies, is_autoscaled=is_autoscaled)
         except ForbiddenError:
             raise
         except PluginError as error:
             return replace(child, fate=REFUSED, why=str(error)), before
         if before is None:
-            return replace(child, fate=CREATED), answer
-        changes = plan.edits(before, answer)
-        return replace(child, fate=CHANGED if changes else UNCHANGED, edits=changes), answer
+            return replace(child, fate=CREATED), after
+        edits = preview.edits(before, after)
+        if len(applies) < len(writes):
+            return replace(child, fate=RECREATED, edits=edits), after
+        return replace(child, fate=CHANGED if edits else UNCHANGED, edits=edits), after
 
-    def _decide(self, app: WeatherApp, desired: Revision, live: dict[Kind, Manifest]) -> Decision:
-        deployment = _own(live, DEPLOYMENT, app)
-        seen = Situation(
-            app=app,
-            desired=desired,
-            live=revision_in(deployment["spec"]["template"]) if deployment else None,
-            progress=progress(deployment, wanted=app.first_replicas),
-            now=self._client.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        where = {"namespace": app.key.namespace, "labels": children_labels(app.key.name)}
-        while (decision := decide(seen)) is None:
-            sets = self._client.list(REPLICA_SET, **where) if deployment else []
-            seen = replace(seen, held=held(sets, deployment) if deployment else ())
-        return decision
+    def _dry_run(
+        self, app: WeatherApp, applies: Sequence[Write], *, is_autoscaled: bool
+    ) -> Manifest:
+        """Return a child after these applies.
 
-    def _read(self, app: WeatherApp) -> dict[Kind, Manifest]:
-        found = {}
-        for kind in CHILDREN:
-            try:
-                body = self._client.find(kind, app.key)
-            except NotServedError:
-                if kind is not HTTP_ROUTE:
-                    raise
-                continue  # the Gateway API is not installed
-            if body:
-                found[kind] = body
-        return found
+        A dry run leaves nothing that the next one could build upon. So the number of pods, which
+        has a manager of its own, goes with the Deployment's manifest; and of a Service that gives
+        up its load balancer in between that step is tried out and the last one is laid over it.
+        """
+        steps = [each.manifest for each in applies if each.manifest if _is_main(each)]
+        replicas = [each.manifest for each in applies if each.manifest if not _is_main(each)]
+        first, *later = steps
+        for each in () if is_autoscaled else replicas:
+            first = _merged(first, each)
+        key = Key(namespace=app.key.namespace, name=applies[0].name)
+        after = self._cluster.dry_run_apply(applies[0].kind, key, first, manager=FIELD_MANAGER)
+        for each in later:
+            after = _merged(after, each)
+        return after
 
 
-def _own(live: dict[Kind, Manifest], kind: Kind, app: WeatherApp) -> Manifest | None:
-    body = live.get(kind)
-    return body if body and is_ours(body, app) else None
+def _children_of(writes: Sequence[Write]) -> list[ChildKey]:
+    """Return the children that are written, in the order in which people think of them."""
+    found = dict.fromkeys((each.kind, each.name) for each in writes)
+    return sorted(found, key=lambda child: (CHILDREN.index(child[0]), child[1]))
 
 
-def _replicas(app: WeatherApp, before: Manifest | None, scaled: bool) -> int | None:
-    """Return the number of pods that the operator would set, None where that is not its own."""
-    if app.autoscaling is None:
-        return app.first_replicas
-    if scaled or (before and before["spec"]["replicas"] >= app.first_replicas):
-        return None
-    return app.first_replicas
+def _is_main(write: Write) -> bool:
+    return write.manager == FIELD_MANAGER
+
+
+def _is_autoscaled(observed: Observed, writes: Sequence[Write]) -> bool:
+    """Tell whether an autoscaler, be it somebody else's, stays and sets the number of pods."""
+    child = (AUTOSCALER, child_name(observed.app))
+    is_deleted = any((each.kind, each.name) == child and not each.manifest for each in writes)
+    return observed.app.autoscaling is not None and child in observed.children and not is_deleted
+
+
+def _merged(below: Manifest, above: Manifest) -> Manifest:
+    """Return an object with another laid over it, field by field; lists are replaced whole."""
+    merged = dict(below)
+    for name, value in above.items():
+        known = merged.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            merged[name] = _merged(known, value)
+        else:
+            merged[name] = value
+    return merged

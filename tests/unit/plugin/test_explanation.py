@@ -6,11 +6,17 @@ from kubectl_weather.explanation import Explanation, explain
 from kubectl_weather.lease import LeaseState, lease_state
 from kubectl_weather.model import site
 from support import objects
-from weather_operator.status.blockers import Blocker
+from weather_operator.model import Blocker
+from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.strategies import Action, Decision
 
 HELD = LeaseState(is_held=True)
 UNKNOWN = LeaseState(is_held=None)
 EXPIRED = LeaseState(is_held=False, message="the operator does not run")
+ROLLS_BACK = Decision(
+    action=Action.MARK_FAILED,
+    rollback_to=Revision(revision="r1", version="1.0.0", colour="yellow", image="weather:1.0.0"),
+)
 CRASH = Blocker(reason="CrashLoopBackOff", message="back-off 40s", object="Pod/london-3-a")
 
 
@@ -19,6 +25,7 @@ def explained(
     *,
     pod_blockers: tuple[Blocker, ...] = (),
     lease: LeaseState = HELD,
+    at_deadline: Decision | None = None,
 ) -> Explanation:
     deployment = objects.deployment(app, updated=1)
     new = objects.replica_set(deployment, 2, "2.0.0", desired=1, ready=0)
@@ -30,6 +37,7 @@ def explained(
             pod_blockers=pod_blockers,
             lease=lease,
             now=objects.NOW,
+            at_deadline=at_deadline,
         )
     )
 
@@ -57,13 +65,13 @@ def test_a_blocked_rollout_is_explained_with_cause_service_deadline_and_command(
         blockers=[blocker],
         rollout={"phase": "RollingOut", "deadline": objects.ago(-90)},
     )
-    explanation = explained(objects.app(status=status))
+    explanation = explained(objects.app(status=status), at_deadline=ROLLS_BACK)
     assert explanation.waits
     assert explanation.sentences == (
         "london has not been ready for 60s, Blocked: 1.0.0 to 2.0.0 waits.",
         "CrashLoopBackOff at Pod/london-3-a, since 30s: back-off 40s.",
         "Visitors are served: 2 pods available, at least 2 wanted.",
-        "The operator waits for progress 90s more, then it rolls back by itself.",
+        "The operator waits for progress 90s more, then it rolls back by itself to 1.0.0 (yellow).",
         "The operator goes on by itself.",
     )
     assert explanation.next == ("kubectl logs london-3-a --previous",)
@@ -89,12 +97,25 @@ def test_the_first_command_fits_the_reason(reason: str, command: str) -> None:
     assert "The operator cannot go on by itself: a person must." in explanation.sentences
 
 
-def test_a_first_rollout_has_nothing_to_go_back_to() -> None:
+@pytest.mark.parametrize(
+    ("at_deadline", "ending"),
+    [
+        (
+            Decision(rollback_blocked="nothing has served"),
+            ", then it gives up: nothing has served.",
+        ),
+        (Decision(), ", then it gives up."),
+        (None, "."),
+    ],
+)
+def test_what_comes_at_the_deadline_is_what_the_operator_decides(
+    at_deadline: Decision | None, ending: str
+) -> None:
     rollout = {"phase": "RollingOut", "deadline": objects.ago(-90)}
     status = objects.status("RollingOut", "0 of 2 pods updated.", rollout=rollout, version="")
-    sentences = explained(objects.app(status=status)).sentences
+    sentences = explained(objects.app(status=status), at_deadline=at_deadline).sentences
     assert sentences[0] == "london has not been ready for 60s, RollingOut: 0 of 2 pods updated."
-    assert sentences[2].endswith("90s more, then it gives up: nothing has served to go back to.")
+    assert sentences[2] == f"The operator waits for progress 90s more{ending}"
 
 
 def test_what_only_a_person_can_change_is_not_said_to_end_by_itself() -> None:

@@ -14,8 +14,8 @@ from kubectl_weather.commands import options
 from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
 from kubectl_weather.model import to_json
-from kubectl_weather.plan import plan_tree
 from kubectl_weather.planner import Planner
+from kubectl_weather.preview import preview_tree
 from kubectl_weather.printing import print_json, print_text, rendered
 
 
@@ -33,12 +33,12 @@ def plan(filename: str, server_side: bool, as_json: bool, target: Target) -> Non
     releases = [each for each in bodies if each["kind"] == WEATHER_RELEASE.name]
     with connect(target) as client:
         planner = Planner(client, releases)
-        plans = [planner.plan(each) for each in apps]
+        previews = [planner.preview(each) for each in apps]
     if as_json:
-        print_json(to_json(plans))
+        print_json(to_json(previews))
         return
-    for each in plans:
-        print_text(rendered(plan_tree(each)))
+    for each in previews:
+        print_text(rendered(preview_tree(each)))
 
 
 def _dry_run(filename: str, server_side: bool, target: Target) -> list[Manifest]:

@@ -5,26 +5,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import SERVICE, Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.render import REVISION_ANNOTATION
-from weather_operator.rollout.plan import Decision, Step
-from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import failure, floor
+from weather_operator.rollout.plan import Plan
+from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.state import failure, min_available
+from weather_operator.rollout.strategies import Action
 
 from kubectl_weather.model import json_name
 from kubectl_weather.printing import BAD, GOOD, QUIET, WAITING, Span, TreeNode, version_span
 
-CREATED, CHANGED, UNCHANGED, DELETED, REFUSED = (
-    "is made",
-    "changes",
-    "stays",
-    "is deleted",
-    "is refused",
-)
-"""What becomes of a child."""
+CREATED = "is made"
+CHANGED = "changes"
+UNCHANGED = "stays"
+RECREATED = "is made anew"
+DELETED = "is deleted"
+REFUSED = "is refused"
 
-_MEANINGS = {CREATED: GOOD, CHANGED: WAITING, UNCHANGED: QUIET, DELETED: BAD, REFUSED: BAD}
+_MEANINGS = {
+    CREATED: GOOD,
+    CHANGED: WAITING,
+    UNCHANGED: QUIET,
+    RECREATED: WAITING,
+    DELETED: BAD,
+    REFUSED: BAD,
+}
 _BOOKKEEPING = {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"}
 _LONGEST = 120
 
@@ -50,7 +56,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Preview:
     """What an apply of one WeatherApp would do.
 
     `version` is what the spec asks for, `template_version` what the Deployment's pods will be of,
@@ -95,20 +101,43 @@ def replaced(
     )
 
 
-def notes(app: WeatherApp, desired: Revision, decision: Decision | None) -> Iterator[str]:
-    """Tell why the operator would not simply carry the spec out."""
+def revision_of(deployment: Manifest | None) -> Revision | None:
+    """Return what a Deployment's pods are of."""
+    return revision_in(deployment["spec"]["template"]) if deployment else None
+
+
+def notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
+    """Say what the operator does otherwise than the spec alone would suggest, and why."""
     if app.suspend:
         yield "spec.suspend is true: the operator leaves everything as it is"
+    if plan.decision and plan.desired:
+        yield from _rollout_notes(app, plan)
+    services = [each for each in plan.writes if each.kind is SERVICE and each.manifest]
+    if len(services) > 1:
+        yield (
+            "the Service gives up its load balancer in between: "
+            "the class of a load balancer cannot change"
+        )
+
+
+def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
+    decision, desired = plan.decision, plan.desired
+    if decision is None:
         return
-    if decision is None or decision.step is Step.ROLL_OUT:
-        if decision and decision.frozen:
+    if decision.action is Action.ROLL_OUT:
+        if decision.paused:
             yield "spec.rollout.paused is true: no pod is replaced before kubectl weather resume"
         return
-    kept = decision.carried.revision if decision.carried else desired
-    known = failure(app.status, desired.revision, attempt=app.rollout.attempt)
+    if decision.action is Action.MARK_FAILED:
+        yield f"{desired} has failed: the pods go back to {decision.rollback_to}"
+        return
+    kept = decision.template_from.revision if decision.template_from else desired
+    known = desired and failure(app.status, desired.revision, attempt=app.rollout.attempt)
     if known:
+        goes_back = decision.action is Action.ROLL_BACK
         yield (
-            f"{desired} failed before ({known['reason']}): the pods stay {kept} "
+            f"{desired} failed before ({known['reason']}): "
+            f"the pods {'go back to' if goes_back else 'stay'} {kept} "
             f"until kubectl weather retry {app.key.name}"
         )
     else:
@@ -117,24 +146,25 @@ def notes(app: WeatherApp, desired: Revision, decision: Decision | None) -> Iter
         yield decision.rollback_blocked
 
 
-def least(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:
+def least_available(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:
     """Return how many pods serve at any time between two states of the Deployment."""
-    wanted = [each["spec"].get("replicas", 1) for each in (before, after) if each]
-    return min((floor(number, app.rollout.max_unavailable) for number in wanted), default=0)
+    desired = [each["spec"].get("replicas", 1) for each in (before, after) if each]
+    limit = app.rollout.max_unavailable
+    return min((min_available(number, limit) for number in desired), default=0)
 
 
-def plan_tree(plan: Plan) -> TreeNode:
-    """Return a plan as a tree."""
-    heading = [Span(f"WeatherApp {plan.name}"), version_span(plan.version, plan.colour)]
-    if (plan.version, plan.colour) != (plan.template_version, plan.template_colour):
+def preview_tree(preview: Preview) -> TreeNode:
+    """Return a preview as a tree."""
+    heading = [Span(f"WeatherApp {preview.name}"), version_span(preview.version, preview.colour)]
+    if (preview.version, preview.colour) != (preview.template_version, preview.template_colour):
         heading = [heading[0], Span("asks for"), heading[1], Span("carries")]
-        heading.append(version_span(plan.template_version, plan.template_colour))
+        heading.append(version_span(preview.template_version, preview.template_colour))
     return TreeNode(
         heading,
         [
-            *(TreeNode([Span(each, WAITING)]) for each in plan.notes),
-            *(_child(each) for each in plan.children),
-            _pods(plan),
+            *(TreeNode([Span(each, WAITING)]) for each in preview.notes),
+            *(_child(each) for each in preview.children),
+            _pods(preview),
         ],
     )
 
@@ -155,15 +185,15 @@ def _line(edit: Edit) -> str:
     return f"~ {edit.path}: {_short(edit.before)} → {_short(edit.after)}"
 
 
-def _pods(plan: Plan) -> TreeNode:
-    if not plan.replaced:
+def _pods(preview: Preview) -> TreeNode:
+    if not preview.replaced:
         return TreeNode([Span("no pod is replaced", GOOD)])
-    number = len(plan.replaced)
+    number = len(preview.replaced)
     what = "1 pod is replaced" if number == 1 else f"{number} pods are replaced"
-    serving = f"never fewer than {plan.min_available} serve"
+    serving = f"never fewer than {preview.min_available} serve"
     return TreeNode(
         [Span(f"{what}, {serving}", WAITING)],
-        [TreeNode([Span(f"Pod {name}")]) for name in plan.replaced],
+        [TreeNode([Span(f"Pod {name}")]) for name in preview.replaced],
     )
 
 

@@ -1,7 +1,7 @@
 from typing import Any
 
-from kubectl_weather import plan
-from kubectl_weather.plan import Edit
+from kubectl_weather import preview
+from kubectl_weather.preview import Edit
 from support.manifests import app_body
 from weather_operator.model import parse_app
 from weather_operator.render import REVISION_ANNOTATION
@@ -21,7 +21,7 @@ def test_edits_name_the_field_and_skip_bookkeeping() -> None:
     after = deployment("a", image="new", env=[{"name": "X", "value": "1"}])
     after["metadata"]["generation"] = 2
     after["status"] = {"replicas": 3}
-    assert plan.edits(deployment("a", image="old"), after) == (
+    assert preview.edits(deployment("a", image="old"), after) == (
         Edit(path="spec.template.spec.containers[web].image", before="old", after="new"),
         Edit(
             path="spec.template.spec.containers[web].env",
@@ -29,24 +29,30 @@ def test_edits_name_the_field_and_skip_bookkeeping() -> None:
             after=[{"name": "X", "value": "1"}],
         ),
     )
-    assert plan.edits(after, deployment("a", image="new"))[0].after is None
+    assert preview.edits(after, deployment("a", image="new"))[0].after is None
 
 
-def test_pods_of_the_revision_that_is_carried_stay() -> None:
+def test_pods_of_the_revision_that_comes_stay() -> None:
     pods = [pod("old", "a"), pod("new", "b")]
     old, new = deployment("a", image="1"), deployment("b", image="2")
-    assert plan.replaced(pods, old, new) == ("old",)
-    assert plan.replaced(pods, old, old) == ()
-    assert plan.replaced(pods, None, new) == ()
+    assert preview.replaced(pods, old, new) == ("old",)
+    assert preview.replaced(pods, old, old) == ()
+    assert preview.replaced(pods, None, new) == ()
 
 
 def test_a_template_changed_by_hand_is_put_back_in_every_pod() -> None:
     by_hand, ours = deployment("a", image="hand"), deployment("a", image="1")
-    assert plan.replaced([pod("one", "a")], by_hand, ours) == ("one",)
+    assert preview.replaced([pod("one", "a")], by_hand, ours) == ("one",)
 
 
 def test_while_pods_become_more_or_fewer_the_smaller_number_serves() -> None:
     app = parse_app(app_body())
     two, three = ({"spec": {"replicas": number}} for number in (2, 3))
-    assert (plan.least(app, two, three), plan.least(app, three, two)) == (2, 2)
-    assert (plan.least(app, None, three), plan.least(app, None, None)) == (3, 0)
+    assert (preview.least_available(app, two, three), preview.least_available(app, three, two)) == (
+        2,
+        2,
+    )
+    assert (
+        preview.least_available(app, None, three),
+        preview.least_available(app, None, None),
+    ) == (3, 0)
