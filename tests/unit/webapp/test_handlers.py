@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.browsing import CURL, NOW, Client, browsing
 from support.openweathermap import KEY, StandIn
+from weather_webapp.renderers.text import display_width
 from weather_webapp.settings import Settings
 
 SAMPLE = Settings(provider="sample", version="2.0.0", colour="green", pod="london-1")
@@ -52,7 +53,10 @@ async def test_one_weather_in_the_form_that_is_wanted(
     assert answer.headers["Cache-Control"] == "public, max-age=0, s-maxage=1"
     assert answer.headers["X-Weather-Source"] == "sample"
     assert answer.headers["X-Weather-Cache"] == "miss"
-    assert answer.headers["Age"] == "0"
+    assert answer.headers["X-Weather-Age"] == "0"
+    assert "Age" not in answer.headers
+    is_json = content_type == "application/json"
+    assert answer.headers.get("Access-Control-Allow-Origin") == ("*" if is_json else None)
 
 
 async def test_the_json_follows_its_published_schema_for_real_and_for_sample_weather() -> None:
@@ -209,7 +213,7 @@ async def test_every_answer_says_where_the_weather_comes_from_once_there_is_some
         await client.get("/")
         for path in ("/readyz", "/version", "/api/info", "/badge.svg", "/live", "/nowhere"):
             headers = (await client.get(path)).headers
-            assert (headers["X-Weather-Source"], headers["Age"]) == ("sample", "0")
+            assert (headers["X-Weather-Source"], headers["X-Weather-Age"]) == ("sample", "0")
 
 
 async def test_each_badge_needs_a_new_connection() -> None:
@@ -296,3 +300,17 @@ async def test_while_cities_cannot_be_looked_up_that_is_said_and_when_to_come_ba
     assert "Buy my pills cannot be looked up just now" in html
     assert "Buy my pills cannot be looked up" in json.loads(problem)["detail"]
     assert 1 <= int(page.headers["Retry-After"]) <= 30
+
+
+async def test_the_base_path_without_its_slash_keeps_the_query() -> None:
+    async with browsing(Settings(provider="sample", base_path="/london")) as client:
+        answer = await client.get("/london?city=Paris&lang=fr", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (308, "/london/?city=Paris&lang=fr")
+
+
+@pytest.mark.parametrize("city", ["\u6771\u4eac" * 20, "\u6771\u4eac " * 26, "W" * 80])
+async def test_text_is_wrapped_by_width(city: str) -> None:
+    async with browsing(replace(SAMPLE, city=city)) as client:
+        text = await (await client.get("/", headers=CURL)).text()
+    assert max(display_width(line) for line in text.splitlines()) <= 80
+    assert display_width("Tok\u0304yo \u6771\u4eac") == 10

@@ -200,3 +200,14 @@ async def test_the_key_is_in_no_log_error_metric_or_value(
     for said in (logged, repr(results), repr(metrics.calls), "".join(errors), repr(settings)):
         assert KEY not in said
     assert repr(vars(providers[0])).count(KEY) == 0
+
+
+async def test_calls_go_through_the_proxy_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proxy = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    async with answering(proxy) as url:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        async with make_session() as session:
+            answer = await Upstream(session, "open-meteo").get("http://api.example/v1", {})
+    assert answer == {}

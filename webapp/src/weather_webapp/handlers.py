@@ -172,8 +172,9 @@ def readiness_response(readiness: Readiness) -> web.Response:
 
 
 async def redirect_to_page(request: web.Request) -> web.Response:
-    """The base path without its trailing slash."""
-    raise web.HTTPPermanentRedirect(f"{request.app[SETTINGS].base_path}/")
+    """The base path without its trailing slash, with its query."""
+    query = f"?{request.query_string}" if request.query_string else ""
+    raise web.HTTPPermanentRedirect(f"{request.app[SETTINGS].base_path}/{query}")
 
 
 def error_response(request: web.Request, error: HttpError) -> web.Response:
@@ -187,6 +188,7 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
     content_type = "text/plain"
     if form is Form.JSON:
         content_type = "application/problem+json"
+        headers["Access-Control-Allow-Origin"] = "*"
         problem = {
             "type": "about:blank",
             "title": HTTPStatus(error.status).phrase,
@@ -251,6 +253,7 @@ def _render(
     if form is Form.JSON:
         url = f"{app[SETTINGS].base_path}/api/v1/weather/schema"
         headers["Link"] = f'<{url}>; rel="describedby"'
+        headers["Access-Control-Allow-Origin"] = "*"
     if gzipped:
         body = gzip.compress(body, compresslevel=6, mtime=0)
         headers["Content-Encoding"] = "gzip"
@@ -276,7 +279,7 @@ def _weather_headers(result: WeatherResult, now: datetime) -> dict[str, str]:
     return {
         "X-Weather-Source": result.weather.source,
         "X-Weather-Cache": result.cache,
-        "Age": str(result.age_seconds(now)),
+        "X-Weather-Age": str(result.age_seconds(now)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import resource
 import socket
 from importlib.resources import files
@@ -58,10 +59,11 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
             open_files=open_files,
             connections=connections,
             connections_per_client=max(connections // 8, 1),
-            routes="\n".join(f'    "{settings.base_path}{path}" {path};' for path in ROUTES),
+            routes="\n".join(_route(settings.base_path, path) for path in ROUTES),
             app_socket=app_socket,
             listen=" ".join(f"listen {address};" for address in _addresses(settings.port)),
             base=settings.base_path,
+            base_pattern=re.escape(settings.base_path),
             trusted_proxies=" ".join(
                 f"set_real_ip_from {network};" for network in settings.trusted_proxies
             ),
@@ -73,6 +75,10 @@ def write_configuration(settings: Settings, scratch: Path, app_socket: Path) -> 
         encoding="utf-8",
     )
     return path
+
+
+def _route(base_path: str, path: str) -> str:
+    return f'    "~^{re.escape(base_path + path)}(\\?|$)" {path};'
 
 
 def _access_log() -> str:

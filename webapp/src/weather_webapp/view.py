@@ -99,7 +99,7 @@ def weather_view(
         unit=formatter.temperature_unit,
         condition=condition,
         icon=icon_name(weather.condition, weather.daylight),
-        sky=f"{weather.condition} {'day' if weather.daylight else 'night'}",
+        sky=_sky(weather),
         summary=_summary(weather, condition, translations, formatter),
         observed_at=weather.observed_at,
         observed=f"{weather.observed_at:%H:%M} UTC",
@@ -119,8 +119,15 @@ def weather_view(
     )
 
 
+def _sky(weather: Weather) -> str:
+    name = icon_name(weather.condition, True).removesuffix("-day")
+    return f"{name} {'day' if weather.daylight else 'night'}"
+
+
 def icon_name(condition: Condition, daylight: bool) -> str:
     """Return the name of the icon's symbol; only an open sky looks different by night."""
+    if condition in (Condition.SMOKE, Condition.DUST, Condition.ASH):
+        return Condition.FOG.value
     if condition in (Condition.CLEAR, Condition.PARTLY_CLOUDY):
         return f"{condition}-{'day' if daylight else 'night'}"
     return condition.value

@@ -214,6 +214,12 @@ def parse_condition(code: int) -> Condition:
             return Condition.PARTLY_CLOUDY
         case 803 | 804:
             return Condition.CLOUDY
+        case 711:
+            return Condition.SMOKE
+        case 731 | 751 | 761:
+            return Condition.DUST
+        case 762:
+            return Condition.ASH
         case 771 | 781:
             return Condition.WIND
         case 511 | 611 | 612 | 613 | 615 | 616:

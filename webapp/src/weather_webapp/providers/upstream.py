@@ -22,8 +22,9 @@ FAILURES = {
 
 
 def make_session() -> ClientSession:
-    """Return the session for all upstream calls: few connections, short waits."""
-    return ClientSession(timeout=TIMEOUT, connector=TCPConnector(limit=4, ttl_dns_cache=300))
+    """Return the session for all upstream calls: few connections, short waits, HTTPS_PROXY."""
+    connector = TCPConnector(limit=4, ttl_dns_cache=300)
+    return ClientSession(timeout=TIMEOUT, connector=connector, trust_env=True)
 
 
 class Upstream:

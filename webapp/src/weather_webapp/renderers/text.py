@@ -1,6 +1,7 @@
 """The weather for a terminal: plain text of at most 80 columns, ANSI colours by choice."""
 
-import textwrap
+import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -59,14 +60,14 @@ def _warnings(
 def _facts(view: WeatherView) -> Iterator[str]:
     cells = [f"{name} {value}" for name, value in view.facts]
     for left, right in zip(cells[::2], [*cells[1::2], ""], strict=False):
-        yield f"  {left:<38}{right}".rstrip()
+        yield f"  {_padded(left, 38)}{right}".rstrip()
 
 
 def _hours(hours: tuple[HourView, ...], translations: Translations) -> Iterator[str]:
     if hours:
         yield from ("", translations.text("page.hours"))
         for row in ("time", "temperature", "chance"):
-            yield ("  " + "".join(f"{getattr(hour, row):<9}" for hour in hours)).rstrip()
+            yield ("  " + "".join(_padded(getattr(hour, row), 9) for hour in hours)).rstrip()
 
 
 def _days(days: tuple[DayView, ...], translations: Translations) -> Iterator[str]:
@@ -75,7 +76,8 @@ def _days(days: tuple[DayView, ...], translations: Translations) -> Iterator[str
         for day in days:
             span = f"{day.low:>4} \N{HORIZONTAL ELLIPSIS}{day.high:>4}"
             name = f"{day.name} {day.date_text}"
-            yield f"  {name:<14}{span}  {day.condition:<16}{day.chance:>6}".rstrip()
+            condition = _padded(day.condition, 16)
+            yield f"  {_padded(name, 14)}{span}  {condition}{day.chance:>6}".rstrip()
 
 
 def _credit(view: WeatherView, translations: Translations) -> str:
@@ -103,5 +105,32 @@ def _background(palette: Palette) -> str:
     return f"\x1b[1;38;2;{ink};48;2;{band}m"
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH)
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - display_width(text))
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """Yield lines of at most WIDTH columns, broken between words where that is possible."""
+    line = ""
+    for word in re.findall(r"\s*\S+", text):
+        if line and display_width(line + word) > WIDTH:
+            yield line
+            line = ""
+        line = (line + word) if line else word.lstrip()
+        while display_width(line) > WIDTH:
+            fits = next(n for n in range(WIDTH, 0, -1) if display_width(line[:n]) <= WIDTH)
+            yield line[:fits]
+            line = line[fits:]
+    if line:
+        yield line
