@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from kubectl_weather import api
+from kubectl_weather import client
 from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
 from playwright.sync_api import Browser, Page, expect
@@ -192,7 +192,7 @@ def test_the_way_to_the_cluster_lets_no_write_through(
     monkeypatch.setenv("PATH", london.shell.environment["PATH"])
     target = Target(kubeconfig=str(london.shell.kubeconfig), namespace=london.namespace)
     key = Key(namespace=london.namespace, name="london")
-    with api.connect(target, read_only=True) as cluster:
+    with client.connect(target, read_only=True) as cluster:
         assert cluster.get(WEATHER_APP, key)
         with pytest.raises(PluginError, match=r"(?i)forbidden"):
             cluster.merge(WEATHER_APP, key, {"spec": {"replicas": 1}})

@@ -24,6 +24,7 @@ from weather_operator.model import (
     WeatherApp,
     is_ours,
 )
+from weather_operator.rollout.observed import ChildKey
 from weather_operator.rollout.plan import Write
 
 log = logging.getLogger(__name__)
@@ -62,15 +63,20 @@ class Children:
     async def apply_all(self, writes: Sequence[Write]) -> Written:
         """Carry out the writes in their order; what is so already is left alone.
 
-        What the API refuses is noted and hinders no other child. Raises RefusedError when the
-        namespace ends, ConflictError when the cache is behind.
+        What the API refuses is noted, ends the writes of that child and hinders no other. Raises
+        RefusedError when the namespace ends, ConflictError when the cache is behind.
         """
+        refused: set[ChildKey] = set()
         for write in writes:
+            child = (write.kind, write.name)
+            if child in refused:
+                continue
             try:
                 await self._carry_out(write)
             except RefusedError as error:
                 if error.reason == NAMESPACE_TERMINATING:
                     raise
+                refused.add(child)
                 self._written.apply_errors.append(apply_error(write.kind, write.name, error))
         return self._written
 
