@@ -1,6 +1,7 @@
 """The command `weather-cluster`: its words, options and exit codes."""
 
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def up(name: str, nodes: int, control_plane_only: bool) -> None:
         report=_report(),
     )
     option = "" if name == clusters.DEFAULT_NAME else f" --name {name}"
-    click.echo(f"cluster {cluster.name} is up: eval $(weather-cluster env{option})")
+    click.echo(f'cluster {cluster.name} is up: eval "$({_program()} env{option})"')
 
 
 @main.command()
@@ -152,6 +153,16 @@ def demo_command() -> None:
     Exits with 1 if a single request failed.
     """
     sys.exit(0 if demo.run() else 1)
+
+
+def _program() -> str:
+    """Return what a shell finds this program by, as it was called just now."""
+    called = Path(sys.argv[0])
+    if called.name != "weather-cluster" or shutil.which(called.name) == str(called):
+        return "weather-cluster"
+    here = called.resolve().parent / called.name
+    is_below = here.is_relative_to(Path.cwd())
+    return shlex.quote(str(here.relative_to(Path.cwd()) if is_below else here))
 
 
 def _report() -> progress.Report:

@@ -31,7 +31,7 @@ ENDPOINT_SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslic
 def start_coredns(directory: Path, network: Network, authority: Authority, api: Api) -> None:
     """Start CoreDNS on this machine; names outside the cluster go to the machine's own resolver."""
     authority.kubeconfig(directory / "coredns.kubeconfig", api.server, "coredns")
-    (directory / "Corefile").write_text(_corefile(directory, network.host))
+    (directory / "Corefile").write_text(_corefile(directory, network.host, authority.cluster))
     processes.start(directory, "coredns", ["coredns", f"-conf={directory / 'Corefile'}"])
     ports = [
         {"name": "dns", "protocol": "UDP", "port": 53, "targetPort": DNS_PORT},
@@ -182,7 +182,7 @@ def _metrics_api_service(authority: Authority) -> dict[str, Any]:
     }
 
 
-def _corefile(directory: Path, host: str) -> str:
+def _corefile(directory: Path, host: str, context: str) -> str:
     resolver = Path("/etc/resolv.conf")
     has_servers = re.search("^nameserver", resolver.read_text(), re.MULTILINE)
     return f"""\
@@ -190,7 +190,7 @@ def _corefile(directory: Path, host: str) -> str:
   bind {host}
   errors
   kubernetes cluster.local in-addr.arpa {{
-    kubeconfig {directory / "coredns.kubeconfig"} weather
+    kubeconfig {directory / "coredns.kubeconfig"} {context}
     ttl 5
   }}
   {f"forward . {resolver}" if has_servers else ""}

@@ -60,7 +60,7 @@ def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
     with reserved_ports(3) as (port, etcd_port, peer_port):
         plane = ControlPlane(
             directory=directory,
-            authority=pki.create(directory / "pki"),
+            authority=pki.create(name, directory / "pki"),
             address=control_plane.LOOPBACK,
             port=port,
             etcd_port=etcd_port,
@@ -80,7 +80,7 @@ def _start_with_nodes(name: str, directory: Path, nodes: int, report: Report) ->
     net = network.create(directory, nodes)
     plane = ControlPlane(
         directory=directory,
-        authority=pki.create(directory / "pki"),
+        authority=pki.create(name, directory / "pki"),
         address=net.nodes[0].address,
         port=6443,
         etcd_port=2379,

@@ -12,8 +12,9 @@ MASTERS = "system:masters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """An authority whose own and issued certificates and keys are files in `directory`."""
+    """The authority of the cluster with this name; certificates and keys are in `directory`."""
 
+    cluster: str
     directory: Path
     ca: trustme.CA
 
@@ -44,14 +45,18 @@ class Authority:
     def kubeconfig(
         self, path: Path, server: str, user: str, *, group: str | None = MASTERS
     ) -> Path:
-        """Write a kubeconfig that contains its certificates, and return its path."""
+        """Write a kubeconfig that contains its certificates, and return its path.
+
+        Its one context has the cluster's name, so that kubeconfigs can be merged.
+        """
         certificate, key = self.issue(path.stem, user=user, group=group)
+        user_name = f"{self.cluster}-{user}"
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [
                 {
-                    "name": "weather",
+                    "name": self.cluster,
                     "cluster": {
                         "server": server,
                         "certificate-authority-data": _encoded(self.certificate),
@@ -60,25 +65,28 @@ class Authority:
             ],
             "users": [
                 {
-                    "name": user,
+                    "name": user_name,
                     "user": {
                         "client-certificate-data": _encoded(certificate),
                         "client-key-data": _encoded(key),
                     },
                 }
             ],
-            "contexts": [{"name": "weather", "context": {"cluster": "weather", "user": user}}],
-            "current-context": "weather",
+            "contexts": [
+                {"name": self.cluster, "context": {"cluster": self.cluster, "user": user_name}}
+            ],
+            "current-context": self.cluster,
         }
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(document, sort_keys=False))
         return path
 
 
-def create(directory: Path) -> Authority:
-    """Create a new authority and its directory."""
+def create(cluster: str, directory: Path) -> Authority:
+    """Create a cluster's authority and the authority's directory."""
     directory.mkdir(mode=0o700)
-    authority = Authority(directory=directory, ca=trustme.CA(organization_name="weather-cluster"))
+    ca = trustme.CA(organization_name="weather-cluster")
+    authority = Authority(cluster=cluster, directory=directory, ca=ca)
     authority.ca.cert_pem.write_to_path(authority.certificate)
     _write_private(authority.key, authority.ca.private_key_pem)
     return authority

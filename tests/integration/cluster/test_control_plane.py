@@ -48,6 +48,11 @@ def test_kubectl_sees_three_ready_nodes_in_zones_of_their_own(control_plane: Clu
         assert ready == ["True"]
 
 
+def test_the_context_is_named_after_the_cluster(control_plane: Cluster) -> None:
+    contexts = Shell.of(control_plane).kubectl("config", "get-contexts", "-o", "name")
+    assert contexts.split() == [control_plane.name]
+
+
 def test_kubectl_is_of_the_servers_version(control_plane: Cluster) -> None:
     versions = json.loads(Shell.of(control_plane).kubectl("version", "-o", "json"))
     assert versions["clientVersion"]["gitVersion"] == "v1.36.3"
@@ -94,6 +99,7 @@ def test_each_request_is_in_the_audit_log(control_plane: Cluster) -> None:
 def test_down_leaves_nothing(name: str) -> None:
     up = weather_cluster("up", "--control-plane-only", "--name", name)
     assert up.returncode == 0, up.stderr
+    assert up.stdout.endswith(f'is up: eval "$(weather-cluster env --name {name})"\n')
     assert list(processes.components(clusters.find(name).directory)) == COMPONENTS
     status = weather_cluster("status", "--name", name)
     assert status.returncode == 0

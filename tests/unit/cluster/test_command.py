@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
-from weather_cluster.__main__ import main
+from weather_cluster.__main__ import _program, main
 
 
 @pytest.fixture
@@ -102,6 +102,27 @@ def test_nodes_need_root(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1
     assert "run this as root" in result.stderr
     assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("called", "printed"),
+    [
+        (".venv/bin/weather-cluster", ".venv/bin/weather-cluster"),
+        ("a b/weather-cluster", "'a b/weather-cluster'"),
+        ("/elsewhere/weather-cluster", "/elsewhere/weather-cluster"),
+        ("on-path/weather-cluster", "weather-cluster"),
+    ],
+)
+def test_the_command_that_up_prints_can_be_typed_where_it_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, printed: str
+) -> None:
+    program = tmp_path / "on-path/weather-cluster"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / called)])
+    assert _program() == printed
 
 
 def test_only_linux_will_do(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
