@@ -46,8 +46,8 @@ REPLICAS_MANAGER = "weather-operator-replicas"
 class Release:
     """One version in the catalogue.
 
-    `digest` is what the image's tag meant when the registry was first asked about this object, known
-    by `uid_generation`; `is_resolved` whether its status has the registry's answer.
+    `digest` is what the image's tag meant when the registry was first asked about this object,
+    known by `uid_generation`; `is_resolved` whether its status has the registry's answer.
     """
 
     version: str
