@@ -1,6 +1,5 @@
 """Objects as the API server would give them, for tests of the logic alone."""
 
-import json
 from typing import Any
 
 Manifest = dict[str, Any]
@@ -107,27 +106,3 @@ def replica_set(version: str, *, desired: int, available: int, image: str = "") 
         "spec": {"replicas": desired, "template": made},
         "status": {"availableReplicas": available},
     }
-
-
-def fields_of(manifest: Any, keys: dict[str, tuple[str, ...]], path: str = "") -> Manifest:
-    """What the API server records in managedFields for an apply of the manifest.
-
-    `keys` names the lists that are merged by key, by their path, and the keys.
-    """
-    fields: Manifest = {}
-    for name, value in manifest.items():
-        here = f"{path}.{name}"
-        if isinstance(value, dict) and value:
-            fields[f"f:{name}"] = fields_of(value, keys, here)
-        elif here in keys:
-            fields[f"f:{name}"] = {
-                item_key(item, keys[here]): {".": {}, **fields_of(item, keys, here)}
-                for item in value
-            }
-        else:
-            fields[f"f:{name}"] = {}
-    return fields
-
-
-def item_key(item: Manifest, names: tuple[str, ...]) -> str:
-    return "k:" + json.dumps({name: item[name] for name in names}, separators=(",", ":"))

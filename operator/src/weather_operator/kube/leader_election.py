@@ -8,7 +8,8 @@ Lease back, so that the next one need not wait until it runs out.
 Each look or write is one `_try_acquire_or_renew`. Every write carries the resourceVersion of the
 Lease that was read, so of two processes that write at once one gets a conflict. Whether another's
 Lease ran out is judged by our own clock since it was last observed to change, never by the times
-written in it, since clocks of machines differ.
+written in it, since clocks of machines differ. Our own counts from when a write that succeeded was
+sent: no other process can have observed it before.
 """
 
 import asyncio
@@ -78,22 +79,20 @@ class LeaderElector:
 
     async def renew(self) -> None:
         """Renew for ever. Raises LeaseLostError once it is another's or was not renewed in time."""
-        self._renewed_at = self._clock()
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            left = self._renewed_at + RENEW_DEADLINE_SECONDS - self._clock()
+            left = RENEW_DEADLINE_SECONDS - self._seconds_since_renewal()
             try:
                 async with asyncio.timeout(max(left, 0)):
                     is_ours = await self._try_acquire_or_renew()
             except (ApiError, TimeoutError) as error:
-                if self._clock() - self._renewed_at < RENEW_DEADLINE_SECONDS:
+                if self._seconds_since_renewal() < RENEW_DEADLINE_SECONDS:
                     continue
                 # It may be another's by now: there is nothing to give back.
                 self._lease = None
                 raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS} s") from error
             if not is_ours:
                 raise LeaseLostError("another process took it")
-            self._renewed_at = self._clock()
 
     async def release(self) -> None:
         """Give the Lease back if it is ours; that this fails is only logged."""
@@ -111,9 +110,12 @@ class LeaderElector:
 
     def liveness_problem(self) -> str:
         """Describe what shows that the renewal is stuck; empty while it is not."""
-        if self._renewed_at is None or self._clock() - self._renewed_at < LEASE_SECONDS:
+        if self._seconds_since_renewal() < LEASE_SECONDS:
             return ""
         return "the lease ran out without being noticed"
+
+    def _seconds_since_renewal(self) -> float:
+        return self._clock() - self._renewed_at if self._renewed_at is not None else 0
 
     async def _try_acquire_or_renew(self) -> bool:
         """Take or renew the Lease in one attempt; return whether it is ours now."""
@@ -123,7 +125,7 @@ class LeaderElector:
                 return True
             live = await self._client.get(LEASE, self._key)
             if live is None:
-                self._lease = await self._client.create(LEASE, self._manifest())
+                await self._create()
                 return True
             if not self._may_take(live):
                 return False
@@ -132,9 +134,9 @@ class LeaderElector:
             # Another wrote meanwhile, or we did and never saw the answer: the Lease says which.
             self._lease = None
             live = await self._client.get(LEASE, self._key)
-            if live and live["spec"].get("holderIdentity") == self._identity:
-                self._lease = live
-            return self._lease is not None
+            if live is None or live["spec"].get("holderIdentity") != self._identity:
+                return False
+            await self._write(live, holder=self._identity, seconds=LEASE_SECONDS)
         return True
 
     def _may_take(self, live: Manifest) -> bool:
@@ -186,12 +188,14 @@ class LeaderElector:
         if holder and before.get("holderIdentity") != holder:
             spec["acquireTime"] = spec["renewTime"]
             spec["leaseTransitions"] = before.get("leaseTransitions", 0) + 1
+        sent_at = self._clock()
         answer = await self._client.replace(LEASE, self._key, {**lease, "spec": spec})
         self._lease = answer if holder else None
+        self._renewed_at = sent_at if holder else None
 
-    def _manifest(self) -> Manifest:
-        now = _now()
-        return {
+    async def _create(self) -> None:
+        sent_at, now = self._clock(), _now()
+        manifest = {
             "apiVersion": LEASE.api_version,
             "kind": LEASE.name,
             "metadata": {"name": self._key.name, "namespace": self._key.namespace},
@@ -203,6 +207,8 @@ class LeaderElector:
                 "leaseTransitions": 0,
             },
         }
+        self._lease = await self._client.create(LEASE, manifest)
+        self._renewed_at = sent_at
 
 
 def _now() -> str:
