@@ -168,7 +168,7 @@ class FakeApiServer(Client):
 
     def bodies(self) -> dict[tuple[Kind, Key], Manifest]:
         """Return all objects."""
-        return copy.deepcopy(self._objects)
+        return {key: copy.deepcopy(body) for key, body in self._objects.items()}
 
     @property
     def _version(self) -> int:

@@ -1,13 +1,219 @@
-"""What kopf leaves in its tasks is not said; what our own code raises is."""
+"""What lists become, and when they are made again; what kopf leaves in its tasks is not logged."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from kopf._cogs.clients.api import iter_jsonlines
-from weather_operator.kube.errors import error_of
-from weather_operator.kube.informers import mute_kopf_logs
+from support.fake_api_server import FakeApiServer, Request
+from support.virtual_time import in_virtual_time, now
+from weather_operator.kube.cache import Cache
+from weather_operator.kube.errors import ApiError, RefusedError, UnavailableError, error_of
+from weather_operator.kube.informers import Informers, mute_kopf_logs
+from weather_operator.kube.resources import (
+    DEPLOYMENT,
+    GATEWAY,
+    NODE,
+    SERVICE,
+    Key,
+    Kind,
+    Manifest,
+    key_of,
+)
+
+KINDS = (DEPLOYMENT, SERVICE, NODE, GATEWAY)
+RESYNC_SECONDS = 600
+
+
+@dataclass
+class Recording:
+    """A handler that keeps the cache, as handlers do, and what it was called with."""
+
+    cache: Cache = field(default_factory=lambda: Cache(KINDS))
+    events: list[tuple[str | None, str]] = field(default_factory=list)
+    touched: list[Kind] = field(default_factory=list)
+    enqueued: list[float] = field(default_factory=list)
+
+    def on_event(self, kind: Kind, type_: str | None, body: Manifest) -> None:
+        update = self.cache.remove if type_ == "DELETED" else self.cache.put
+        update(kind, body)
+        self.events.append((type_, f"{kind.name} {key_of(body)}"))
+
+    def touch(self, kind: Kind) -> None:
+        self.touched.append(kind)
+
+    def enqueue_all(self) -> None:
+        self.enqueued.append(now())
+
+    def needs_optional_kinds(self) -> bool:
+        return True
+
+
+async def server_with(*objects: tuple[Kind, str, str]) -> FakeApiServer:
+    """A server with objects: kind, key, and the value of a label."""
+    server = FakeApiServer()
+    for kind, name, label in objects:
+        *namespace, name = name.split("/")
+        metadata = {"name": name, "labels": {"of": label}}
+        if namespace:
+            metadata["namespace"] = namespace[0]
+        await server.create(kind, {"metadata": metadata, "spec": {}})
+    return server
+
+
+def informers(
+    server: FakeApiServer, handler: Recording, *, namespaces: tuple[str, ...] = ()
+) -> Informers:
+    return Informers(
+        server,
+        handler.cache,
+        handler,
+        kinds=KINDS,
+        essential=(DEPLOYMENT,),
+        optional=(GATEWAY,),
+        label_selectors={SERVICE: "of=us"},
+        namespaces=namespaces,
+        resync_seconds=RESYNC_SECONDS,
+    )
+
+
+def failing(kind: Kind, error: ApiError) -> Callable[[Request], None]:
+    def fail(request: Request) -> None:
+        if request.kind is kind:
+            raise error
+
+    return fail
+
+
+FORBIDDEN = RefusedError(403, "Forbidden", "may not list")
+DOWN = UnavailableError(503, "ServiceUnavailable", "etcd is away")
+
+
+async def test_a_list_hands_on_what_is_there_and_what_is_gone() -> None:
+    server = await server_with(
+        (DEPLOYMENT, "a/x", "us"), (SERVICE, "a/x", "us"), (SERVICE, "a/y", "them"), (NODE, "n", "")
+    )
+    handler = Recording()
+    listing = informers(server, handler)
+    await listing.list_all()
+    assert sorted(handler.events, key=str) == [
+        (None, "Deployment a/x"),
+        (None, "Node n"),
+        (None, "Service a/x"),
+    ]
+    handler.events.clear()
+    server.remove(SERVICE, Key(namespace="a", name="x"))
+    await listing.list_all()
+    assert ("DELETED", "Service a/x") in handler.events
+    assert len(handler.events) == 3
+    assert set(handler.touched) == set(KINDS)
+
+
+async def test_an_object_that_loses_the_label_is_gone() -> None:
+    server = await server_with((SERVICE, "a/x", "us"))
+    handler = Recording()
+    listing = informers(server, handler)
+    await listing.list_all()
+    metadata = {**handler.cache.get(SERVICE, Key(namespace="a", name="x"))["metadata"]}  # type: ignore[index]
+    server.edit(SERVICE, Key(namespace="a", name="x"), metadata={**metadata, "labels": {}})
+    await listing.list_all()
+    assert handler.events[-1] == ("DELETED", "Service a/x")
+
+
+async def test_only_the_named_namespaces_are_listed_and_what_belongs_to_none() -> None:
+    server = await server_with(
+        (DEPLOYMENT, "a/x", ""), (DEPLOYMENT, "b/x", ""), (DEPLOYMENT, "c/x", ""), (NODE, "n", "")
+    )
+    handler = Recording()
+    await informers(server, handler, namespaces=("a", "b")).list_all()
+    assert {name for _, name in handler.events} == {"Deployment a/x", "Deployment b/x", "Node n"}
+
+
+async def test_a_kind_that_may_not_be_listed_is_done_without_until_it_may(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, handler = await server_with((NODE, "n", "")), Recording()
+    listing = informers(server, handler)
+    server.before = failing(NODE, FORBIDDEN)
+    await listing.list_all()
+    await listing.list_all()
+    assert [record.getMessage() for record in caplog.records] == [
+        "a kind cannot be listed: grant the chart's roles"
+    ]
+    assert NODE not in handler.touched, "its age must grow"
+    server.before = lambda _: None
+    assert handler.enqueued == []
+    await listing.list_all()
+    assert handler.events == [(None, "Node n")]
+    assert len(handler.enqueued) == 1
+
+
+async def test_a_kind_that_the_cluster_lacks_is_up_to_date(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, handler = FakeApiServer(), Recording()
+    server.unserved = {GATEWAY}
+    await informers(server, handler).list_all()
+    assert GATEWAY in handler.touched
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(("kind", "error"), [(DEPLOYMENT, FORBIDDEN), (NODE, DOWN)])
+async def test_without_an_essential_kind_or_an_answer_there_is_no_list(
+    kind: Kind, error: ApiError
+) -> None:
+    server = FakeApiServer()
+    server.before = failing(kind, error)
+    with pytest.raises(type(error)):
+        await informers(server, Recording()).list_all()
+
+
+@in_virtual_time
+async def test_everything_is_listed_again_when_the_interval_is_over() -> None:
+    server, handler = FakeApiServer(), Recording()
+    relisting = asyncio.ensure_future(informers(server, handler).relist())
+    await asyncio.sleep(10 * RESYNC_SECONDS)
+    relisting.cancel()
+    assert 9 <= len(handler.enqueued) <= 11
+    gaps = [b - a for a, b in zip(handler.enqueued, handler.enqueued[1:], strict=False)]
+    assert all(0.9 * RESYNC_SECONDS <= gap <= 1.1 * RESYNC_SECONDS for gap in gaps)
+    assert len(set(gaps)) > 1, "two operators must not list at the same times for ever"
+
+
+@in_virtual_time
+async def test_many_requests_at_once_are_one_list_and_nobody_is_enqueued_for_it() -> None:
+    server, handler = FakeApiServer(), Recording()
+    listing = informers(server, handler)
+    relisting = asyncio.ensure_future(listing.relist())
+    await asyncio.sleep(1)
+    for _ in range(5):
+        listing.request_relist()
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(10)
+    relisting.cancel()
+    assert handler.touched.count(NODE) == 1
+    assert handler.enqueued == []
+
+
+@in_virtual_time
+async def test_a_list_that_fails_is_tried_again_until_it_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, handler = FakeApiServer(), Recording()
+    listing = informers(server, handler)
+    relisting = asyncio.ensure_future(listing.relist())
+    server.before = failing(NODE, DOWN)
+    listing.request_relist()
+    await asyncio.sleep(10)
+    assert NODE not in handler.touched
+    server.before = lambda _: None
+    await asyncio.sleep(2)
+    assert NODE in handler.touched
+    relisting.cancel()
+    assert [record.getMessage() for record in caplog.records] == ["could not list everything"]
 
 
 class BrokenOff:
@@ -29,13 +235,13 @@ async def in_ours() -> None:
     error_of(500, answer)
 
 
-@pytest.mark.parametrize(("fails", "is_said"), [(in_kopf, False), (in_ours, True)])
-async def test_of_errors_in_libraries_only_ours_are_said(
-    fails: Callable[[], Any], is_said: bool, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("fails", "is_logged"), [(in_kopf, False), (in_ours, True)])
+async def test_of_errors_in_libraries_only_ours_are_logged(
+    fails: Callable[[], Any], is_logged: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     mute_kopf_logs()
     try:
         await fails()
     except (RuntimeError, TypeError) as error:
         logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=error)
-    assert bool(caplog.records) == is_said
+    assert bool(caplog.records) == is_logged
