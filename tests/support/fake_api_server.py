@@ -75,8 +75,8 @@ class FakeApiServer(Client):
         request = self._begin("apply", kind, key, subresource or manager)
         live = self._objects.get((kind, key))
         _check_preconditions(manifest, live, subresource)
-        body = copy.deepcopy(live) or self._new(kind, key)
-        declared = _declared(copy.deepcopy(manifest), subresource)
+        body = server_side_apply.copy_of(live) or self._new(kind, key)
+        declared = _declared(server_side_apply.copy_of(manifest), subresource)
         server_side_apply.apply(
             body, declared, manager=manager, force=force, subresource=subresource
         )
@@ -91,7 +91,7 @@ class FakeApiServer(Client):
         request = self._begin("create", kind, key)
         if (kind, key) in self._objects:
             raise ConflictError(409, "AlreadyExists", f"{key} already exists")
-        body = {**copy.deepcopy(manifest), **self._new(kind, key)}
+        body = {**server_side_apply.copy_of(manifest), **self._new(kind, key)}
         body["metadata"] = {**manifest["metadata"], **body["metadata"]}
         return self._store(request, body)
 
@@ -100,7 +100,7 @@ class FakeApiServer(Client):
         if (live := self._objects.get((kind, key))) is None:
             raise RefusedError(404, "NotFound", f"{key} not found")
         _check_preconditions(body, live, "")
-        replaced = copy.deepcopy(body)
+        replaced = server_side_apply.copy_of(body)
         server_side_apply.update(live, replaced)
         return self._store(request, replaced)
 
@@ -117,7 +117,7 @@ class FakeApiServer(Client):
     ) -> tuple[list[Manifest], str]:
         self._begin("list", kind, Key(namespace=namespace, name=""))
         found = [
-            copy.deepcopy(body)
+            server_side_apply.copy_of(body)
             for (each, key), body in self._objects.items()
             if each == kind
             and namespace in ("", key.namespace)
@@ -136,7 +136,7 @@ class FakeApiServer(Client):
                 request, body = self._history[position]
                 position += 1
                 if (request.kind, request.key) == (kind, key):
-                    yield copy.deepcopy(body)
+                    yield server_side_apply.copy_of(body)
             self._changed.clear()
             await self._changed.wait()
 
@@ -153,9 +153,13 @@ class FakeApiServer(Client):
     def edit(self, kind: Kind, key: Key, **fields: Any) -> Manifest:
         """Play somebody else, who updates whole fields at the top, such as `spec` or `status`."""
         live = self._objects[kind, key]
-        body = copy.deepcopy({**live, **fields})
+        body = server_side_apply.copy_of({**live, **fields})
         server_side_apply.update(live, body)
         return self._store(Request(verb="edit", kind=kind, key=key), body)
+
+    def put(self, kind: Kind, key: Key, body: Manifest) -> None:
+        """Play somebody else, who makes an object or replaces it whole."""
+        self._store(Request(verb="edit", kind=kind, key=key), server_side_apply.copy_of(body))
 
     def remove(self, kind: Kind, key: Key) -> None:
         """Play somebody else, who deletes an object."""
@@ -164,11 +168,11 @@ class FakeApiServer(Client):
 
     def body(self, kind: Kind, key: Key) -> Manifest | None:
         """Return an object as it is, without a request."""
-        return copy.deepcopy(self._objects.get((kind, key)))
+        return server_side_apply.copy_of(self._objects.get((kind, key)))
 
     def bodies(self) -> dict[tuple[Kind, Key], Manifest]:
         """Return all objects."""
-        return {key: copy.deepcopy(body) for key, body in self._objects.items()}
+        return {key: server_side_apply.copy_of(body) for key, body in self._objects.items()}
 
     @property
     def _version(self) -> int:
@@ -193,17 +197,17 @@ class FakeApiServer(Client):
             body["spec"].setdefault("replicas", _DEFAULT_REPLICAS[kind])
         live = self._objects.get((kind, request.key))
         if body == live:
-            return copy.deepcopy(body)
+            return server_side_apply.copy_of(body)
         is_new = live is None or _of_generation(body) != _of_generation(live)
         if kind not in _WITHOUT_GENERATION and is_new:
             metadata["generation"] = metadata.get("generation", 0) + 1
         metadata["resourceVersion"] = str(self._version + 1)
         self._objects[kind, request.key] = body
         self._record(request, body)
-        return copy.deepcopy(body)
+        return server_side_apply.copy_of(body)
 
     def _record(self, request: Request, body: Manifest | None) -> None:
-        self._history.append((request, copy.deepcopy(body)))
+        self._history.append((request, server_side_apply.copy_of(body)))
         self._changed.set()
         if request.verb not in ("edit", "remove"):
             self.writes.append(request)

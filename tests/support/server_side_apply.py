@@ -6,11 +6,12 @@ list is one value.
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from weather_operator.kube.errors import ConflictError
 from weather_operator.kube.resources import Manifest
 
+T = TypeVar("T")
 Path = tuple[str, ...]
 """One leaf of fieldsV1, such as ("f:spec", "f:replicas")."""
 
@@ -152,6 +153,17 @@ def _merge_items(live: list[Manifest], declared: list[Manifest], path: str) -> l
 
 def _by_key(items: list[Manifest], path: str) -> dict[tuple[Any, ...], Manifest]:
     return {tuple(item.get(key) for key in LIST_KEYS[path]): item for item in items}
+
+
+def copy_of(value: T) -> T:
+    """Return a copy of what JSON can say, several times faster than `copy.deepcopy`."""
+    found: Any = value
+    if isinstance(value, dict):
+        found = {name: copy_of(each) for name, each in value.items()}
+    elif isinstance(value, list):
+        found = [copy_of(each) for each in value]
+    copied: T = found
+    return copied
 
 
 def fields_of(manifest: Any, path: str = "") -> Manifest:

@@ -1,0 +1,223 @@
+"""The operator's passes for one WeatherApp on an API server in memory.
+
+Beside them plays the Deployment controller, at once and without pods: a Deployment's pods are
+available with its next turn, unless their image is broken. Time passes between the passes, as much
+as each of them asks for.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from support.fake_api_server import FakeApiServer, Request
+from support.manifests import app_body
+from weather_operator.controller.event_handlers import EventHandlers, new_cache
+from weather_operator.controller.reconciler import Outcome, Reconciler
+from weather_operator.controller.status_writer import StatusWriter
+from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.events import Recorder
+from weather_operator.kube.informers import Informers
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    EVENT,
+    REPLICA_SET,
+    Key,
+    Kind,
+    Manifest,
+)
+from weather_operator.metrics import Metrics
+from weather_operator.model import (
+    FIELD_MANAGER,
+    REPLICAS_MANAGER,
+    WATCHED,
+    WEATHER_APP,
+    WEATHER_RELEASE,
+)
+from weather_operator.status.conditions import condition
+
+LONDON = Key(namespace="default", name="london")
+BROKEN = "broken"
+"""An image with this in its name never becomes available."""
+
+CATALOGUE = {"yellow": "weather:1.0.0", "green": "weather:2.0.0", "red": f"weather:{BROKEN}"}
+_BEGINNING = datetime(2026, 1, 1, 10, tzinfo=UTC)
+_PASSES = 60
+
+
+class KilledError(BaseException):
+    """The operator's process ends here."""
+
+
+class Simulation:
+    """London with its operator. `priority` is why its passes come."""
+
+    def __init__(self) -> None:
+        self.server = FakeApiServer()
+        self.priority = Priority.RESYNC
+        self.seconds = 0.0
+        self.server.before = self._check
+        self.restart()
+
+    @classmethod
+    async def of(cls, **spec: Any) -> "Simulation":
+        """A simulation with the catalogue and an app, of which the operator has yet to hear."""
+        simulation = cls()
+        for number, (colour, image) in enumerate(CATALOGUE.items(), start=1):
+            release = {"version": f"{number}.0.0", "colour": colour, "image": image}
+            metadata = {"name": f"{number}.0.0"}
+            await simulation.server.create(WEATHER_RELEASE, {"metadata": metadata, "spec": release})
+        manifest = {"metadata": {"name": "london", "namespace": "default"}, **_spec(spec)}
+        await simulation.server.create(WEATHER_APP, manifest)
+        simulation.server.writes.clear()
+        return simulation
+
+    def restart(self) -> None:
+        """Begin a new process: of the former one nothing is left."""
+        self.cache, self.metrics = new_cache(), Metrics()
+        recorder = Recorder(self.server, component=FIELD_MANAGER, now=self.now)
+        writer = StatusWriter(self.server, self.cache, recorder, self.metrics)
+        self.reconciler = Reconciler(self.server, self.cache, writer, now=self.now)
+        handlers = EventHandlers(self.cache, WorkQueue(), self.metrics, rolling_out=lambda: 0)
+        self._informers = Informers(
+            self.server,
+            self.cache,
+            handlers,
+            kinds=WATCHED,
+            label_selectors={},
+            resync_seconds=600,
+        )
+
+    def now(self) -> str:
+        """The time in RFC 3339."""
+        return f"{_BEGINNING + timedelta(seconds=int(self.seconds)):%Y-%m-%dT%H:%M:%SZ}"
+
+    def change(self, **spec: Any) -> None:
+        """Apply the app with another spec, as its user does."""
+        self.server.edit(WEATHER_APP, LONDON, **_spec(spec))
+
+    async def sync(self) -> None:
+        """Let the cache be as the API server is."""
+        await self._informers.list_all()
+
+    async def reconcile(self) -> Outcome:
+        """Do one pass with a cache that is up to date."""
+        await self.sync()
+        return await self.reconciler.reconcile(LONDON, self.priority)
+
+    async def converge(self) -> int:
+        """Do passes, and the cluster's part, until nothing follows; return how many writes."""
+        before = len(self.server.writes)
+        for _ in range(_PASSES):
+            outcome = await self.reconcile()
+            turned = self._turn()
+            if outcome == Outcome() and not turned:
+                return len(self.server.writes) - before
+            self.seconds += max(outcome.requeue_after or 0, 1)
+        raise AssertionError(f"no end after {_PASSES} passes, the last writes: {self.log()[-5:]}")
+
+    def log(self) -> list[str]:
+        """The operator's writes."""
+        return [str(request) for request in self.server.writes]
+
+    def body(self, kind: Kind) -> Manifest:
+        """The app, or its child of this kind."""
+        body = self.server.body(kind, LONDON)
+        assert body, f"there is no {kind.name}"
+        return body
+
+    def ready(self) -> str:
+        """Ready's reason."""
+        return str(condition(self.body(WEATHER_APP).get("status", {}), "Ready").get("reason"))
+
+    def events(self) -> list[str]:
+        """The reasons of the events, in the order in which they came first."""
+        bodies = self.server.bodies().items()
+        return [body["reason"] for (kind, _), body in bodies if kind is EVENT]
+
+    def state(self) -> dict[str, Manifest]:
+        """All objects apart from what tells when, and how often, something was written."""
+        return {
+            f"{kind.name} {key}": _timeless(body)
+            for (kind, key), body in self.server.bodies().items()
+            if kind is not EVENT
+        }
+
+    def _check(self, request: Request) -> None:
+        """Whatever happens, no number of pods of ours is written beside an autoscaler."""
+        if request.part == REPLICAS_MANAGER:
+            assert self.server.body(AUTOSCALER, LONDON) is None
+
+    def _turn(self) -> bool:
+        """Play the Deployment controller; return whether it had anything to do."""
+        deployment = self.server.body(DEPLOYMENT, LONDON)
+        if deployment is None:
+            return False
+        spec, template = deployment["spec"], deployment["spec"]["template"]
+        works = BROKEN not in template["spec"]["containers"][0]["image"]
+        desired = spec["replicas"]
+        old = deployment.get("status", {}).get("availableReplicas", 0)
+        available = desired if works else min(old, desired)
+        status = {
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": desired if works else available + 1,
+            "updatedReplicas": desired if works else 1,
+            "readyReplicas": available,
+            "availableReplicas": available,
+        }
+        if status == deployment.get("status"):
+            return False
+        self.server.edit(DEPLOYMENT, LONDON, status=status)
+        self._keep_replica_sets(deployment, available if works else 0)
+        return True
+
+    def _keep_replica_sets(self, deployment: Manifest, available: int) -> None:
+        """Keep one ReplicaSet for each template that the Deployment has had."""
+        template = deployment["spec"]["template"]
+        owner = {"kind": "Deployment", "uid": deployment["metadata"]["uid"], "controller": True}
+        image = template["spec"]["containers"][0]["image"].replace(":", "-")
+        key = Key(namespace="default", name=f"london-{image}")
+        body = {
+            "apiVersion": REPLICA_SET.api_version,
+            "kind": REPLICA_SET.name,
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "uid": key.name,
+                "labels": template["metadata"]["labels"],
+                "ownerReferences": [{**owner, "name": "london"}],
+            },
+            "spec": {"replicas": available or 1, "template": template},
+            "status": {"availableReplicas": available},
+        }
+        self.server.put(REPLICA_SET, key, body)
+
+
+async def killed_at(number: int, simulation: Simulation) -> None:
+    """Converge, but end the process right after so many writes, and go on with another one."""
+    server, target = simulation.server, len(simulation.server.writes) + number
+
+    def kill(_: Request) -> None:
+        if len(server.writes) == target:
+            raise KilledError
+
+    server.after = kill
+    try:
+        await simulation.converge()
+    except KilledError:
+        simulation.restart()
+    server.after = lambda _: None
+    await simulation.converge()
+
+
+def _spec(spec: Manifest) -> Manifest:
+    return {"spec": app_body(**spec)["spec"]}
+
+
+_TIMES = ("at", "since", "startedAt", "deadline", "lastTransitionTime", "seconds")
+_COUNTS = ("uid", "resourceVersion", "generation", "observedGeneration")
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _timeless(v) for k, v in value.items() if k not in (*_TIMES, *_COUNTS)}
+    return [_timeless(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,267 @@
+"""Whole passes: what they lead to, whatever happens in between."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support.fake_api_server import Request
+from support.simulation import LONDON, Simulation, killed_at
+from weather_operator.controller.reconciler import Outcome
+from weather_operator.controller.workqueue import Priority
+from weather_operator.kube.errors import (
+    ConflictError,
+    RefusedError,
+    UnavailableError,
+)
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    HTTP_ROUTE,
+    INGRESS,
+    SERVICE,
+    Kind,
+)
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP
+
+AUTOSCALED = {
+    "autoscaling": {
+        "minReplicas": 3,
+        "maxReplicas": 6,
+        "targetCPUUtilizationPercentage": 70,
+        "scaleDownStabilizationSeconds": 300,
+    }
+}
+ROUTED = {"ingress": {"className": "nginx", "host": "london.example", "path": "/"}}
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "an upgrade": ({"colour": "yellow"}, {"colour": "green"}, "Serving"),
+    "a version that fails": ({"colour": "yellow"}, {"colour": "red"}, "RolledBack"),
+    "a scaling": ({}, {"replicas": 5}, "Serving"),
+    "a scaling to 0": ({}, {"replicas": 0}, "ScaledToZero"),
+    "autoscaling switched on": ({}, AUTOSCALED, "Serving"),
+    "autoscaling switched off": (AUTOSCALED, {"replicas": 4}, "Serving"),
+    "autoscaling and an upgrade at once": ({}, {"colour": "green", **AUTOSCALED}, "Serving"),
+    "a route that comes": ({}, ROUTED, "AddressPending"),
+    "a route that goes": (ROUTED, {}, "Serving"),
+    "a suspension": ({}, {"suspend": True, "colour": "green"}, "Suspended"),
+}
+changes = pytest.mark.parametrize(("before", "after", "reason"), CHANGES.values(), ids=CHANGES)
+
+
+async def test_a_new_app_gets_its_children_and_serves() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    assert simulation.log()[:4] == [
+        f"apply Deployment default/london {FIELD_MANAGER}",
+        f"apply Deployment default/london {FIELD_MANAGER}-replicas",
+        f"apply Service default/london {FIELD_MANAGER}",
+        f"apply PodDisruptionBudget default/london {FIELD_MANAGER}",
+    ]
+
+
+@changes
+async def test_converged_means_silent_also_to_a_new_process(
+    before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    simulation = await Simulation.of(**before)
+    await simulation.converge()
+    simulation.change(**after)
+    await simulation.converge()
+    assert simulation.ready() == reason
+    simulation.server.writes.clear()
+    for restart in (False, True):
+        if restart:
+            simulation.restart()
+        for priority in Priority:
+            simulation.priority = priority
+            simulation.seconds += 1000
+            assert await simulation.reconcile() == Outcome()
+    assert simulation.log() == []
+
+
+@changes
+async def test_a_kill_between_any_two_writes_leads_to_the_same_state(
+    before: dict[str, Any], after: dict[str, Any], reason: str
+) -> None:
+    async def begin() -> Simulation:
+        simulation = await Simulation.of(**before)
+        await simulation.converge()
+        simulation.change(**after)
+        return simulation
+
+    undisturbed = await begin()
+    writes = await undisturbed.converge()
+    assert writes
+    assert undisturbed.ready() == reason
+    for number in range(1, writes + 1):
+        simulation = await begin()
+        await killed_at(number, simulation)
+        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+
+async def test_a_kill_during_the_installation_leads_to_the_same_state() -> None:
+    undisturbed = await Simulation.of(**AUTOSCALED)
+    for number in range(1, await undisturbed.converge() + 1):
+        simulation = await Simulation.of(**AUTOSCALED)
+        await killed_at(number, simulation)
+        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+
+async def test_the_main_field_manager_never_has_the_number_of_pods() -> None:
+    simulation = await Simulation.of()
+    for spec in ({}, {"replicas": 4}, AUTOSCALED, {"replicas": 2}):
+        simulation.change(**spec)
+        await simulation.converge()
+        for entry in simulation.body(DEPLOYMENT)["metadata"]["managedFields"]:
+            has_replicas = "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+            assert not has_replicas or entry["manager"] != FIELD_MANAGER
+
+
+async def test_the_number_that_an_autoscaler_set_stays() -> None:
+    simulation = await Simulation.of(**AUTOSCALED)
+    await simulation.converge()
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 3
+    simulation.server.edit(
+        DEPLOYMENT, LONDON, spec={**simulation.body(DEPLOYMENT)["spec"], "replicas": 6}
+    )
+    simulation.change(colour="green", **AUTOSCALED)
+    await simulation.converge()
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 6
+    simulation.change(colour="green", replicas=2)
+    await simulation.converge()
+    assert simulation.server.body(AUTOSCALER, LONDON) is None
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 2
+
+
+def refusing(kind: Kind) -> Callable[[Request], None]:
+    def refuse(request: Request) -> None:
+        if request.is_write and request.kind is kind:
+            raise RefusedError(422, "Invalid", "a webhook does not like it")
+
+    return refuse
+
+
+@pytest.mark.parametrize("kind", [DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, INGRESS, AUTOSCALER])
+async def test_a_refused_child_hinders_no_other_and_is_a_blocker(kind: Kind) -> None:
+    spec = {**ROUTED, **AUTOSCALED}
+    undisturbed = await Simulation.of(**spec)
+    await undisturbed.converge()
+    simulation = await Simulation.of(**spec)
+    simulation.server.before = refusing(kind)
+    assert (await simulation.reconcile()).failed
+    made = {k for k, _ in simulation.server.bodies()}
+    assert made >= {DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, INGRESS, AUTOSCALER} - {kind}
+    assert kind not in made
+    (blocker,) = simulation.body(WEATHER_APP)["status"]["blockers"]
+    assert blocker["object"] == f"{kind.name}/london"
+    assert "a webhook does not like it" in blocker["message"]
+    assert simulation.ready() == "Blocked"
+    simulation.server.before = lambda _: None
+    await simulation.converge()
+    assert simulation.state() == undisturbed.state()
+
+
+async def test_a_kind_that_the_cluster_lacks_hinders_only_what_needs_it() -> None:
+    simulation = await Simulation.of(gateway={"parentRefs": [{"name": "g"}], "path": "/"})
+    simulation.server.unserved = {HTTP_ROUTE}
+    assert (await simulation.reconcile()).failed
+    assert simulation.ready() == "GatewayAPINotInstalled"
+    assert simulation.body(DEPLOYMENT)
+    assert simulation.body(SERVICE)
+
+
+async def test_what_is_somebody_elses_stays_untouched() -> None:
+    simulation = await Simulation.of()
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "london", "namespace": "default", "uid": "theirs"},
+        "spec": {"ports": [{"port": 1, "protocol": "TCP"}], "type": "ClusterIP"},
+    }
+    simulation.server.put(SERVICE, LONDON, theirs)
+    before = simulation.body(SERVICE)
+    assert (await simulation.reconcile()).failed
+    assert simulation.ready() == "NameConflict"
+    assert simulation.body(SERVICE) == before
+
+
+def once(act: Callable[[], None], verb: str, kind: Kind) -> Callable[[Request], None]:
+    """Do something just before the first such request reaches the server."""
+    todo = [act]
+
+    def before(request: Request) -> None:
+        if (request.verb, request.kind) == (verb, kind) and todo:
+            todo.pop()()
+
+    return before
+
+
+async def test_a_status_is_not_written_about_a_spec_that_was_changed_meanwhile() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="green")
+    simulation.server.before = once(
+        lambda: simulation.change(colour="yellow"), "apply", WEATHER_APP
+    )
+    with pytest.raises(ConflictError):
+        await simulation.converge()
+    await simulation.converge()
+    assert simulation.body(WEATHER_APP)["status"]["colour"] == "yellow"
+
+
+async def test_a_child_that_went_meanwhile_is_looked_for_again() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="green")
+    simulation.server.before = once(
+        lambda: simulation.server.remove(DEPLOYMENT, LONDON), "apply", DEPLOYMENT
+    )
+    with pytest.raises(ConflictError):
+        await simulation.reconcile()
+    await simulation.converge()
+    assert simulation.body(WEATHER_APP)["status"]["colour"] == "green"
+
+
+async def test_a_request_that_fails_at_any_time_leads_to_the_same_state() -> None:
+    async def begin() -> Simulation:
+        simulation = await Simulation.of(colour="yellow")
+        await simulation.converge()
+        simulation.change(colour="red")
+        return simulation
+
+    requests: list[Request] = []
+    undisturbed = await begin()
+    undisturbed.server.before = requests.append
+    await undisturbed.converge()
+    reconciles = [each for each in requests if each.verb != "list" or each.key.namespace]
+    for number in range(len(reconciles)):
+        simulation = await begin()
+        left = iter(range(number + 1))
+
+        def fail(request: Request, left: Iterator[int] = left) -> None:
+            if request.verb == "list" and not request.key.namespace:
+                return  # the informers' own
+            if next(left, None) == number:  # noqa: B023 (used up in this turn)
+                raise UnavailableError(503, "ServiceUnavailable", "etcd is away")
+
+        simulation.server.before = fail
+        try:
+            await simulation.converge()
+        except UnavailableError:
+            await simulation.converge()
+        assert simulation.state() == undisturbed.state(), f"{reconciles[number]} failed"
+
+
+async def test_an_app_that_is_gone_or_going_is_left_alone() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    metadata = simulation.body(WEATHER_APP)["metadata"]
+    ending = {**metadata, "deletionTimestamp": simulation.now()}
+    simulation.server.edit(WEATHER_APP, LONDON, metadata=ending)
+    simulation.server.remove(SERVICE, LONDON)
+    simulation.server.writes.clear()
+    assert await simulation.reconcile() == Outcome()
+    simulation.server.remove(WEATHER_APP, LONDON)
+    assert await simulation.reconcile() == Outcome()
+    assert simulation.log() == []

@@ -1,0 +1,100 @@
+"""What a status tells beyond itself: events and metrics, once for each transition."""
+
+import pytest
+from support.fake_api_server import Request
+from support.simulation import LONDON, Simulation
+from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.resources import EVENT
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP
+
+AUTOSCALING = {
+    "minReplicas": 3,
+    "maxReplicas": 6,
+    "targetCPUUtilizationPercentage": 70,
+    "scaleDownStabilizationSeconds": 300,
+}
+
+
+def rollouts(simulation: Simulation, outcome: str) -> float:
+    value = simulation.metrics.registry.get_sample_value(
+        "weather_operator_rollouts_total", {"outcome": outcome}
+    )
+    return value or 0
+
+
+async def test_a_transition_is_one_event_about_the_app() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    await simulation.converge()
+    (event,) = (body for (kind, _), body in simulation.server.bodies().items() if kind is EVENT)
+    uid = simulation.body(WEATHER_APP)["metadata"]["uid"]
+    assert (event["involvedObject"]["uid"], event["reason"], event["type"], event["count"]) == (
+        uid,
+        "Serving",
+        "Normal",
+        1,
+    )
+
+
+async def test_a_failed_version_is_a_warning_and_counted_once() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    assert (rollouts(simulation, "Succeeded"), rollouts(simulation, "RolledBack")) == (1, 0)
+    simulation.change(colour="red")
+    await simulation.converge()
+    assert simulation.events() == ["Serving", "RollingBack", "RolledBack"]
+    assert (rollouts(simulation, "Succeeded"), rollouts(simulation, "RolledBack")) == (1, 1)
+    await simulation.converge()
+    assert rollouts(simulation, "RolledBack") == 1
+
+
+async def test_an_event_that_cannot_be_written_hinders_no_status() -> None:
+    def refuse_events(request: Request) -> None:
+        if request.kind is EVENT:
+            raise RefusedError(403, "Forbidden", "events is forbidden")
+
+    simulation = await Simulation.of()
+    simulation.server.before = refuse_events
+    await simulation.converge()
+    assert (simulation.ready(), simulation.events()) == ("Serving", [])
+
+
+async def test_a_status_that_somebody_changed_is_put_right() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    before = simulation.state()
+    status = {**simulation.body(WEATHER_APP)["status"], "ready": "9/9"}
+    simulation.server.edit(WEATHER_APP, LONDON, status=status)
+    assert await simulation.converge() == 1
+    assert simulation.state() == before
+
+
+async def test_a_status_that_is_lost_is_written_again_and_no_pod_is_restarted() -> None:
+    simulation = await Simulation.of(colour="green")
+    await simulation.converge()
+    simulation.server.edit(WEATHER_APP, LONDON, status={})
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    writes = [str(write) for write in simulation.server.writes]
+    assert writes.count(f"apply Deployment default/london {FIELD_MANAGER}") == 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_scale_beside_autoscaling_is_told_once_for_each_number(times: int) -> None:
+    simulation = await Simulation.of(autoscaling=AUTOSCALING)
+    await simulation.converge()
+    app = simulation.body(WEATHER_APP)
+    scale = {
+        "manager": "kubectl",
+        "operation": "Update",
+        "subresource": "scale",
+        "fieldsV1": {"f:spec": {"f:replicas": {}}},
+    }
+    managed = [*app["metadata"]["managedFields"], scale]
+    for number in (7, 8)[:times]:
+        metadata = {**simulation.body(WEATHER_APP)["metadata"], "managedFields": managed}
+        spec = {**app["spec"], "replicas": number}
+        simulation.server.put(WEATHER_APP, LONDON, {**app, "metadata": metadata, "spec": spec})
+        await simulation.converge()
+        await simulation.converge()
+    assert simulation.events().count("ScaleIgnored") == times
