@@ -122,7 +122,7 @@ def test_a_city_of_sites_is_beautiful_in_mid_rollout_and_can_be_read_by_all(
         items = [weather_app(name, namespace, **spec) for name, spec in fleet.items()]
         shell.apply({"apiVersion": "v1", "kind": "List", "items": items})
         with looking(browser, address) as page:
-            expect(page.locator('.site[data-mood="good"]')).to_have_count(6, timeout=2 * SECONDS)
+            expect(page.locator('.site[data-health="good"]')).to_have_count(6, timeout=2 * SECONDS)
             shell.apply(weather_app("tokyo", namespace, city="Tokyo", version=BROKEN))
             paused = {"replicas": 4, "rollout": {"paused": True}}
             shell.apply(weather_app("lima", namespace, city="Lima", colour="red", **paused))

@@ -366,7 +366,7 @@ def lives(draw: st.DrawFn) -> list[str | Manifest]:
 
 
 @settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
 )
 @example(life=["a foreign Service", DEFAULT])
