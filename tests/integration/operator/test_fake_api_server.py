@@ -129,12 +129,13 @@ reports = st.fixed_dictionaries(
     {
         "manifest": st.fixed_dictionaries({"status": report}),
         "manager": managers,
-        "force": st.booleans(),
+        "force": st.just(True),
         "subresource": st.just("status"),
     }
 )
 few = settings(
     max_examples=25,
+    derandomize=True,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
