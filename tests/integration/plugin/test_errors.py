@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.kubectl import Shell
+from support.plugin import weather_error
 
 COMMANDS = [
     ["tree"],
@@ -19,36 +20,30 @@ COMMANDS = [
 ]
 
 
-def sentence(shell: Shell, *words: str) -> str:
-    """The one sentence with which a command fails."""
-    run = shell.run("kubectl", "weather", *words)
-    assert (run.returncode, run.stdout) == (1, ""), run.stdout + run.stderr
-    (line,) = run.stderr.splitlines()
-    return line
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_cluster(shell: Shell, tmp_path: Path, command: list[str]) -> None:
     lost = Shell(kubeconfig=tmp_path / "none", bin=shell.bin, host=shell.host)
-    assert sentence(lost, *command).startswith("Error: the cluster does not answer: dial tcp")
+    assert weather_error(lost, *command).startswith("Error: the cluster does not answer: dial tcp")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_rights(nobody: Shell, command: list[str]) -> None:
-    said = sentence(nobody, *command)
-    assert said.startswith("Error: you lack a right: weatherapps")
-    assert "serviceaccount" in said
+    message = weather_error(nobody, *command)
+    assert message.startswith("Error: you lack a right: weatherapps")
+    assert "serviceaccount" in message
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "london" in each], ids=" ".join)
 def test_an_unknown_app(shell: Shell, namespace: str, command: list[str]) -> None:
-    said = sentence(shell, *command, "-n", namespace)
-    assert said.startswith(f"Error: there is no WeatherApp london in namespace {namespace}")
+    message = weather_error(shell, *command, "-n", namespace)
+    assert message.startswith(f"Error: there is no WeatherApp london in namespace {namespace}")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_an_unknown_context(shell: Shell, command: list[str]) -> None:
-    assert sentence(shell, *command, "--context=mars") == 'Error: context "mars" does not exist'
+    assert (
+        weather_error(shell, *command, "--context=mars") == 'Error: context "mars" does not exist'
+    )
 
 
 def test_no_kubectl(shell: Shell, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A plan says what an apply then does: each is held against the cluster afterwards."""
+"""A plan says what an apply then does: each is compared with the cluster afterwards."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site, release, weather_app
+from support.plugin import weather_error, weather_json
 
 CRASHING = "8.6.0"
 
@@ -16,8 +17,7 @@ def plan(site: Site, tmp_path: Path, **spec: Any) -> Any:
     """What is planned for the site with this spec."""
     file = tmp_path / "app.json"
     file.write_text(json.dumps(weather_app(site.name, site.namespace, **spec)))
-    words = ("plan", "-f", str(file), "-n", site.namespace, "-o", "json")
-    (found,) = json.loads(site.shell.kubectl("weather", *words))
+    (found,) = weather_json(site, "plan", "-f", str(file))
     return found
 
 
@@ -30,16 +30,16 @@ def pods(site: Site) -> set[str]:
     return {p["metadata"]["name"] for p in found if "deletionTimestamp" not in p["metadata"]}
 
 
-def world(site: Site) -> str:
+def everything(site: Site) -> str:
     """All that there is, to the last version of it."""
     kinds = "weatherapps,deployments,services,poddisruptionbudgets,hpa,ingresses"
     return site.kubectl("get", kinds, "-o", "yaml", "--show-managed-fields")
 
 
 def test_a_new_version_replaces_the_pods_that_the_plan_names(london: Site, tmp_path: Path) -> None:
-    before, there = world(london), pods(london)
+    before, there = everything(london), pods(london)
     planned = plan(london, tmp_path, colour="green")
-    assert world(london) == before, "a plan has written something"
+    assert everything(london) == before, "a plan has written something"
     assert (planned["version"], planned["carried_version"]) == ("2.0.0", "2.0.0")
     assert set(planned["replaced"]) == there
     assert planned["floor"] == 2
@@ -123,13 +123,6 @@ def test_a_plan_of_what_is_not_there_yet_and_of_a_foreign_service(
     assert site.find("weatherapp") is None
 
 
-def sentence(shell: Shell, *words: str, text: str | None = None) -> str:
-    run = shell.run("kubectl", "weather", "plan", *words, text=text)
-    assert (run.returncode, run.stdout) == (1, ""), run.stdout + run.stderr
-    (line,) = run.stderr.splitlines()
-    return line
-
-
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -145,19 +138,19 @@ def test_what_cannot_be_is_one_sentence(
     shell: Shell, namespace: str, spec: dict[str, Any], words: str
 ) -> None:
     text = json.dumps(weather_app("london", namespace, **spec))
-    assert words in sentence(shell, "-f", "-", text=text)
+    assert words in weather_error(shell, "plan", "-f", "-", text=text)
 
 
 def test_a_file_that_is_missing_or_has_no_site_is_one_sentence(shell: Shell) -> None:
-    assert "nowhere.yaml" in sentence(shell, "-f", "nowhere.yaml")
+    assert "nowhere.yaml" in weather_error(shell, "plan", "-f", "nowhere.yaml")
     text = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
-    assert "there is no WeatherApp in -" in sentence(shell, "-f", "-", text=text)
+    assert "there is no WeatherApp in -" in weather_error(shell, "plan", "-f", "-", text=text)
 
 
 def test_without_a_cluster_or_rights_it_is_one_sentence(
     shell: Shell, nobody: Shell, namespace: str, tmp_path: Path
 ) -> None:
     text = json.dumps(weather_app("london", namespace))
-    assert "forbidden" in sentence(nobody, "-f", "-", text=text)
+    assert "forbidden" in weather_error(nobody, "plan", "-f", "-", text=text)
     lost = Shell(kubeconfig=tmp_path / "none", bin=shell.bin, host=shell.host)
-    assert "connection refused" in sentence(lost, "-f", "-", text=text)
+    assert "connection refused" in weather_error(lost, "plan", "-f", "-", text=text)

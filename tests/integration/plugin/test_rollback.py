@@ -1,11 +1,9 @@
 """What `kubectl weather` changes: an app goes back, tries again, stands still, and goes on."""
 
-import json
-from typing import Any
-
 import pytest
 from support.deadlines import eventually
 from support.operator import Site, release
+from support.plugin import weather, weather_json
 
 CRASHING = "8.4.0"
 SHORT = {"progressDeadlineSeconds": 3}
@@ -19,26 +17,24 @@ def london(site: Site) -> Site:
     return site
 
 
-def data(site: Site, *words: str) -> Any:
-    """What a command prints about the site as JSON."""
-    return json.loads(site.shell.kubectl("weather", *words, "-n", site.namespace, "--output=json"))
-
-
-def told(site: Site, *words: str) -> list[str]:
+def lines(site: Site, *words: str) -> list[str]:
     """What a command prints about the site."""
-    return site.shell.kubectl("weather", *words, "-n", site.namespace).splitlines()
+    return weather(site, *words).splitlines()
 
 
 def colours(site: Site) -> set[str]:
-    (deployment,) = [data(site, "tree", "london")["deployment"]]
+    (deployment,) = [weather_json(site, "tree", "london")["deployment"]]
     return {pod["colour"] for each in deployment["replica_sets"] for pod in each["pods"]}
 
 
 def test_a_site_goes_back_to_the_colour_before_and_forward_to_a_version(london: Site) -> None:
     london.apply(colour="green", rollout=SHORT)
     london.wait_for("Serving")
-    assert [each["version"] for each in data(london, "history", "london")] == ["2.0.0", "1.0.0"]
-    assert told(london, "rollback", "london") == [
+    assert [each["version"] for each in weather_json(london, "history", "london")] == [
+        "2.0.0",
+        "1.0.0",
+    ]
+    assert lines(london, "rollback", "london") == [
         "london goes back to 1.0.0 (yellow).",
         "Next:",
         f"  kubectl weather tree london --watch --namespace={london.namespace}",
@@ -46,25 +42,25 @@ def test_a_site_goes_back_to_the_colour_before_and_forward_to_a_version(london: 
     assert london.get()["spec"]["colour"] == "yellow"
     london.wait_for("Serving")
     assert colours(london) == {"yellow"}
-    assert data(london, "rollback", "london", "--to=2.0.0")["spec"] == {"colour": "green"}
+    assert weather_json(london, "rollback", "london", "--to=2.0.0")["spec"] == {"colour": "green"}
     london.wait_for("Serving")
     managed = london.kubectl("get", "weatherapp/london", "--show-managed-fields", "-o", "yaml")
     assert "manager: kubectl-weather" in managed
 
 
-def test_what_failed_is_told_and_tried_again_and_given_up(london: Site) -> None:
+def test_what_failed_is_listed_and_tried_again_and_given_up(london: Site) -> None:
     london.shell.apply(release(CRASHING, "slate", "crash:8"))
     try:
         london.apply(version=CRASHING, rollout=SHORT)
         london.wait_for("RolledBack")
-        newest, *_ = told(london, "history", "london")[1:]
+        newest, *_ = lines(london, "history", "london")[1:]
         assert f"◆ {CRASHING} slate" in newest
         assert "RolledBack" in newest
         assert "CrashLoopBackOff" in newest
-        assert told(london, "retry", "london")[0] == f"london tries {CRASHING} again, attempt 1."
-        eventually(lambda: len(data(london, "history", "london")) == 3, seconds=60)
+        assert lines(london, "retry", "london")[0] == f"london tries {CRASHING} again, attempt 1."
+        eventually(lambda: len(weather_json(london, "history", "london")) == 3, seconds=60)
         london.wait_for("RolledBack")
-        told(london, "rollback", "london")
+        lines(london, "rollback", "london")
         london.wait_for("Serving")
         assert london.get()["spec"]["version"] == "1.0.0"
     finally:
@@ -72,11 +68,11 @@ def test_what_failed_is_told_and_tried_again_and_given_up(london: Site) -> None:
 
 
 def test_a_paused_site_keeps_its_colour_until_it_goes_on(london: Site) -> None:
-    assert told(london, "pause", "london")[0].startswith("london is paused")
-    assert told(london, "pause", "london")[0] == "london is paused already."
+    assert lines(london, "pause", "london")[0].startswith("london is paused")
+    assert lines(london, "pause", "london")[0] == "london is paused already."
     london.apply(colour="red", rollout={**SHORT, "paused": True})
     london.wait_for("Paused")
     assert colours(london) == {"yellow"}
-    assert data(london, "resume", "london")["spec"] == {"rollout": {"paused": False}}
+    assert weather_json(london, "resume", "london")["spec"] == {"rollout": {"paused": False}}
     london.wait_for("Serving")
     assert colours(london) == {"red"}

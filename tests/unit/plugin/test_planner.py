@@ -101,14 +101,14 @@ class World:
         run(self.server.apply(WEATHER_APP, manifest, manager="kubectl", force=True))
 
     def reconcile(self) -> None:
-        """One pass of the operator, which does what the plugin has said before."""
+        """One pass of the operator, which does what the plugin has shown before."""
         before, body = self.children(), self.server.body(WEATHER_APP, LONDON)
         assert body
         everything = self.server.bodies()
-        said = Planner(Cluster(self)).preview(body)
+        previewed = Planner(Cluster(self)).preview(body)
         assert self.server.bodies() == everything, "a preview has written something"
         self._reconcile()
-        assert_came_true(parse_app(body), said, before, self.children())
+        assert_came_true(parse_app(body), previewed, before, self.children())
 
     def _reconcile(self) -> None:
         """One pass of an operator that has just read everything."""
@@ -318,9 +318,9 @@ def actual_fate(before: Manifest | None, after: Manifest | None) -> str | None:
 
 
 def assert_came_true(
-    app: WeatherApp, said: Preview, before: dict[str, Manifest], after: dict[str, Manifest]
+    app: WeatherApp, previewed: Preview, before: dict[str, Manifest], after: dict[str, Manifest]
 ) -> None:
-    expected = {each.kind: each for each in said.children}
+    expected = {each.kind: each for each in previewed.children}
     for kind in {*expected, *before, *after}:
         old, new = before.get(kind), after.get(kind)
         fate, child = actual_fate(old, new), expected.get(kind)
@@ -332,10 +332,10 @@ def assert_came_true(
             assert child.edits == preview.edits(old, new), kind
     deployment = after.get("Deployment")
     if template := preview.revision_of(deployment):
-        assert said.template_version == template.version
-        assert said.template_colour == template.colour
+        assert previewed.template_version == template.version
+        assert previewed.template_colour == template.colour
         least = preview.least_available(app, before.get("Deployment"), deployment)
-        assert said.min_available == least, "another number of pods"
+        assert previewed.min_available == least, "another number of pods"
 
 
 DEFAULT: Manifest = {"colour": "green", "replicas": 2}
