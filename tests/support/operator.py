@@ -87,7 +87,8 @@ class Operator:
         """Return when it runs, has listed everything and watches."""
         if self.process is None or self.process.poll() is not None:
             self.start()
-        eventually(lambda: self.get("/readyz")[0] == 200 and self.metric("weather_operator_leader"))
+        # A standby is ready too: so first that it leads, then that it has listed everything.
+        eventually(lambda: self.metric("weather_operator_leader") and self.get("/readyz")[0] == 200)
 
     def stop(self) -> int:
         """Ask it to end as Kubernetes does, and return its exit code."""
