@@ -4,6 +4,7 @@ Without schemas: maps are merged, `LIST_KEYS` names the lists that are merged by
 list is one value.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -45,7 +46,8 @@ def apply(
         lost = {p for p in theirs & owned if _value(body, p) != _value(declared, p)}
         if lost and not force:
             raise ConflictError(409, "Conflict", f"{other['manager']} owns {sorted(lost)[0]}")
-        other["fieldsV1"] = _nested(theirs - lost)
+        if lost:
+            other["fieldsV1"] = _nested(theirs - lost)
     kept = owned.union(*(paths(other["fieldsV1"]) for other in others))
     dropped = set(paths(mine["fieldsV1"] if mine else {})) - kept
     # Whole items first, while the fields that they are found by are there; then the deepest leaves.
@@ -62,8 +64,9 @@ def update(live: Manifest, body: Manifest) -> None:
     """Take the fields that an update changes from those who applied them, in the new body."""
     entries = body["metadata"].get("managedFields", [])
     for entry in entries:
-        leaves = paths(entry["fieldsV1"])
-        entry["fieldsV1"] = _nested(p for p in leaves if _value(body, p) == _value(live, p))
+        leaves = set(paths(entry["fieldsV1"]))
+        if lost := {leaf for leaf in leaves if _value(body, leaf) != _value(live, leaf)}:
+            entry["fieldsV1"] = _nested(leaves - lost)
     entries[:] = [entry for entry in entries if entry["fieldsV1"]]
 
 
@@ -93,9 +96,16 @@ def _step(container: Any, step: str) -> Any:
     """Return what lies under one step, None where there is nothing."""
     if step.startswith("f:"):
         return container.get(step[2:]) if isinstance(container, dict) else None
-    selector = json.loads(step[2:])
+    selector = _selector(step)
     items = container if isinstance(container, list) else ()
     return next((i for i in items if all(i.get(k) == v for k, v in selector.items())), None)
+
+
+@functools.cache
+def _selector(step: str) -> dict[str, Any]:
+    """Return which item of a keyed list a step such as `k:{"name":"web"}` leads to."""
+    found: dict[str, Any] = json.loads(step[2:])
+    return found
 
 
 def _value(container: Any, path: Path) -> Any:
@@ -156,13 +166,8 @@ def _by_key(items: list[Manifest], path: str) -> dict[tuple[Any, ...], Manifest]
 
 
 def copy_of(value: T) -> T:
-    """Return a copy of what JSON can say, several times faster than `copy.deepcopy`."""
-    found: Any = value
-    if isinstance(value, dict):
-        found = {name: copy_of(each) for name, each in value.items()}
-    elif isinstance(value, list):
-        found = [copy_of(each) for each in value]
-    copied: T = found
+    """Return a copy, as it comes over a wire; several times faster than `copy.deepcopy`."""
+    copied: T = json.loads(json.dumps(value))
     return copied
 
 

@@ -201,7 +201,7 @@ async def test_a_lease_that_ran_out_unnoticed_is_a_problem() -> None:
     assert "ran out" in stuck.liveness_problem()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers())
 def test_whatever_fails_no_two_lead_at_once(seed: int) -> None:
     chance = random.Random(seed)
