@@ -9,7 +9,7 @@ cache. `Informers.run` then runs three loops side by side:
 - One streams the optional kinds, which a cluster may lack: it looks for them while the handler
   needs them, and begins once they are served.
 - One lists everything again: when the interval is over, and when a stream has just begun, because
-  what was deleted before that is told by no watch.
+  what was deleted before that no watch reports.
 
 A list is handed on as events too: type None for each object, DELETED for what the cache has and the
 list has not. The handler keeps the cache, which drops what is older than what it has; so the loops
