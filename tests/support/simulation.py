@@ -109,7 +109,7 @@ class Simulation:
         before = len(self.server.writes)
         for _ in range(_PASSES):
             outcome = await self.reconcile()
-            turned = self._turn()
+            turned = self.turn()
             if outcome == Outcome() and not turned:
                 return len(self.server.writes) - before
             self.seconds += max(outcome.requeue_after or 0, 1)
@@ -147,7 +147,7 @@ class Simulation:
         if request.part == REPLICAS_MANAGER:
             assert self.server.body(AUTOSCALER, LONDON) is None
 
-    def _turn(self) -> bool:
+    def turn(self) -> bool:
         """Play the Deployment controller; return whether it had anything to do."""
         deployment = self.server.body(DEPLOYMENT, LONDON)
         if deployment is None:

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Protocol
 
 from weather_operator.kube.resources import (
-    AUTOSCALER,
     DEPLOYMENT,
     HTTP_ROUTE,
     POD,
@@ -149,16 +148,14 @@ class Planner:
         children = []
         for kind, name in _children_of(writes):
             own = [each for each in writes if (each.kind, each.name) == (kind, name)]
-            child, body = self._child(observed, own, is_autoscaled=_is_autoscaled(observed, writes))
+            child, body = self._child(observed, own)
             children.append(child)
             is_deployment = (kind, name) == (DEPLOYMENT, child_name(observed.app))
             if is_deployment and child.fate != REFUSED:
                 after = body
         return tuple(children), after
 
-    def _child(
-        self, observed: Observed, writes: Sequence[Write], *, is_autoscaled: bool
-    ) -> tuple[Child, Manifest | None]:
+    def _child(self, observed: Observed, writes: Sequence[Write]) -> tuple[Child, Manifest | None]:
         """Return what the writes of one child make of it, and the child as it will be."""
         kind, name = writes[0].kind, writes[0].name
         before = observed.children.get((kind, name))
@@ -169,7 +166,7 @@ class Planner:
         if before and not is_ours(before, observed.app):
             return replace(child, fate=REFUSED, why=_FOREIGN), before
         try:
-            after = self._dry_run(observed.app, applies, is_autoscaled=is_autoscaled)
+            after = self._dry_run(observed.app, applies)
         except ForbiddenError:
             raise
         except PluginError as error:
@@ -181,9 +178,7 @@ class Planner:
             return replace(child, fate=RECREATED, edits=edits), after
         return replace(child, fate=CHANGED if edits else UNCHANGED, edits=edits), after
 
-    def _dry_run(
-        self, app: WeatherApp, applies: Sequence[Write], *, is_autoscaled: bool
-    ) -> Manifest:
+    def _dry_run(self, app: WeatherApp, applies: Sequence[Write]) -> Manifest:
         """Return a child after these applies.
 
         A dry run leaves nothing that the next one could build upon. So the number of pods, which
@@ -193,7 +188,7 @@ class Planner:
         steps = [each.manifest for each in applies if each.manifest if _is_main(each)]
         replicas = [each.manifest for each in applies if each.manifest if not _is_main(each)]
         first, *later = steps
-        for each in () if is_autoscaled else replicas:
+        for each in replicas:
             first = _merged(first, each)
         key = Key(namespace=app.key.namespace, name=applies[0].name)
         after = self._cluster.dry_run_apply(applies[0].kind, key, first, manager=FIELD_MANAGER)
@@ -210,13 +205,6 @@ def _children_of(writes: Sequence[Write]) -> list[ChildKey]:
 
 def _is_main(write: Write) -> bool:
     return write.manager == FIELD_MANAGER
-
-
-def _is_autoscaled(observed: Observed, writes: Sequence[Write]) -> bool:
-    """Tell whether an autoscaler, be it somebody else's, stays and sets the number of pods."""
-    child = (AUTOSCALER, child_name(observed.app))
-    is_deleted = any((each.kind, each.name) == child and not each.manifest for each in writes)
-    return observed.app.autoscaling is not None and child in observed.children and not is_deleted
 
 
 def _merged(below: Manifest, above: Manifest) -> Manifest:

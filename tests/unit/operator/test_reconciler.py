@@ -19,6 +19,7 @@ from weather_operator.kube.resources import (
     DISRUPTION_BUDGET,
     HTTP_ROUTE,
     INGRESS,
+    REPLICA_SET,
     SERVICE,
     Kind,
 )
@@ -160,6 +161,29 @@ async def test_a_refused_child_hinders_no_other_and_is_a_blocker(kind: Kind) -> 
     simulation.server.before = lambda _: None
     await simulation.converge()
     assert simulation.state() == undisturbed.state()
+
+
+async def test_what_is_rolled_out_is_still_known_while_the_replica_sets_cannot_be_read() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="red")
+    for _ in range(3):
+        await simulation.reconcile()
+        simulation.turn()
+    before = simulation.body(WEATHER_APP)["status"]
+    simulation.seconds += 10_000
+
+    def forbid(request: Request) -> None:
+        if request.kind is REPLICA_SET:
+            raise RefusedError(403, "Forbidden", "replicasets is forbidden")
+
+    simulation.server.before = forbid
+    assert (await simulation.reconcile()).failed
+    status = simulation.body(WEATHER_APP)["status"]
+    assert simulation.ready() == "Forbidden"
+    assert (status["desiredVersion"], status["version"]) == ("3.0.0", "1.0.0")
+    for name in ("revision", "startedAt"):
+        assert status["rollout"][name] == before["rollout"][name]
 
 
 async def test_a_kind_that_the_cluster_lacks_hinders_only_what_needs_it() -> None:

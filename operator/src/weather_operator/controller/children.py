@@ -72,7 +72,7 @@ class Children:
             if child in refused:
                 continue
             try:
-                await self._carry_out(write)
+                await self._write(write)
             except RefusedError as error:
                 if error.reason == NAMESPACE_TERMINATING:
                     raise
@@ -80,7 +80,7 @@ class Children:
                 self._written.apply_errors.append(apply_error(write.kind, write.name, error))
         return self._written
 
-    async def _carry_out(self, write: Write) -> None:
+    async def _write(self, write: Write) -> None:
         if write.manifest is None:
             await self._delete(write)
         elif write.manager != REPLICAS_MANAGER or not await self._is_autoscaled():

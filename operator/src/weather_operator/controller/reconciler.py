@@ -32,7 +32,7 @@ from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name
 from weather_operator.rollout.observed import ChildKey, Observed
-from weather_operator.rollout.plan import Plan, plan
+from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.status.blockers import dated
@@ -90,7 +90,9 @@ class Reconciler:
             planned = await self._plan(observed)
         except RefusedError as error:
             refused = apply_error(REPLICA_SET, key.name, error)
-            return await self._finish(replace(observed, apply_errors=(refused,)), Plan())
+            return await self._finish(
+                replace(observed, apply_errors=(refused,)), no_action(observed)
+            )
         after_child_event = priority is Priority.CHILD
         children = Children(
             self._client, self._cache, observed.app, after_child_event=after_child_event

@@ -49,12 +49,12 @@ class Plan:
 def plan(observed: Observed) -> Plan | None:
     """Return what to do, None when that takes the ReplicaSets and they have not been read."""
     app, release = observed.app, observed.release
-    if release is None:
-        return Plan(rollout=current_rollout(observed, None, None))
+    if release is None or app.suspend or observed.is_digest_pending:
+        return no_action(observed)
     manifests = dict(render.children(app, release))
     desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
-    if desired is None or app.suspend or observed.is_digest_pending:
-        return Plan(desired=desired, rollout=current_rollout(observed, desired, None))
+    if desired is None:
+        return no_action(observed)  # never: what is rendered has a revision
     decision = rolling_update.decide(observed, desired)
     if decision is None:
         return None
@@ -65,6 +65,13 @@ def plan(observed: Observed) -> Plan | None:
         rollout=current_rollout(observed, desired, decision),
         writes=(*_deletions(observed, manifests), *_applies(observed, manifests)),
     )
+
+
+def no_action(observed: Observed) -> Plan:
+    """Return the plan that leaves everything as it is, and says what is asked for and under way."""
+    app, release = observed.app, observed.release
+    desired = revision_in(render.pod_template(app, release)) if release else None
+    return Plan(desired=desired, rollout=current_rollout(observed, desired, None))
 
 
 def with_decision(manifest: Manifest, decision: Decision) -> Manifest:
@@ -135,6 +142,8 @@ def _sets_replicas(observed: Observed) -> bool:
             return False
     if app.autoscaling is None:
         return True
+    if autoscaler is None and (AUTOSCALER, child_name(app)) in observed.children:
+        return False  # it is somebody else's
     deployment = observed.child(DEPLOYMENT)
     # The API server makes a Deployment that says nothing of it with one pod.
     replicas: int = deployment["spec"]["replicas"] if deployment else 1

@@ -39,7 +39,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if decision and decision.rollback_to:
         return _rolled_back(observed, plan, decision.rollback_to)
     if decision and (decision.action is Action.HOLD or decision.paused):
-        return _held_back(observed, plan, decision)
+        return _on_hold(observed, plan, decision)
     if plan.rollout:
         return _under_way(observed, plan, plan.rollout)
     if not progress.complete:
@@ -81,7 +81,7 @@ def _named_beside(good: Revision, failed: Revision | None) -> str:
     return f"{good} with its former settings" if str(good) == str(failed) else str(good)
 
 
-def _held_back(observed: Observed, plan: Plan, decision: Decision) -> ReadyCondition:
+def _on_hold(observed: Observed, plan: Plan, decision: Decision) -> ReadyCondition:
     if decision.rollback_blocked:
         failed, retry = _failed(observed, plan), _retry(observed, plan)
         return _exceeded(f"{failed}. Not rolled back: {decision.rollback_blocked}. {retry}")
