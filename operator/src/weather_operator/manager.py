@@ -13,7 +13,6 @@ While it leads, these run side by side, and the end of one is the end of all:
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import aiohttp
 
@@ -96,13 +95,19 @@ class Manager:
     async def _lead(self) -> None:
         cache, queue = new_cache(), WorkQueue()
         self._metrics.registry.register(WeatherAppCollector(cache))
-        recorder = Recorder(self._client, component=FIELD_MANAGER, now=_utc_now)
+        recorder = Recorder(
+            self._client, component=FIELD_MANAGER, now=self._client.connection.server_time
+        )
         status_writer = StatusWriter(self._client, cache, recorder, self._metrics)
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         lookups_done: set[str] | None = set() if resolves else None
         reconciler = Reconciler(
-            self._client, cache, status_writer, lookups_done=lookups_done, now=_utc_now
+            self._client,
+            cache,
+            status_writer,
+            lookups_done=lookups_done,
+            now=self._client.connection.server_time,
         )
         controller = Controller(queue, reconciler, self._metrics, workers=self._settings.workers)
         handlers = EventHandlers(
@@ -146,7 +151,7 @@ class Manager:
                 changed=handlers.catalogue_changed,
                 lookups_done=lookups_done,
                 refresh_seconds=self._settings.refresh_seconds,
-                now=_utc_now,
+                now=self._client.connection.server_time,
             )
             await controller.run()
 
@@ -179,8 +184,3 @@ async def _list_all(informers: Informers) -> None:
                 raise
             log.warning("the first list failed", extra={"error": error.message})
             await asyncio.sleep(1)
-
-
-def _utc_now() -> str:
-    """Return the time as the API writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

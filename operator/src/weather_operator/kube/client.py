@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client, config
 
+from weather_operator.kube.clock import ServerClock
 from weather_operator.kube.errors import (
     ApiError,
     RefusedError,
@@ -178,6 +179,11 @@ class Connection:
         self._api_client.user_agent = user_agent
         self._observe = observe
         self._reachable = True
+        self._server_clock = ServerClock()
+
+    def server_time(self) -> str:
+        """Return the API server's time in RFC 3339, of this machine before any answer."""
+        return self._server_clock.now()
 
     async def reload_credentials(self) -> None:
         """Read the credentials again: a token may have run out."""
@@ -254,6 +260,7 @@ class Connection:
             self._log_reachability(False, _describe(error))
             raise _unreachable(error) from error
         self._observe(verb, kind.plural, answer.status)
+        self._server_clock.set(answer.headers.get("Date", ""))
         self._log_reachability(True)
         return answer
 
