@@ -346,3 +346,34 @@ def test_log_lines_are_utf_8(site: Site) -> None:
         client.sendall(b"GET /version?\xff HTTP/1.1\r\nHost: x\r\nUser-Agent: \xe9\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 ")
     eventually(lambda: [each for each in site.lines() if each.get("agent") == "(not ASCII)"])
+
+
+TOKEN = "x" * 8
+
+
+def post_faults(site: Site, faults: dict[str, float]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    connection.request("POST", "/faults", body=json.dumps(faults), headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.headers["Connection"] == "close"
+    connection.close()
+    return answer.status
+
+
+def test_no_cached_page_hides_faults_that_begin_later_and_metrics_count_them() -> None:
+    with running(FAULT_TOKEN=TOKEN) as site:
+        ready(site)
+        assert {site.get("/").status for _ in range(5)} == {200}
+        assert post_faults(site, {"errorRatePercent": 100}) == 200
+        assert [site.get("/").status for _ in range(5)] == [500] * 5
+        assert post_faults(site, {}) == 200
+        assert site.get("/").status == 200
+        expected = {("/", "2xx"): 6, ("/", "5xx"): 5, ("/faults", "2xx"): 2}
+
+        def counted() -> bool:
+            found = requests_by(site, "route", "status")
+            return {key: n for key, n in found.items() if key[0] != "probe"} == expected
+
+        eventually(counted, seconds=10)

@@ -18,7 +18,6 @@ def test_the_readme_names_every_module() -> None:
 def test_the_readme_names_every_address() -> None:
     table = README.split("## Addresses")[1].split("## ")[0]
     named = set(re.findall(r"`(/[\w./]*)`", table))
-    served = {
-        route.resource.canonical for route in make_app(Settings()).router.routes() if route.resource
-    }
+    routes = make_app(Settings(fault_token="x" * 8)).router.routes()
+    served = {route.resource.canonical for route in routes if route.resource}
     assert {path for path in served if "{" not in path} - {"/favicon.svg"} <= named

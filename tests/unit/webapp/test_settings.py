@@ -91,6 +91,8 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("PORT", "0", "write a number from 1 to 65535"),
         ("PORT", "http", "write a number from 1 to 65535"),
         ("DRAIN_SECONDS", "nan", "write a number from 0 to 3600"),
+        ("FAULT_TOKEN", "short", "write 8 to 200 characters"),
+        ("FAULT_TOKEN", "two words", "none of them a space"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_advice(variable: str, text: str, advice: str) -> None:
@@ -99,5 +101,9 @@ def test_what_cannot_be_used_is_refused_with_advice(variable: str, text: str, ad
     assert advice in str(raised.value)
 
 
-def test_the_key_is_not_in_the_representation() -> None:
-    assert "secret" not in repr(Settings.read({"OPENWEATHER_API_KEY": "secret"}))
+def test_no_secret_is_in_the_representation_nor_in_an_error() -> None:
+    there = {"OPENWEATHER_API_KEY": "a-secret", "FAULT_TOKEN": "a-secret"}
+    assert "a-secret" not in repr(Settings.read(there))
+    with pytest.raises(SettingsError) as raised:
+        Settings.read({"FAULT_TOKEN": "a secret token"})
+    assert "a secret" not in str(raised.value)

@@ -136,6 +136,10 @@ class ResponseCache:
         if len(self._responses) < MAX_RESPONSES:
             self._responses[key] = response
 
+    def clear(self) -> None:
+        """Forget what was rendered."""
+        self._responses.clear()
+
     def _expire(self, now: datetime) -> None:
         second = now.replace(microsecond=0)
         if second != self._second:

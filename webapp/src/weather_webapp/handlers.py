@@ -185,6 +185,8 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
     headers = {"Cache-Control": UNCACHEABLE, "Vary": VARY}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     content_type = "text/plain"
     if form is Form.JSON:
         content_type = "application/problem+json"
@@ -212,11 +214,12 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
 
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the version, the weather's origin and the security headers on every response."""
-    app = request.app
+    """Put who serves, the weather's origin and the security headers on every response."""
+    app, build = request.app, request.app[BUILD_INFO]
     headers = {
-        "X-App-Version": app[BUILD_INFO].version,
-        "X-App-Colour": app[BUILD_INFO].colour,
+        "X-App-Version": build.version,
+        "X-App-Colour": build.colour,
+        "X-App-Pod": build.pod or build.container_short,
         "Content-Security-Policy": app[HTML_RENDERER].policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

@@ -32,6 +32,7 @@ ROUTES = (
     "/live",
     "/badge.svg",
     "/favicon.svg",
+    "/faults",
 )
 
 

@@ -1,7 +1,7 @@
 """The application process, behind NGINX.
 
 `make_app` puts the parts together: a request passes the propagated trace header, the error
-middleware and, if faults are configured, the fault injector, and reaches a handler. The
+middleware and, if faults are or may be on, the fault injector, and reaches a handler. The
 handlers get the weather from one `WeatherService`, which lives as long as the application does.
 `serve` listens on a unix socket for NGINX and on METRICS_PORT for Prometheus and the probes.
 SIGUSR1 makes `/readyz` fail while requests are still served; SIGTERM finishes what is in progress
@@ -21,7 +21,7 @@ from pathlib import Path
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from weather_webapp import handlers
+from weather_webapp import fault_handlers, handlers
 from weather_webapp.build_info import detect_build
 from weather_webapp.cache import ResponseCache
 from weather_webapp.errors import error_middleware
@@ -68,14 +68,15 @@ def utc_now() -> datetime:
 
 def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.Application:
     """Return the application for these settings, ready to be run."""
-    faults, build = FaultInjector(settings), detect_build(settings, hostname=socket.gethostname())
+    build = detect_build(settings, hostname=socket.gethostname())
+    faults = FaultInjector(settings, exempt=frozenset({f"{settings.base_path}/faults"}))
     metrics = Metrics(build)
     translations = {language: Translations(language) for language in LANGUAGES}
     app = web.Application(
         middlewares=[
             propagate_traceparent,
             error_middleware(handlers.error_response),
-            *([faults.middleware] if faults.active else []),
+            *([faults.middleware] if faults.active or faults.may_change else []),
         ],
         client_max_size=16 * 1024,
     )
@@ -84,7 +85,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
     app[METRICS] = metrics
     app[TRANSLATIONS] = translations
     app[HTML_RENDERER] = HtmlRenderer(
-        build, settings.base_path, translations.values(), faults=faults.active
+        build, settings.base_path, translations.values(), faults=lambda: faults.active
     )
     app[RESPONSE_CACHE] = ResponseCache()
     app[LAST_RESULT] = LastResult()
@@ -94,6 +95,8 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
     app.cleanup_ctx.append(_weather_service)
     app.on_response_prepare.append(handlers.add_common_headers)
     _add_routes(app.router, settings.base_path)
+    if faults.may_change:
+        fault_handlers.add_routes(app.router, settings.base_path)
     return app
 
 

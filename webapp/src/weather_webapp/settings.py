@@ -16,6 +16,8 @@ Startup = Literal["fail", "never-ready"]
 # A proxy within the cluster has an address of one of these, a visitor from outside has not.
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7")
 
+SECRETS = {"OPENWEATHER_API_KEY", "FAULT_TOKEN"}
+
 
 class SettingsError(ValueError):
     """An environment variable has an unusable value; the text says what to write instead."""
@@ -25,7 +27,8 @@ class SettingsError(ValueError):
 class Settings:
     """Everything that can be configured, validated.
 
-    The API key is left out of the representation, so that no log or traceback shows it.
+    The API key and the token are left out of the representation, so that no log or traceback shows
+    them.
     """
 
     version: str = "0.0.0"
@@ -55,6 +58,7 @@ class Settings:
     fault_error_rate: float = 0
     fault_startup: Startup | Literal[""] = ""
     fault_crash_after_seconds: float = 0
+    fault_token: str = field(default="", repr=False)
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -68,7 +72,8 @@ class Settings:
                 try:
                     values[name] = parse(text)
                 except ValueError as error:
-                    raise SettingsError(f"{variable} is {text[:80]!r}: {error}.") from None
+                    shown = "unusable" if variable in SECRETS else repr(text[:80])
+                    raise SettingsError(f"{variable} is {shown}: {error}.") from None
         return cls(**values)
 
 
@@ -146,4 +151,8 @@ VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "FAULT_ERROR_RATE": ("fault_error_rate", _number(0, 1, float)),
     "FAULT_STARTUP": ("fault_startup", _one_of(Startup)),
     "FAULT_CRASH_AFTER_SECONDS": ("fault_crash_after_seconds", _number(0, 86_400, float)),
+    "FAULT_TOKEN": (
+        "fault_token",
+        _matching(r"[!-~]{8,200}", "write 8 to 200 characters, none of them a space"),
+    ),
 }

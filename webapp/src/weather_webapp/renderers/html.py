@@ -1,7 +1,7 @@
 """HTML and SVG from templates: a missing name is an error, and every value is escaped."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import sha256
 
@@ -24,7 +24,7 @@ class HtmlRenderer:
         build: BuildInfo,
         base_path: str,
         languages: Iterable[Translations],
-        faults: tuple[str, ...] = (),
+        faults: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         templates = Environment(
             loader=PackageLoader("weather_webapp"),
