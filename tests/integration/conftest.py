@@ -48,3 +48,15 @@ def namespace(shell: Shell) -> Iterator[str]:
 def site(operator: Operator, shell: Shell, namespace: str) -> Site:
     """A WeatherApp called london that is yet to be applied."""
     return Site(shell=shell, namespace=namespace)
+
+
+@pytest.fixture
+def another(control_plane: Cluster, shell: Shell, tmp_path: Path) -> Iterator[Operator]:
+    """A second operator, of an identity and a Lease of its own unless a test says otherwise."""
+    name = f"another-{tmp_path.name}".lower().replace("_", "-")[:60]
+    environment = {"POD_NAME": "another", "LEASE_NAME": name}
+    log = tmp_path / "log"
+    log.touch()
+    operator = Operator(kubeconfig=control_plane.kubeconfig, log=log, environment=environment)
+    yield operator
+    operator.stop()

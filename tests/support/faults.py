@@ -63,7 +63,7 @@ class Rule:
 
 @dataclass(slots=True)
 class Held:
-    """A request that is held at one point until it is let go, and then never answered."""
+    """A request that is held at one point until it is let go."""
 
     arrived: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
@@ -133,7 +133,10 @@ class Proxy:
         return self._add(matches, answer, times)
 
     def hold(self, matches: Matches, *, after: bool) -> Held:
-        """Hold the next request that matches: before it is forwarded, or after the answer came."""
+        """Hold the next request that matches: before it is forwarded, or after the answer came.
+
+        Let go, it is never answered.
+        """
         held = Held()
 
         async def answer(request: web.BaseRequest, forward: Forward) -> web.StreamResponse:
@@ -144,6 +147,19 @@ class Proxy:
                 await asyncio.sleep(0.02)
             _abort(request)
             return web.Response()
+
+        self._add(matches, answer, 1)
+        return held
+
+    def delay(self, matches: Matches) -> Held:
+        """Forward the next request that matches once it is let go, even if its sender is gone."""
+        held = Held()
+
+        async def answer(_: web.BaseRequest, forward: Forward) -> web.StreamResponse:
+            held.arrived.set()
+            while not held.let_go.is_set():  # noqa: ASYNC110 - it is set by another thread
+                await asyncio.sleep(0.02)
+            return await forward()
 
         self._add(matches, answer, 1)
         return held

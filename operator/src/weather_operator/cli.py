@@ -12,14 +12,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
 from weather_operator import crds, settings
-from weather_operator.kube.client import Client, connect
+from weather_operator.kube.client import Client
+from weather_operator.kube.connection import connect
 from weather_operator.kube.errors import ApiError, RefusedError, UnconfiguredError
 from weather_operator.kube.leader_election import LeaseLostError
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import POD, Manifest
 from weather_operator.manager import Manager
 from weather_operator.metrics import Metrics
 from weather_operator.model import FIELD_MANAGER
@@ -30,6 +32,9 @@ log = logging.getLogger("weather_operator")
 
 _USER_AGENT = FIELD_MANAGER
 _LEFTOVER_SECONDS = 5
+_LOOK_BACK_SECONDS = 3
+_SPARE_CONNECTIONS = 24
+"""For the Lease and the lists, while every worker waits for an answer."""
 
 
 def main() -> None:
@@ -53,12 +58,12 @@ def main() -> None:
 
 def _run_operator(chosen: Settings) -> None:
     try:
-        asyncio.run(_run(chosen))
+        cause = asyncio.run(_run(chosen))
     except OSError as error:
         sys.exit(_complain(f"HTTP_PORT {chosen.http_port} cannot be served: {error.strerror}"))
     except BaseExceptionGroup as group:
         sys.exit(_explain(group))
-    log.info("stopped")
+    log.info("stopped", extra={"cause": cause})
 
 
 def _apply_crds(directory: Path) -> None:
@@ -73,21 +78,30 @@ async def _connect_and_apply(definitions: Sequence[Manifest]) -> None:
         await crds.apply(Client(connection), definitions)
 
 
-async def _run(settings: Settings) -> None:
-    """Run the operator until SIGTERM or SIGINT. Raises what ended it otherwise."""
+async def _run(settings: Settings) -> str:
+    """Run until SIGTERM or SIGINT, and return which it was. Raises what ended it otherwise."""
     metrics = Metrics()
+    signals: list[str] = []
 
     def observe(verb: str, kind: str, code: int) -> None:
         metrics.requests.labels(verb, kind, str(code)).inc()
 
+    def handle_signals() -> None:
+        """Take the signals to us: the first cancels, and a further one hurries."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, end, each.name)
+
+    def end(name: str) -> None:
+        signals.append(name)
+        task.cancel()
+
+    pool_size = settings.workers + _SPARE_CONNECTIONS
     try:
-        async with connect(user_agent=_USER_AGENT, observe=observe) as connection:
-            manager = Manager(
-                Client(connection),
-                metrics,
-                settings,
-                handle_signals=lambda: _cancel_on_signals(task),
-            )
+        async with connect(
+            user_agent=_USER_AGENT, observe=observe, pool_size=pool_size
+        ) as connection:
+            client = Client(connection)
+            manager = Manager(client, metrics, settings, handle_signals=handle_signals)
             async with (
                 serve(
                     settings.http_port,
@@ -97,15 +111,39 @@ async def _run(settings: Settings) -> None:
                 ),
                 asyncio.TaskGroup() as group,
             ):
-                task = group.create_task(manager.run())
-                _cancel_on_signals(task)
+                task = group.create_task(_start(client, settings, manager))
+                handle_signals()
     finally:
         await _end_leftover_tasks()
+    return signals[0] if signals else ""
 
 
-def _cancel_on_signals(task: asyncio.Task[None]) -> None:
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, task.cancel)
+async def _start(client: Client, settings: Settings, manager: Manager) -> None:
+    """Say that it starts, and how this container ended before; then run."""
+    try:
+        async with asyncio.timeout(_LOOK_BACK_SECONDS):
+            former = await _former_end(client, settings)
+    except (ApiError, TimeoutError):
+        former = {}  # an API server that does not answer has been logged
+    log.info("starting", extra={"identity": settings.pod_name, **former})
+    await manager.run()
+
+
+async def _former_end(client: Client, settings: Settings) -> dict[str, Any]:
+    """Return what the pod tells of its container's former process; empty where there was none."""
+    one = f"metadata.name={settings.pod_name}"
+    pods, _ = await client.list(POD, namespace=settings.pod_namespace, fields=one)
+    for pod in pods:
+        for container in pod.get("status", {}).get("containerStatuses", ()):
+            if ended := container.get("lastState", {}).get("terminated"):
+                last_line = ended.get("message", "").strip().rpartition("\n")[2]
+                return {
+                    "former_end": ended.get("reason", ""),
+                    "former_exit_code": ended["exitCode"],
+                    "former_end_at": ended.get("finishedAt", ""),
+                    "former_last_line": last_line,
+                }
+    return {}
 
 
 async def _end_leftover_tasks() -> None:

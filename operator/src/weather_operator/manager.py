@@ -79,6 +79,7 @@ class Manager:
         await _wait_until_served(self._client, _ESSENTIAL)
         key = Key(namespace=self._settings.pod_namespace, name=self._settings.lease_name)
         elector = LeaderElector(self._client, key, self._settings.pod_name)
+        self._client.connection.may_write = elector.is_held
         self.ready = True
         await elector.acquire()
         self.ready = False
@@ -90,7 +91,10 @@ class Manager:
                 group.create_task(self._lead())
         finally:
             self._metrics.leader.set(0)
-            await elector.release()
+            if self._client.connection.has_open_writes():
+                log.warning("the lease is left to run out: a write was not answered in time")
+            else:
+                await elector.release()
 
     async def _lead(self) -> None:
         cache, queue = new_cache(), WorkQueue()

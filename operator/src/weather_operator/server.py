@@ -1,11 +1,14 @@
 """The operator's own HTTP side: probes and metrics."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from weather_operator.metrics import CONTENT_TYPE, Metrics
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -22,8 +25,15 @@ async def serve(
     is nothing. Raises OSError when the port cannot be had.
     """
 
+    logged = ""
+
     async def healthz(_: web.Request) -> web.Response:
+        nonlocal logged
         problem = liveness_problem()
+        if problem and not logged:
+            # The kubelet ends the process for it, and what is left then is the log.
+            log.error("only a restart helps", extra={"problem": problem})
+        logged = problem
         return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
     async def readyz(_: web.Request) -> web.Response:

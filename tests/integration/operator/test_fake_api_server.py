@@ -11,7 +11,8 @@ from support.fake_api_server import FakeApiServer
 from support.manifests import app_body
 from support.server_side_apply import paths
 from weather_cluster.clusters import Cluster
-from weather_operator.kube.client import Client, Connection
+from weather_operator.kube.client import Client
+from weather_operator.kube.connection import Connection
 from weather_operator.kube.errors import ApiError
 from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.model import WEATHER_APP
@@ -25,7 +26,7 @@ Step = dict[str, Any]
 
 @asynccontextmanager
 async def real(cluster: Cluster) -> AsyncIterator[Client]:
-    configuration = client.Configuration(client_session_kwargs={"trust_env": False})
+    configuration = client.Configuration()
     await config.load_kube_config(
         config_file=str(cluster.kubeconfig), client_configuration=configuration
     )  # type: ignore[no-untyped-call] # the library's own

@@ -19,18 +19,6 @@ from support.ports import free_port
 from weather_cluster.clusters import Cluster
 
 
-@pytest.fixture
-def another(control_plane: Cluster, shell: Shell, tmp_path: Path) -> Iterator[Operator]:
-    """A second operator, of an identity and a Lease of its own unless a test says otherwise."""
-    name = f"another-{tmp_path.name}".lower().replace("_", "-")[:60]
-    environment = {"POD_NAME": "another", "LEASE_NAME": name}
-    log = tmp_path / "log"
-    log.touch()
-    operator = Operator(kubeconfig=control_plane.kubeconfig, log=log, environment=environment)
-    yield operator
-    operator.stop()
-
-
 def run(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "weather_operator"],
@@ -115,7 +103,7 @@ def test_an_api_server_that_does_not_answer_is_waited_for_and_said_once(
     eventually(lambda: failures in another.get("/metrics")[1])
     eventually(lambda: another.metric("weather_operator_api_requests_total") >= 4)
     assert another.get("/healthz")[0] == 200
-    assert messages(another) == ["the API server does not answer"]
+    assert messages(another) == ["the API server does not answer", "starting"]
     assert cluster["server"] in another.lines()[0]["server"] != true_server
 
 
@@ -197,6 +185,31 @@ def test_a_stopped_operator_gives_its_lease_back_at_once(another: Operator, shel
     assert another.stop() == 0
     assert holder(shell, another.environment["LEASE_NAME"]) == ""
     assert messages(another)[-2:] == ["the lease is given back", "stopped"]
+    assert another.lines()[-1]["cause"] == "SIGTERM"
+
+
+def test_its_first_line_says_how_it_ended_before(
+    another: Operator, shell: Shell, namespace: str
+) -> None:
+    another.environment |= {"POD_NAME": "before", "POD_NAMESPACE": namespace}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "before", "namespace": namespace},
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "operator", "image": "none"}]},
+    }
+    shell.apply(pod)
+    ended = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-01-02T03:04:05Z"}
+    killed = {"lastState": {"terminated": {**ended, "message": "{}\nlast\n"}}}
+    status = {"name": "operator", "ready": True, "restartCount": 1, "image": "", "imageID": ""}
+    patch = json.dumps({"status": {"containerStatuses": [{**status, **killed}]}})
+    arguments = ("pod/before", "--subresource=status", "--type=merge", "-p", patch)
+    shell.kubectl("-n", namespace, "patch", *arguments)
+    another.ensure_leading()
+    first = another.lines()[0]
+    assert first["message"] == "starting"
+    assert (first["former_end"], first["former_exit_code"]) == ("OOMKilled", 137)
+    assert first["former_last_line"] == "last"
 
 
 def test_a_leader_whose_lease_is_taken_ends(another: Operator, shell: Shell) -> None:

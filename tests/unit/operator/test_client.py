@@ -7,7 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
-from weather_operator.kube.client import Client, Connection, path_of
+from weather_operator.kube.client import Client, path_of
+from weather_operator.kube.connection import Connection
 from weather_operator.kube.resources import DEPLOYMENT, NODE, Key
 from weather_operator.model import WEATHER_APP
 
@@ -22,7 +23,6 @@ async def client_of(answer: Answer) -> AsyncIterator[Client]:
     app.router.add_route("*", "/{path:.*}", answer)
     async with TestServer(app) as server:
         configuration = Configuration(host=str(server.make_url("")).rstrip("/"))
-        configuration.client_session_kwargs = {"trust_env": False}
         connection = Connection(configuration, user_agent="test", observe=lambda *_: None)
         try:
             yield Client(connection)

@@ -16,7 +16,7 @@ from weather_operator.kube.leader_election import (
     LeaderElector,
     LeaseLostError,
 )
-from weather_operator.kube.resources import LEASE, Key, Manifest
+from weather_operator.kube.resources import LEASE, Key, Kind, Manifest
 
 KEY = Key(namespace="default", name="lease")
 
@@ -121,6 +121,58 @@ async def test_a_renewal_that_hangs_loses_the_lease_in_time() -> None:
     with pytest.raises(LeaseLostError, match="not renewed"):
         await one.renew()
     assert RENEW_DEADLINE_SECONDS <= now() < LEASE_SECONDS
+
+
+@in_virtual_time
+async def test_one_renewal_that_hangs_costs_nothing() -> None:
+    class HangingOnce(FakeApiServer):
+        hangs = True
+
+        async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
+            if self.hangs and now() > 1:
+                self.hangs = False
+                await asyncio.Event().wait()
+            return await super().replace(kind, key, body)
+
+    server = HangingOnce()
+    one = elector(server, "one")
+    await one.acquire()
+    await lead(one, seconds=30)
+    assert not server.hangs
+    assert one.is_held()
+
+
+@in_virtual_time
+async def test_after_a_standstill_nothing_is_held_and_that_is_the_cause() -> None:
+    stood_still = 0
+    server = FakeApiServer()
+    one = LeaderElector(server, KEY, "one", clock=lambda: now() + stood_still)
+    assert not one.is_held()
+    await one.acquire()
+    renewing = asyncio.ensure_future(one.renew())
+    await asyncio.sleep(5)
+    assert one.is_held()
+    stood_still, before = 25, spec(server)
+    assert not one.is_held(), "in the first moment, before any timer"
+    with pytest.raises(LeaseLostError, match=r"stood still for 2[5-9] s"):
+        await renewing
+    await one.release()
+    assert spec(server) == before, "it may be another's by now"
+
+
+@in_virtual_time
+async def test_whoever_leads_after_one_that_did_not_give_back_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    server = FakeApiServer()
+    one = elector(server, "one")
+    await one.acquire()
+    await one.release()
+    await elector(server, "two").acquire()
+    await elector(server, "three").acquire()
+    found = [vars(each) for each in caplog.records if each.getMessage() == "leading"]
+    assert [each.get("not_given_back_by") for each in found] == [None, None, "two"]
 
 
 @in_virtual_time

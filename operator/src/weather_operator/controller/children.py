@@ -16,6 +16,7 @@ from weather_operator.kube.resources import (
     Kind,
     Manifest,
     controller_of,
+    key_of,
 )
 from weather_operator.model import (
     REPLICAS_MANAGER,
@@ -59,6 +60,7 @@ class Children:
         self._app = app
         self._after_child_event = after_child_event
         self._written = Written()
+        self._just_written: set[tuple[Kind, Key]] = set()
 
     async def apply_all(self, writes: Sequence[Write]) -> Written:
         """Carry out the writes in their order; what is so already is left alone.
@@ -99,9 +101,7 @@ class Children:
         if live and not found:
             return
         if live:
-            # An object that was replaced meanwhile is refused rather than adopted.
-            uid = live["metadata"]["uid"]
-            manifest = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
+            manifest = {**manifest, "metadata": {**manifest["metadata"], **self._seen(kind, live)}}
         try:
             answer = await self._client.apply(
                 kind, manifest, manager=write.manager, force=live is not None
@@ -110,8 +110,21 @@ class Children:
             self._cache.forget(kind, key)
             raise
         self._cache.put(kind, answer)
+        self._just_written.add((kind, key))
         self._written.anything = True
         self._log(write, found, is_new=live is None)
+
+    def _seen(self, kind: Kind, live: Manifest) -> Manifest:
+        """Return what an apply must find as it was, else it is refused.
+
+        The uid, so that an object which was replaced is not adopted; the version, so that a write
+        which is late on its way does not undo what the next leader did. Just after a write of ours
+        the controllers of the cluster answer it: there the version would only get in our own way.
+        """
+        metadata = live["metadata"]
+        if (kind, key_of(live)) in self._just_written:
+            return {"uid": metadata["uid"]}
+        return {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
 
     async def _live(self, kind: Kind, key: Key) -> Manifest | None:
         """Return the live object, None where there is none. Raises where it is somebody else's."""

@@ -39,6 +39,13 @@ class UnavailableError(ApiError):
         self.retry_after = retry_after
 
 
+class NotLeadingError(UnavailableError):
+    """A write was not sent, because another process may lead by now."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "NotLeading", "not written: another process may lead by now")
+
+
 class UnconfiguredError(Exception):
     """Neither a service account nor a kubeconfig leads to a cluster."""
 

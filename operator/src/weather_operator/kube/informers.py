@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from kubernetes.aio import client
 
 from weather_operator.kube.cache import Cache
-from weather_operator.kube.client import Client, Connection
+from weather_operator.kube.client import Client
+from weather_operator.kube.connection import Connection
 from weather_operator.kube.errors import ApiError, RefusedError
 from weather_operator.kube.resources import Kind, Manifest
 

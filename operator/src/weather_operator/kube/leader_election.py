@@ -9,17 +9,19 @@ Each look or write is one `_try_acquire_or_renew`. Every write carries the resou
 Lease that was read, so of two processes that write at once one gets a conflict. Whether another's
 Lease ran out is judged by our own clock since it was last observed to change, never by the times
 written in it, since clocks of machines differ. Our own counts from when a write that succeeded was
-sent: no other process can have observed it before.
+sent: no other process can have observed it before. The clock goes on while the process is stopped
+or the machine suspended, so `is_held` is right in the first moment after that too; whoever asks it
+before each write has the rest of the Lease's time for the write to arrive.
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from weather_operator.kube.client import Client
+from weather_operator.kube.clock import boot_seconds
 from weather_operator.kube.errors import ApiError, ConflictError
 from weather_operator.kube.resources import LEASE, Key, Manifest
 
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 15
 RENEW_DEADLINE_SECONDS = 10
 RETRY_SECONDS = 2
+_TRY_SECONDS = 3
+"""One request that hangs must leave time for another."""
 
 
 class LeaseLostError(Exception):
@@ -46,7 +50,7 @@ class LeaderElector:
         key: Key,
         identity: str,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = boot_seconds,
     ) -> None:
         self._client = client
         self._key = key
@@ -55,6 +59,7 @@ class LeaderElector:
         self._lease: Manifest | None = None
         """The Lease as we last wrote it, None while it is not ours."""
         self._renewed_at: float | None = None
+        self._previous_holder = ""
         self._observed_version = ""
         self._observed_at = 0.0
         self._observed_seconds = 0.0
@@ -65,7 +70,7 @@ class LeaderElector:
         while True:
             cause = ""
             try:
-                async with asyncio.timeout(RENEW_DEADLINE_SECONDS):
+                async with asyncio.timeout(_TRY_SECONDS):
                     if await self._try_acquire_or_renew():
                         break
             except (ApiError, TimeoutError) as error:
@@ -75,24 +80,37 @@ class LeaderElector:
                 log.info("waiting for the lease", extra={"lease": str(self._key), **why})
                 logged = cause
             await self._wait_until_it_may_be_free()
-        log.info("leading", extra={"lease": str(self._key), "identity": self._identity})
+        about = {"lease": str(self._key), "identity": self._identity}
+        # Who has it still, when it is taken, has ended without giving it back.
+        ran_out = {"not_given_back_by": self._previous_holder} if self._previous_holder else {}
+        log.info("leading", extra={**about, **ran_out})
 
     async def renew(self) -> None:
         """Renew for ever. Raises LeaseLostError once it is another's or was not renewed in time."""
+        cause = ""
         while True:
-            await asyncio.sleep(RETRY_SECONDS)
-            left = RENEW_DEADLINE_SECONDS - self._seconds_since_renewal()
-            try:
-                async with asyncio.timeout(max(left, 0)):
-                    is_ours = await self._try_acquire_or_renew()
-            except (ApiError, TimeoutError) as error:
-                if self._seconds_since_renewal() < RENEW_DEADLINE_SECONDS:
-                    continue
+            slept_at = self._clock()
+            await asyncio.sleep(RETRY_SECONDS if not cause else RETRY_SECONDS / 2)
+            if not self.is_held():
                 # It may be another's by now: there is nothing to give back.
                 self._lease = None
-                raise LeaseLostError(f"not renewed for {RENEW_DEADLINE_SECONDS} s") from error
+                raise LeaseLostError(self._why_not_renewed(cause, self._clock() - slept_at))
+            left = RENEW_DEADLINE_SECONDS - self._seconds_since_renewal()
+            try:
+                async with asyncio.timeout(min(left, _TRY_SECONDS)):
+                    is_ours = await self._try_acquire_or_renew()
+                cause = ""
+            except (ApiError, TimeoutError) as error:
+                cause = str(error) or "no answer in time"
+                continue
             if not is_ours:
+                self._renewed_at = None
                 raise LeaseLostError("another process took it")
+
+    def is_held(self) -> bool:
+        """Tell whether a write that is sent now is sent by the leader, whatever happened before."""
+        renewed_at = self._renewed_at
+        return renewed_at is not None and self._clock() - renewed_at < RENEW_DEADLINE_SECONDS
 
     async def release(self) -> None:
         """Give the Lease back if it is ours; that this fails is only logged."""
@@ -113,6 +131,11 @@ class LeaderElector:
         if self._seconds_since_renewal() < LEASE_SECONDS:
             return ""
         return "the lease ran out without being noticed"
+
+    def _why_not_renewed(self, cause: str, slept: float) -> str:
+        if slept > RENEW_DEADLINE_SECONDS / 2:
+            return f"the process, or its machine, stood still for {slept:.0f} s"
+        return f"not renewed for {RENEW_DEADLINE_SECONDS} s: {cause}"
 
     def _seconds_since_renewal(self) -> float:
         return self._clock() - self._renewed_at if self._renewed_at is not None else 0
@@ -188,6 +211,8 @@ class LeaderElector:
         if holder and before.get("holderIdentity") != holder:
             spec["acquireTime"] = spec["renewTime"]
             spec["leaseTransitions"] = before.get("leaseTransitions", 0) + 1
+        if self._renewed_at is None:
+            self._previous_holder = before.get("holderIdentity") or ""
         sent_at = self._clock()
         answer = await self._client.replace(LEASE, self._key, {**lease, "spec": spec})
         self._lease = answer if holder else None
