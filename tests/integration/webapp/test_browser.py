@@ -138,19 +138,12 @@ def test_a_city_is_found_by_keyboard_alone(context: BrowserContext, site: Site) 
 def test_all_works_without_script(browser: Browser, site: Site) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = open_page(context, site, "/live")
-        assert page.locator(".tiles img").count() == 60
-        eventually(lambda: site_badges(site) >= 60)
+        assert page.locator(".tiles img").count() == 48
+        eventually(lambda: site_badges(site) >= 48)
 
 
 def site_badges(site: Site) -> int:
     return sum("badge.svg" in line.get("path", "") for line in site.lines())
-
-
-def test_live_counts_who_answers(context: BrowserContext, site: Site) -> None:
-    page = open_page(context, site, "/live")
-    counts = page.locator(".counts dd")
-    eventually(lambda: counts.count() == 1 and int(counts.inner_text()) > 10)
-    assert "v2.0.0 green" in page.locator(".counts").inner_text()
 
 
 def rgb(colour: str) -> str:

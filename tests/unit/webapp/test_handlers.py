@@ -228,8 +228,8 @@ async def test_live_works_without_script_and_its_script_is_the_one_that_is_allow
     async with browsing(Settings(provider="sample", base_path="/london")) as client:
         answer = await client.get("/london/live")
         page = await answer.text()
-    assert page.count('<img src="/london/badge.svg?n=') == 60
-    assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in page
+    assert page.count('<img src="/london/badge.svg?n=') == 48
+    assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in page
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
     assert re.search(r"script-src 'sha256-[^']+';", policy)

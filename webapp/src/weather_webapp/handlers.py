@@ -39,6 +39,7 @@ from weather_webapp.view import weather_view
 # NGINX caches for a second what says so; everything else is made for each request.
 CACHEABLE = "public, max-age=0, s-maxage=1"
 UNCACHEABLE = "no-store"
+MIN_COMPRESSED_BYTES = 1000
 SCHEMA = (files("weather_webapp") / "schemas/weather.json").read_bytes()
 
 
@@ -100,10 +101,16 @@ async def live(request: web.Request) -> web.Response:
     """Which version answers, for a person who watches. Raises HttpError."""
     app, now = request.app, request.app[NOW]()
     query = parse_query(request.query, _language(request), app[SETTINGS])
-    page = app[HTML_RENDERER].live(query, app[TRANSLATIONS][query.language], now)
+    page = app[HTML_RENDERER].live(
+        query,
+        app[TRANSLATIONS][query.language],
+        now,
+        faults_may_change=app[FAULT_INJECTOR].may_change,
+    )
     policy = app[HTML_RENDERER].live_policy
-    headers = {"Content-Security-Policy": policy, "Cache-Control": UNCACHEABLE}
-    return web.Response(text=page, content_type="text/html", headers=headers)
+    headers = {"Content-Security-Policy": policy, "Cache-Control": UNCACHEABLE, "Vary": VARY}
+    response = web.Response(text=page, content_type="text/html", headers=headers)
+    return _compressed(request, response)
 
 
 async def badge(request: web.Request) -> web.Response:
@@ -210,7 +217,10 @@ def error_response(request: web.Request, error: HttpError) -> web.Response:
             suggestions = "; ".join(error.suggestions)
             text += f". {translations.text('problem.suggestions')}: {suggestions}"
         body = f"{text}\n"
-    return web.Response(status=error.status, text=body, content_type=content_type, headers=headers)
+    response = web.Response(
+        status=error.status, text=body, content_type=content_type, headers=headers
+    )
+    return _compressed(request, response)
 
 
 async def add_common_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -284,6 +294,15 @@ def _weather_headers(result: WeatherResult, now: datetime) -> dict[str, str]:
         "X-Weather-Cache": result.cache,
         "X-Weather-Age": str(result.age_seconds(now)),
     }
+
+
+def _compressed(request: web.Request, response: web.Response) -> web.Response:
+    """Compress what is worth it if the client takes that."""
+    body, accepted = response.body, request.headers.get("Accept-Encoding", "")
+    if isinstance(body, bytes) and len(body) > MIN_COMPRESSED_BYTES and accepts_gzip(accepted):
+        response.body = gzip.compress(body, compresslevel=6, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 def _uncacheable(response: web.Response) -> web.Response:

@@ -13,7 +13,9 @@ from weather_webapp.i18n import Translations
 from weather_webapp.params import WeatherQuery
 from weather_webapp.view import WeatherView
 
-LIVE_TILES = 60
+LIVE_TILES = 48
+# The tiles are as many requests, over as many connections, from each who watches without script.
+REFRESH_SECONDS = 10
 
 
 class HtmlRenderer:
@@ -41,8 +43,8 @@ class HtmlRenderer:
             faults=faults,
             languages={each.language: each.text("language.name") for each in languages},
         )
-        style = templates.get_template("style.css").render()
-        script = templates.get_template("live.js").render()
+        style = _packed(templates.get_template("style.css").render())
+        script = _packed(templates.get_template("live.js").render())
         # From our own templates and palette, and named by their hashes in the policy.
         templates.globals["style"] = Markup(style)  # noqa: S704
         templates.globals["script"] = Markup(script)  # noqa: S704
@@ -67,10 +69,22 @@ class HtmlRenderer:
         """Return this weather as a small SVG picture."""
         return self._card.render(view=view, **_texts(translations))
 
-    def live(self, query: WeatherQuery, translations: Translations, now: datetime) -> str:
-        """Return the page on which a person watches which version answers."""
+    def live(
+        self,
+        query: WeatherQuery,
+        translations: Translations,
+        now: datetime,
+        *,
+        faults_may_change: bool = False,
+    ) -> str:
+        """Return the page on which a person watches which version answers, and may set faults."""
         return self._live.render(
-            now=now, query=query, tiles=range(LIVE_TILES), **_texts(translations)
+            now=now,
+            query=query,
+            tiles=range(LIVE_TILES),
+            refresh_seconds=REFRESH_SECONDS,
+            faults_may_change=faults_may_change,
+            **_texts(translations),
         )
 
     def notice(
@@ -95,6 +109,11 @@ class HtmlRenderer:
 
 def _texts(translations: Translations) -> dict[str, object]:
     return {"t": translations.text, "lang": translations.language}
+
+
+def _packed(text: str) -> str:
+    """Return our own style or script without indentation and empty lines."""
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _hash(inline: str) -> str:

@@ -1,0 +1,81 @@
+"""A balancer of connections, as a Service is: each new one goes to the next backend in turn."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import cycle
+
+# A backend that takes connections and never answers.
+STALLED = 0
+
+
+@contextmanager
+def balancing(backends: Sequence[int]) -> Iterator[int]:
+    """Share a port of this machine between these ports of it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        port, close = asyncio.run_coroutine_threadsafe(_serve(backends), loop).result(10)
+        try:
+            yield port
+        finally:
+            asyncio.run_coroutine_threadsafe(close(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _serve(backends: Sequence[int]) -> tuple[int, Callable[[], Awaitable[None]]]:
+    turns = cycle(backends)
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with _closing(writer):
+            await _pass_on(next(turns), reader, writer)
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+
+    async def close() -> None:
+        server.close()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    return server.sockets[0].getsockname()[1], close
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close the connection in the end; that the other side has gone is no error."""
+    try:
+        with suppress(OSError):
+            yield
+    except asyncio.CancelledError:
+        writer.transport.abort()
+        raise
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _pass_on(
+    backend: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    if backend == STALLED:
+        await reader.read()
+        return
+    there_reader, there_writer = await asyncio.open_connection("127.0.0.1", backend)
+    async with _closing(there_writer):
+        await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
