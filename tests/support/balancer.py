@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import cycle
+from typing import Any
 
 # A backend that takes connections and never answers.
 STALLED = 0
@@ -28,7 +29,7 @@ def balancing(backends: Sequence[int]) -> Iterator[int]:
         loop.close()
 
 
-async def _serve(backends: Sequence[int]) -> tuple[int, Callable[[], Awaitable[None]]]:
+async def _serve(backends: Sequence[int]) -> tuple[int, Callable[[], Coroutine[Any, Any, None]]]:
     turns = cycle(backends)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
