@@ -127,7 +127,9 @@ def pod(
         "status": {
             "phase": "Running" if ready else "Pending",
             "conditions": [{"type": "Ready", "status": str(ready)}],
-            "containerStatuses": [{"restartCount": 2 if waiting else 0, "state": state}],
+            "containerStatuses": [
+                {"name": "web", "restartCount": 2 if waiting else 0, "state": state}
+            ],
         },
     }
 

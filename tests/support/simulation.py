@@ -20,6 +20,7 @@ from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     EVENT,
+    POD,
     REPLICA_SET,
     Key,
     Kind,
@@ -168,7 +169,19 @@ class Simulation:
             return False
         self.server.edit(DEPLOYMENT, LONDON, status=status)
         self._keep_replica_sets(deployment, available if works else 0)
+        if not works:
+            self._crash(deployment["spec"]["template"])
         return True
+
+    def _crash(self, template: Manifest) -> None:
+        """Let the one pod of the newest revision crash again and again."""
+        waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
+        body = {
+            "metadata": {**template["metadata"], "name": "london-crashes", "namespace": "default"},
+            "spec": template["spec"],
+            "status": {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]},
+        }
+        self.server.put(POD, Key(namespace="default", name="london-crashes"), body)
 
     def _keep_replica_sets(self, deployment: Manifest, available: int) -> None:
         """Keep one ReplicaSet for each template that the Deployment has had."""

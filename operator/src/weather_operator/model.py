@@ -214,13 +214,15 @@ class WeatherApp:
 class Blocker:
     """One thing in the way: the cause in a word, in a sentence, and the object it is about.
 
-    `since` is when it was first seen, in RFC 3339.
+    `since` is when it was first seen, in RFC 3339. It `condemns` the revision that is rolled out
+    where that one's own containers show it; what the cluster lacks does not.
     """
 
     reason: str
     message: str
     object: str = ""
     since: str = ""
+    condemns: bool = False
 
 
 def parse_release(body: Manifest) -> Release:

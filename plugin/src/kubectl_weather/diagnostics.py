@@ -10,8 +10,9 @@ from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import plan
+from weather_operator.rollout.state import later
 from weather_operator.rollout.strategies import Action, Decision
-from weather_operator.status import blockers
+from weather_operator.status.pods import of_pods, unexplained, with_events
 
 from kubectl_weather.client import Client
 from kubectl_weather.errors import ForbiddenError
@@ -54,7 +55,8 @@ def read_diagnostics(client: Client, name: str | None = None) -> Iterator[Diagno
         if found.is_status_trusted:
             deployments = snapshot.bodies(DEPLOYMENT, key)
             replica_sets = snapshot.bodies(REPLICA_SET, key)
-            decision = decision_at_deadline(app, deployments, replica_sets, catalogue)
+            pods = snapshot.bodies(POD, key)
+            decision = decision_at_deadline(app, deployments, replica_sets, pods, catalogue)
             yield replace(found, at_deadline=decision)
         else:
             yield replace(found, pod_blockers=_pod_blockers(client, snapshot, key))
@@ -64,11 +66,13 @@ def decision_at_deadline(
     app: Manifest,
     deployments: Sequence[Manifest],
     replica_sets: Sequence[Manifest],
+    pods: Sequence[Manifest],
     catalogue: Sequence[Manifest],
 ) -> Decision | None:
     """Return what the operator decides at the deadline of the app's rollout, if it has one.
 
-    It is the operator's own plan of what is there now, made at that time.
+    It is the operator's own plan of what is there now, made at that time; a container that runs
+    and is not ready now is taken never to get ready.
     """
     deadline = app.get("status", {}).get("rollout", {}).get("deadline")
     if deadline is None:
@@ -80,6 +84,8 @@ def decision_at_deadline(
         children={(DEPLOYMENT, each["metadata"]["name"]): each for each in deployments},
         replica_sets=replica_sets,
     )
+    end = later(deadline, parsed.rollout.progress_deadline_seconds)
+    observed = replace(observed, pod_blockers=of_pods(pods, replace(observed, now=end)))
     try:
         release = release_for(parsed, catalogue)
     except CatalogueError:
@@ -89,8 +95,8 @@ def decision_at_deadline(
     if planned is None or planned.decision is None:
         return None
     is_over = planned.rollout is not None and planned.rollout.is_overdue(deadline)
-    # It may have got further since the status was written: then it has longer.
-    is_known = planned.decision.action is Action.MARK_FAILED or is_over
+    # It may have got further since the status was written, or not be to blame: it has longer.
+    is_known = planned.decision.action is Action.MARK_FAILED or (is_over and observed.evidence)
     return planned.decision if is_known and observed.progress.observed else None
 
 
@@ -105,10 +111,9 @@ def _read_catalogue(client: Client) -> list[Manifest]:
 def _pod_blockers(client: Client, snapshot: Snapshot, key: Key) -> tuple[Blocker, ...]:
     """Return why pods are not ready: by their own status, else by an event about one of them."""
     pods = snapshot.bodies(POD, key)
-    if found := blockers.of_pods(pods):
-        return found
-    pod = blockers.unexplained(pods)
+    found, pod = of_pods(pods), unexplained(pods)
     if pod is None:
-        return ()
+        return found
     fields = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
-    return blockers.of_events(pod, client.list(EVENT, namespace=key.namespace, fields=fields))
+    events = client.list(EVENT, namespace=key.namespace, fields=fields)
+    return with_events(found, pod, events)

@@ -12,7 +12,7 @@ from weather_operator.render.labels import (
     NAME_LABEL,
     VERSION_LABEL,
 )
-from weather_operator.status import blockers
+from weather_operator.status.pods import of_pods
 
 ALL_CHILDREN = ",".join(
     f"{name}={value}" for name, value in {NAME_LABEL: "weather", **MANAGED_BY}.items()
@@ -208,7 +208,7 @@ def _state(pod: Manifest) -> tuple[str, str]:
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     if conditions.get("Ready", {}).get("status") == "True":
         return READY, "Ready"
-    if found := blockers.of_pods([pod]):
+    if found := of_pods([pod]):
         return FAILING, found[0].reason
     if status.get("phase") in ("Failed", "Succeeded"):
         return FAILING, status.get("reason") or status["phase"]

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from weather_operator.kube.resources import (
     DEPLOYMENT,
+    EVENT,
     HTTP_ROUTE,
     POD,
     REPLICA_SET,
@@ -23,6 +24,7 @@ from weather_operator.model import (
     CHILDREN,
     FIELD_MANAGER,
     WEATHER_RELEASE,
+    Blocker,
     WeatherApp,
     is_ours,
     parse_app,
@@ -33,6 +35,7 @@ from weather_operator.render import Track, child_name
 from weather_operator.rollout import plan as rollout
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Write
+from weather_operator.status.pods import of_pods, unexplained, with_events
 
 from kubectl_weather import preview
 from kubectl_weather.errors import ForbiddenError, NotServedError, PluginError
@@ -61,7 +64,9 @@ class Cluster(Protocol):
     def find(self, kind: Kind, key: Key) -> Manifest | None:
         """Return an object, None where there is none."""
 
-    def list(self, kind: Kind, *, namespace: str = "", labels: str = "") -> list[Manifest]:
+    def list(
+        self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> list[Manifest]:
         """Return the objects of a kind."""
 
     def dry_run_apply(self, kind: Kind, key: Key, manifest: Manifest, *, manager: str) -> Manifest:
@@ -133,12 +138,24 @@ class Planner:
 
     def _plan(self, observed: Observed) -> rollout.Plan:
         key = observed.app.key
+        where = {"namespace": key.namespace, "labels": children_labels(key.name)}
         while (plan := rollout.plan(observed)) is None:
-            replica_sets = self._cluster.list(
-                REPLICA_SET, namespace=key.namespace, labels=children_labels(key.name)
-            )
-            observed = replace(observed, replica_sets=replica_sets)
+            if observed.replica_sets is None:
+                replica_sets = self._cluster.list(REPLICA_SET, **where)
+                observed = replace(observed, replica_sets=replica_sets)
+            else:
+                pods = self._cluster.list(POD, **where)
+                observed = replace(observed, pod_blockers=self._pod_blockers(observed, pods))
         return plan
+
+    def _pod_blockers(self, observed: Observed, pods: Sequence[Manifest]) -> tuple[Blocker, ...]:
+        found, pod = of_pods(pods, observed), unexplained(pods)
+        if pod is None:
+            return found
+        metadata = pod["metadata"]
+        fields = f"involvedObject.uid={metadata['uid']},type=Warning"
+        events = self._cluster.list(EVENT, namespace=metadata["namespace"], fields=fields)
+        return with_events(found, pod, events, observed)
 
     def _children(
         self, observed: Observed, writes: Sequence[Write]

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from support import kubelet
 from support.deadlines import eventually
 from support.operator import Operator, Site, release
 from support.watching import watching
@@ -15,7 +17,7 @@ SHORT = {"progressDeadlineSeconds": 3}
 BAD = {
     "8.1.0": ("cerise", "missing:8", "ImagePullBackOff"),
     "8.2.0": ("umber", "crash:8", "CrashLoopBackOff"),
-    "8.3.0": ("ochre", "broken:8", "its pods were not available in time"),
+    "8.3.0": ("ochre", "broken:8", "Unhealthy: it has run since"),
 }
 
 
@@ -118,14 +120,21 @@ def test_anything_new_in_the_template_is_a_new_try(london: Site) -> None:
 
 
 def test_a_bad_setting_is_rolled_back_with_all_that_came_with_it(london: Site) -> None:
-    city = {"city": "Paris", "pod": {"nodeSelector": {"planet": "mars"}}}
-    london.apply(**city, rollout=SHORT)
+    good = set(map(_name, kubelet.pods_of(london)))
+    london.apply(city="Paris", pod=kubelet.LATE, rollout=SHORT)
+    (tried,) = eventually(lambda: set(map(_name, kubelet.pods_of(london))) - good)
+    kubelet.waits(london, london.get("pod", tried), "CrashLoopBackOff", "back-off 40s")
     london.wait_for("RolledBack")
-    template = london.get("deployment")["spec"]["template"]["spec"]
-    environment = {each["name"]: each.get("value") for each in template["containers"][0]["env"]}
+    template = london.get("deployment")["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
     assert environment["WEATHER_CITY"] == "London"
-    assert "nodeSelector" not in template
-    assert "Unschedulable" in london.condition("Ready")["message"]
+    assert "test/ready-after" not in template["metadata"]["annotations"]
+    assert "CrashLoopBackOff" in london.condition("Ready")["message"]
+
+
+def _name(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["name"])
 
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])

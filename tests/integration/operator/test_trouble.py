@@ -102,7 +102,7 @@ def test_a_version_of_two_images_is_ambiguous(site: Site, publish: Publish) -> N
 @pytest.mark.parametrize(
     ("image", "colour", "reason", "words"),
     [
-        ("missing:1", "black", "ImagePullBackOff", "Back-off pulling image"),
+        ("missing:1", "black", "ImagePullBackOff", "the registry has no image missing:1"),
         ("crash:1", "grey", "CrashLoopBackOff", "it last ended with Error, exit code 1"),
     ],
 )

@@ -44,7 +44,7 @@ class Seen:
     service: dict[str, Any] | None = field(default_factory=CLUSTER_IP.copy)
     node: str | None = None
     apply_errors: tuple[Blocker, ...] = ()
-    pod_blockers: tuple[Blocker, ...] = ()
+    pod_blockers: tuple[Blocker, ...] | None = None
 
 
 def status(app: WeatherApp, seen: Seen, *, now: str) -> dict[str, Any]:
@@ -93,7 +93,8 @@ PAST: dict[str, Any] = {
 }
 HALF = deployment(replicas=3, updated=1, available=2)
 REFUSED = (Blocker(reason="NameConflict", message="there is a Service london"),)
-HINDERED = (Blocker(reason="ImagePullBackOff", message="no such image"),)
+HINDERED = (Blocker(reason="Unschedulable", message="no node", object="Pod/london-1"),)
+CONDEMNED = (Blocker(reason="CrashLoopBackOff", message="back-off", condemns=True), *HINDERED)
 NODE_PORT = {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}
 
 
@@ -105,8 +106,10 @@ NODE_PORT = {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}
          ("True", "ScaledToZero"), ""),
         ({}, {"deployment": HALF}, ("False", "RollingOut"), "Reconciling"),
         ({}, {"deployment": HALF, "pod_blockers": HINDERED}, ("False", "Blocked"), "Reconciling"),
-        ({"status": PAST}, {"deployment": HALF},
+        ({"status": PAST}, {"deployment": HALF, "pod_blockers": CONDEMNED},
          ("False", "ProgressDeadlineExceeded"), "Stalled"),
+        ({"status": PAST}, {"deployment": HALF, "pod_blockers": HINDERED},
+         ("False", "Blocked"), "Reconciling"),
         ({}, {"deployment": None, "service": None},
          ("False", "RollingOut"), "Reconciling"),
         ({}, {"apply_errors": REFUSED}, ("False", "NameConflict"), "Stalled"),
@@ -157,7 +160,7 @@ observations = st.builds(
         ]
     ),
     apply_errors=st.sampled_from([(), REFUSED]),
-    pod_blockers=st.sampled_from([(), HINDERED]),
+    pod_blockers=st.sampled_from([None, (), HINDERED, CONDEMNED]),
 )
 apps = st.builds(
     app,
@@ -193,6 +196,29 @@ def test_the_status_of_the_same_world_does_not_change_with_time(
     second = status(replace(app, status=first), seen, now=LATER)
     third = status(replace(app, status=second), seen, now="2026-01-01T10:01:30Z")
     assert third == second
+
+
+def test_what_the_cluster_lacks_is_named_with_its_object_also_after_the_deadline() -> None:
+    seen = Seen(deployment=HALF, pod_blockers=HINDERED)
+    message = condition(status(app(status=PAST), seen, now=LATER), "Ready")["message"]
+    assert message == "1.0.0 to 2.0.0 waits, Unschedulable: no node (Pod/london-1)"
+
+
+def test_a_failure_is_told_by_what_condemns_alone() -> None:
+    failed = Decision(action=Action.MARK_FAILED, rollback_to=YELLOW)
+    seen = Seen(deployment=HALF, pod_blockers=CONDEMNED, decision=failed)
+    shown = status(app(status=PAST), seen, now=LATER)
+    assert shown["failedRevisions"][0]["reason"] == "CrashLoopBackOff: back-off"
+
+
+def test_a_return_that_the_cluster_holds_up_goes_on_by_itself() -> None:
+    back = Decision(action=Action.HOLD, rollback_to=YELLOW)
+    rollout = {**PAST["rollout"], "phase": "RollingBack", "revision": "r1", "to": "1.0.0"}
+    coming = deployment(replicas=3, updated=1, available=2, version="1.0.0")
+    for pod_blockers, expected in ((HINDERED, "Blocked"), (CONDEMNED, "ProgressDeadlineExceeded")):
+        seen = Seen(deployment=coming, pod_blockers=pod_blockers, decision=back)
+        shown = status(app(status={**PAST, "rollout": rollout}), seen, now=LATER)
+        assert ready(shown) == ("False", expected)
 
 
 def test_a_condition_keeps_its_time_until_its_status_changes() -> None:

@@ -50,7 +50,7 @@ def reads(
     diagnostics = Diagnostics(pods)  # type: ignore[arg-type] # the one verb that it uses
     observed = Observed(app=app, now=AT.format(second), children={(DEPLOYMENT, "london"): live})
     found = diagnostics.pod_blockers(observed, delay=diagnostics_delay(rolling_out))
-    assert asyncio.run(found) == ()
+    asyncio.run(found)
     return pods.reads > 0
 
 
@@ -84,3 +84,33 @@ def test_past_its_deadline_a_change_is_asked_about_whatever_else_goes_on() -> No
 def test_all_changes_together_ask_ten_times_a_second_at_most() -> None:
     assert diagnostics_delay(0) == DIAGNOSTICS_DELAY_SECONDS
     assert all(number / diagnostics_delay(number) <= 10 for number in (1, 100, 1000, 10_000))
+
+
+OVERDUE = {"startedAt": AT.format(0), "deadline": AT.format(9)}
+
+
+def found(*, failure: str = "", now: str = AT.format(10), seen: bool = True) -> list[str]:
+    """The blockers of a change that should have got further at 10:00:09; there are no pods."""
+    live = deployment(replicas=3, updated=1, available=2, observed=seen)
+    if failure:
+        condition = {"type": "ReplicaFailure", "status": "True", "message": failure}
+        live["status"]["conditions"] = [condition]
+    app = parse_app(app_body(status={"rollout": OVERDUE}))
+    observed = Observed(app=app, now=now, children={(DEPLOYMENT, "london"): live})
+    diagnostics = Diagnostics(Pods())  # type: ignore[arg-type] # the one verb that it uses
+    blockers = asyncio.run(diagnostics.pod_blockers(observed, delay=3))
+    assert not any(each.condemns for each in blockers)
+    return [f"{each.reason} {each.object}: {each.message}" for each in blockers]
+
+
+def test_past_its_deadline_a_change_always_names_what_is_late() -> None:
+    assert found(now=AT.format(8)) == []
+    missing = "PodsMissing Deployment/london: its controller has not"
+    assert found() == [f"{missing} made the new pods yet"]
+    assert found(seen=False) == [f"{missing} seen the change yet"]
+
+
+def test_what_refuses_the_pods_is_told_at_once_and_after_the_deadline() -> None:
+    for now in (AT.format(1), AT.format(10)):
+        (only,) = found(failure="exceeded quota: small", now=now)
+        assert only == "QuotaExceeded Deployment/london: exceeded quota: small"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.manifests import app_body, deployment, replica_set, template
 from weather_operator import render
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.model import Blocker, Release, WeatherApp, parse_app
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import with_decision
 from weather_operator.rollout.revisions import Revision, replica_set_revisions, revision_in
@@ -69,6 +69,9 @@ STUCK = Progress(desired=2, replicas=3, updated=1, ready=2, available=2, observe
 DONE = Progress(desired=2, replicas=2, updated=2, ready=2, available=2, observed=True)
 
 
+CRASHES = Blocker(reason="CrashLoopBackOff", message="back-off 40s", condemns=True)
+NO_NODE = Blocker(reason="Unschedulable", message="0/3 nodes are available")
+
 Sets = tuple[dict[str, Any], ...]
 
 
@@ -90,6 +93,7 @@ class Situation:
     progress: Progress = STUCK
     now: str = LATER
     sets: Sets | None = field(default_factory=replica_sets)
+    pods: tuple[Blocker, ...] | None = (CRASHES,)
 
     def decide(self) -> Decision | None:
         live, far = self.live, self.progress
@@ -104,7 +108,13 @@ class Situation:
                 version=live.version,
             )
         return decide(
-            Observed(app=self.app, now=self.now, children=children, replica_sets=self.sets),
+            Observed(
+                app=self.app,
+                now=self.now,
+                children=children,
+                replica_sets=self.sets,
+                pod_blockers=self.pods,
+            ),
             self.desired,
         )
 
@@ -143,6 +153,9 @@ PAUSED = {"paused": True}
         # It is under way, or has failed.
         (situation(now="2026-01-01T09:59:59Z"), ("roll out", None)),
         (situation(), ("mark failed", None)),
+        (situation(pods=(NO_NODE, CRASHES)), ("mark failed", None)),
+        (situation(pods=(NO_NODE,)), ("roll out", None)),
+        (situation(pods=()), ("roll out", None)),
         (situation(progress=replace(STUCK, updated=2)), ("roll out", None)),
         (situation(progress=replace(STUCK, available=3)), ("roll out", None)),
         (situation(progress=replace(STUCK, observed=False)), ("roll out", None)),
@@ -215,6 +228,23 @@ def test_why_nothing_is_undone_is_said(seen: Situation, words: str) -> None:
     found = seen.decide()
     assert found
     assert words in found.rollback_blocked
+
+
+def test_what_the_cluster_lacks_is_no_reason_to_say_that_nothing_is_undone() -> None:
+    found = situation(pods=(NO_NODE,), sets=replica_sets(old=0)).decide()
+    assert found
+    assert found.rollback_blocked == ""
+
+
+def test_pods_are_read_only_to_condemn_a_revision() -> None:
+    assert situation(pods=None).decide() is None
+    for seen in (
+        situation(progress=DONE),
+        situation(now="2026-01-01T09:59:59Z"),
+        situation(status=BLOCKED),
+        situation(rollout={"autoRollback": False}),
+    ):
+        assert replace(seen, pods=None).decide()
 
 
 def test_the_replica_sets_are_read_only_when_they_matter() -> None:

@@ -42,7 +42,7 @@ async def test_a_failed_version_is_a_warning_and_counted_once() -> None:
     assert (rollouts(simulation, "Succeeded"), rollouts(simulation, "RolledBack")) == (1, 0)
     simulation.change(colour="red")
     await simulation.converge()
-    assert simulation.events() == ["Serving", "RollingBack", "RolledBack"]
+    assert simulation.events() == ["Serving", "Blocked", "RollingBack", "RolledBack"]
     assert (rollouts(simulation, "Succeeded"), rollouts(simulation, "RolledBack")) == (1, 1)
     await simulation.converge()
     assert rollouts(simulation, "RolledBack") == 1

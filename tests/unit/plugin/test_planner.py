@@ -40,6 +40,7 @@ from weather_operator.kube.resources import (
     DISRUPTION_BUDGET,
     HTTP_ROUTE,
     INGRESS,
+    POD,
     REPLICA_SET,
     SERVICE,
     Key,
@@ -61,6 +62,7 @@ from weather_operator.rollout.strategies import Action
 Result = TypeVar("Result")
 
 LONDON = Key(namespace="default", name="london")
+POD_METADATA = {"name": "london-1", "namespace": "default", "uid": "pod-1"}
 METRICS = Metrics()
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEADLINE_SECONDS = 120
@@ -146,6 +148,17 @@ class World:
             "availableReplicas": ready,
         }
         self.server.edit(DEPLOYMENT, LONDON, status=status)
+        self._put_pod(deployment["spec"]["template"], crashes=ready < desired)
+
+    def _put_pod(self, template: Manifest, *, crashes: bool) -> None:
+        """One pod of the newest revision."""
+        state = {"waiting": {"reason": "CrashLoopBackOff"}} if crashes else {"running": {}}
+        body = {
+            "metadata": {**template["metadata"], **POD_METADATA},
+            "spec": template["spec"],
+            "status": {"containerStatuses": [{"name": "web", "ready": True, "state": state}]},
+        }
+        self.server.put(POD, Key(namespace="default", name="london-1"), body)
 
     def _put_replica_set(self, deployment: Manifest, *, desired: int, available: int) -> None:
         template = copy.deepcopy(deployment["spec"]["template"])
@@ -209,8 +222,10 @@ class Cluster:
             raise NotServedError("this kind is not served")
         return self.world.server.body(kind, key)
 
-    def list(self, kind: Kind, *, namespace: str = "", labels: str = "") -> list[Manifest]:
-        call = self.world.server.list(kind, namespace=namespace, labels=labels)
+    def list(
+        self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> list[Manifest]:
+        call = self.world.server.list(kind, namespace=namespace, labels=labels, fields=fields)
         found: list[Manifest] = run(call)[0]
         return found
 
@@ -400,8 +415,10 @@ def test_what_comes_at_the_deadline_is_known_before_it() -> None:
     assert deployment
     catalogue, _ = run(world.server.list(WEATHER_RELEASE))
     replica_sets, _ = run(world.server.list(REPLICA_SET))
-    decision = decision_at_deadline(app, [deployment], replica_sets, catalogue)
+    pods, _ = run(world.server.list(POD))
+    decision = decision_at_deadline(app, [deployment], replica_sets, pods, catalogue)
     assert decision
     assert decision.action is Action.MARK_FAILED
     assert str(decision.rollback_to) == "2.0.0 (green)"
-    assert decision_at_deadline(app, [deployment], replica_sets, []) is None
+    assert decision_at_deadline(app, [deployment], replica_sets, pods, []) is None
+    assert decision_at_deadline(app, [deployment], replica_sets, [], catalogue) is None

@@ -1,6 +1,7 @@
 """Why an app's pods do not come: what is not watched is read here, and only when it is needed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from weather_operator.kube.client import Client
 from weather_operator.kube.resources import (
@@ -15,7 +16,7 @@ from weather_operator.model import Blocker, WeatherApp
 from weather_operator.render import app_labels
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.state import later, seconds_between
-from weather_operator.status import blockers
+from weather_operator.status import blockers, pods
 
 DIAGNOSTICS_DELAY_SECONDS = 3.0
 """How long a change may get no further before its pods are read."""
@@ -34,9 +35,12 @@ class Diagnostics:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def replica_sets(self, app: WeatherApp) -> Sequence[Manifest]:
-        """Return the app's ReplicaSets."""
-        return await self._list(REPLICA_SET, app)
+    async def complete(self, observed: Observed) -> Observed:
+        """Read what a plan still lacks: the ReplicaSets, then what is wrong with the pods."""
+        if observed.replica_sets is None:
+            replica_sets = await self._list(REPLICA_SET, observed.app)
+            return replace(observed, replica_sets=replica_sets)
+        return replace(observed, pod_blockers=await self._read(observed))
 
     async def pod_blockers(self, observed: Observed, *, delay: float) -> tuple[Blocker, ...]:
         """Find out why pods are missing: from the Deployment, the pods, at last their events.
@@ -46,26 +50,42 @@ class Diagnostics:
         deployment, progress = observed.child(DEPLOYMENT), observed.progress
         if deployment is None or progress.complete:
             return ()
-        if progress.failure:
-            return (blockers.of_deployment(deployment, progress.failure),)
         if _may_still_progress(observed, delay):
+            return blockers.of_deployment(deployment, progress.failure)
+        return await self._read(observed)
+
+    async def _read(self, observed: Observed) -> tuple[Blocker, ...]:
+        deployment = observed.child(DEPLOYMENT)
+        if deployment is None:
             return ()
-        pods = await self._list(POD, observed.app)
-        if found := blockers.of_pods(pods):
-            return found
-        pod = blockers.unexplained(pods)
-        return await self._warnings(pod) if pod else ()
+        refused = blockers.of_deployment(deployment, observed.progress.failure)
+        listed = await self._list(POD, observed.app)
+        found = pods.of_pods(listed, observed)
+        if pod := pods.unexplained(listed):
+            found = pods.with_events(found, pod, await self._warnings(pod), observed)
+        if found or refused:
+            return tuple(sorted((*refused, *found), key=lambda each: not each.condemns))
+        if not _is_overdue(observed):
+            return ()
+        seen = observed.progress.observed
+        return (pods.late(listed) or blockers.no_pods(deployment, observed=seen),)
 
     async def _list(self, kind: Kind, app: WeatherApp) -> Sequence[Manifest]:
         labels = ",".join(f"{name}={value}" for name, value in app_labels(app).items())
         found, _ = await self._client.list(kind, namespace=app.key.namespace, labels=labels)
         return found
 
-    async def _warnings(self, pod: Manifest) -> tuple[Blocker, ...]:
+    async def _warnings(self, pod: Manifest) -> Sequence[Manifest]:
         metadata = pod["metadata"]
         fields = f"involvedObject.uid={metadata['uid']},type=Warning"
         events, _ = await self._client.list(EVENT, namespace=metadata["namespace"], fields=fields)
-        return blockers.of_events(pod, events)
+        return events
+
+
+def _is_overdue(observed: Observed) -> bool:
+    """Tell whether the change in the status should have got further by now."""
+    deadline: str | None = observed.app.status.get("rollout", {}).get("deadline")
+    return deadline is not None and deadline <= observed.now
 
 
 def _may_still_progress(observed: Observed, delay: float) -> bool:
@@ -79,10 +99,10 @@ def _may_still_progress(observed: Observed, delay: float) -> bool:
         return True
     if status.get("blockers"):
         return False
+    if _is_overdue(observed):
+        return False
     deadline, progressed_at = change.get("deadline"), change["startedAt"]
     if deadline:
-        if deadline <= now:
-            return False
         progressed_at = later(deadline, -observed.app.rollout.progress_deadline_seconds)
     progress = observed.progress
     return (

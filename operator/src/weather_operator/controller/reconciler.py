@@ -3,10 +3,10 @@
     observe → plan → apply → status
 
 `_observe` takes from the cache all that is known of the app. `rollout.plan` says what is to be
-done; the ReplicaSets are read only where it asks for them. `Children` writes what differs; after a
-write the pass ends, and the next one, a moment later, sees what the cluster made of it. Where
-nothing had to be written `Diagnostics` finds why pods are missing, `status` turns all of it into
-the status, and the `StatusWriter` writes that where it is new.
+done; ReplicaSets and pods are read only where it asks for them. `Children` writes what differs;
+after a write the pass ends, and the next one, a moment later, sees what the cluster made of it.
+Where nothing had to be written `Diagnostics` finds why pods are missing, `status` turns all of it
+into the status, and the `StatusWriter` writes that where it is new.
 """
 
 from collections.abc import Callable, Collection
@@ -87,7 +87,7 @@ class Reconciler:
             return Outcome()
         observed = self._observe(parse_app(body))
         try:
-            planned = await self._plan(observed)
+            observed, planned = await self._plan(observed)
         except RefusedError as error:
             refused = apply_error(REPLICA_SET, key.name, error)
             return await self._finish(
@@ -105,8 +105,7 @@ class Reconciler:
         if written.anything and not written.apply_errors:
             return Outcome(requeue_after=SETTLE_SECONDS)
         if written.anything:
-            observed = self._observe(observed.app)
-            planned = await self._plan(observed)
+            observed, planned = await self._plan(self._observe(observed.app))
         errors = (*observed.apply_errors, *written.apply_errors)
         return await self._finish(replace(observed, apply_errors=errors), planned)
 
@@ -139,16 +138,18 @@ class Reconciler:
                     found[kind, name] = live
         return found
 
-    async def _plan(self, observed: Observed) -> Plan:
+    async def _plan(self, observed: Observed) -> tuple[Observed, Plan]:
+        """Return the plan, and all that was read for it."""
         while (planned := plan(observed)) is None:
-            replica_sets = await self._diagnostics.replica_sets(observed.app)
-            observed = replace(observed, replica_sets=replica_sets)
-        return planned
+            observed = await self._diagnostics.complete(observed)
+        return observed, planned
 
     async def _finish(self, observed: Observed, planned: Plan) -> Outcome:
         """Write the status, and say when to look again."""
         app, delay = observed.app, diagnostics_delay(self.rolling_out)
-        pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
+        pod_blockers = observed.pod_blockers
+        if pod_blockers is None:
+            pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
         previous = app.status.get("blockers", ())
         observed = replace(
             observed,

@@ -22,7 +22,8 @@ class Observed:
     API has them, somebody else's of the same name among them. `replica_sets` is None while they
     have not been read: most plans do without. `gateways` are in the order in which the app names
     them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
-    came from the catalogue or the API and need a person; `pod_blockers` were found at the pods.
+    came from the catalogue or the API and need a person. `pod_blockers` were found at the pods,
+    None while those have not been read: a plan needs them only to condemn a revision.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is.
     """
@@ -36,7 +37,7 @@ class Observed:
     gateways: tuple[Manifest | None, ...] = ()
     node_address: str | None = None
     apply_errors: tuple[Blocker, ...] = ()
-    pod_blockers: tuple[Blocker, ...] = ()
+    pod_blockers: tuple[Blocker, ...] | None = None
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
 
@@ -46,6 +47,11 @@ class Observed:
         object.__setattr__(self, "live", live)
         progress = progress_of(deployment, desired=self.app.first_replicas)
         object.__setattr__(self, "progress", progress)
+
+    @property
+    def evidence(self) -> tuple[Blocker, ...]:
+        """What the live revision's own containers show against it."""
+        return tuple(each for each in self.pod_blockers or () if each.condemns)
 
     def child(self, kind: Kind, name: str | None = None) -> Manifest | None:
         """Return a child that is the app's own; without a name, the one on the stable track."""

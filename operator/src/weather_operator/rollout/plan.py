@@ -47,7 +47,7 @@ class Plan:
 
 
 def plan(observed: Observed) -> Plan | None:
-    """Return what to do, None when that takes the ReplicaSets and they have not been read."""
+    """Return what to do, None when that takes ReplicaSets or pods that have not been read."""
     app, release = observed.app, observed.release
     if release is None or app.suspend or observed.is_digest_pending:
         return no_action(observed)

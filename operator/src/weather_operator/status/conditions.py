@@ -23,7 +23,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
     app, progress = observed.app, observed.progress
     address = url(observed)
     failed = plan.decision is not None and plan.decision.action is Action.MARK_FAILED
-    cause = why_failed(observed.pod_blockers) if failed else None
+    cause = why_failed(observed) if failed else None
     scaling = app.autoscaling
     shown = {
         "observedGeneration": app.generation,
@@ -40,7 +40,8 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         "availableReplicas": progress.available,
         "rollout": plan.rollout and plan.rollout.manifest(),
         "blockers": [
-            blockers.manifest(each) for each in (*observed.apply_errors, *observed.pod_blockers)
+            blockers.manifest(each)
+            for each in (*observed.apply_errors, *(observed.pod_blockers or ()))
         ],
         **record_outcome(app, observed.live, progress, cause=cause, now=observed.now),
         "conditions": _conditions(observed, plan, ready_condition(observed, plan, address)),

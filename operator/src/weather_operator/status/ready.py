@@ -1,10 +1,8 @@
 """What the condition Ready says, and with it who has to act: the operator, or a person."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import Blocker
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.revisions import Revision
@@ -52,9 +50,10 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     return ReadyCondition(ready=True, reason="Serving", message=message)
 
 
-def why_failed(pod_blockers: Sequence[Blocker]) -> str:
-    """Return the causes in one line."""
-    causes = "; ".join(f"{each.reason}: {each.message}" for each in pod_blockers)
+def why_failed(observed: Observed) -> str:
+    """Return the causes in one line: what its own containers show, where they show anything."""
+    shown = observed.evidence or observed.pod_blockers or ()
+    causes = "; ".join(f"{each.reason}: {each.message}" for each in shown)
     return causes or "its pods were not available in time"
 
 
@@ -68,12 +67,15 @@ def _rolled_back(observed: Observed, plan: Plan, good: Revision) -> ReadyConditi
     if plan.rollout is None or plan.rollout.phase != ROLLING_BACK:
         message = f"{failed}; {before} serves on. {_retry(observed, plan)}"
         return ReadyCondition(ready=False, reason="RolledBack", message=message, stalled=True)
-    if plan.rollout.is_overdue(observed.now):
-        why = why_failed(observed.pod_blockers)
+    if _has_failed(observed, plan.rollout):
+        why = why_failed(observed)
         message = f"{failed}, and {before} does not come back either: {why}. "
         return _exceeded(message + _retry(observed, plan))
     available = pods(observed.progress.available)
-    return _reconciling(ROLLING_BACK, f"{failed}; back to {before}, with {available} available")
+    message = f"{failed}; back to {before}, with {available} available"
+    if plan.rollout.is_overdue(observed.now):
+        return _blocked(observed, message)
+    return _reconciling(ROLLING_BACK, message)
 
 
 def _named_beside(good: Revision, failed: Revision | None) -> str:
@@ -98,15 +100,27 @@ def _under_way(observed: Observed, plan: Plan, rollout: RolloutState) -> ReadyCo
         name = f"scaling {rollout.target.version}"
     else:
         name = _change(observed, plan)
-    if rollout.is_overdue(observed.now):
-        message = f"{name} is stuck: {_counts(observed)}. {why_failed(observed.pod_blockers)}"
+    if _has_failed(observed, rollout):
+        message = f"{name} is stuck: {_counts(observed)}. {why_failed(observed)}"
         if plan.decision and plan.decision.rollback_blocked:
             message += f". Not rolled back: {plan.decision.rollback_blocked}"
         return _exceeded(message)
     if observed.pod_blockers:
-        first = observed.pod_blockers[0]
-        return _reconciling("Blocked", f"{name} waits, {first.reason}: {first.message}")
+        return _blocked(observed, name)
     return _reconciling(rollout.phase, f"{name}: {_counts(observed)}")
+
+
+def _has_failed(observed: Observed, rollout: RolloutState) -> bool:
+    """Tell whether a change is over its deadline by its own fault."""
+    return rollout.is_overdue(observed.now) and bool(observed.evidence)
+
+
+def _blocked(observed: Observed, what: str) -> ReadyCondition:
+    """Say what a change waits for: it goes on by itself once that is there."""
+    first = next(iter(observed.pod_blockers or ()), None)
+    cause = f", {first.reason}: {first.message}" if first else ""
+    at = f" ({first.object})" if first and first.object else ""
+    return _reconciling("Blocked", f"{what} waits{cause}{at}")
 
 
 def _reconciling(reason: str, message: str) -> ReadyCondition:
@@ -120,7 +134,7 @@ def _exceeded(message: str) -> ReadyCondition:
 
 def _failed(observed: Observed, plan: Plan) -> str:
     reason = _failure(observed, plan).get("reason")
-    return f"{plan.desired} failed, {reason or why_failed(observed.pod_blockers)}"
+    return f"{plan.desired} failed, {reason or why_failed(observed)}"
 
 
 def _retry(observed: Observed, plan: Plan) -> str:

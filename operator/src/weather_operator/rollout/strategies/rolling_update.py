@@ -17,7 +17,7 @@ _NOWHERE = "there is no other version that has served to go back to"
 
 
 def decide(observed: Observed, desired: Revision) -> Decision | None:
-    """Return what to do, None when that takes the ReplicaSets and they have not been read."""
+    """Return what to do, None when that takes ReplicaSets or pods that have not been read."""
     app, live = observed.app, observed.live
     if live == desired and observed.progress.complete:
         return Decision()  # it serves, whatever its status said before
@@ -41,7 +41,7 @@ def is_paused(observed: Observed, revision: Revision | None) -> bool:
 
 
 def _supervise(observed: Observed, desired: Revision) -> Decision | None:
-    """Let the desired revision come up, until its deadline."""
+    """Let the desired revision come up until its deadline, and on where it is not to blame."""
     app, progress = observed.app, observed.progress
     paused = is_paused(observed, desired)
     go_on = Decision(paused=paused)
@@ -51,8 +51,10 @@ def _supervise(observed: Observed, desired: Revision) -> Decision | None:
     if not app.rollout.auto_rollback or progress.desired == 0:
         return go_on
     revisions = _revisions(observed)
-    if revisions is None:
+    if revisions is None or observed.pod_blockers is None:
         return None
+    if not observed.evidence:
+        return go_on
     good = _last_good(observed, desired, revisions)
     if good is None:
         return replace(go_on, rollback_blocked=_NOWHERE)

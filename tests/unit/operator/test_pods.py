@@ -1,0 +1,270 @@
+"""What pods say, and what of it condemns the version that is tried."""
+
+from typing import Any
+
+import pytest
+from support.manifests import app_body, deployment, template
+from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.model import Blocker, parse_app
+from weather_operator.rollout.observed import Observed
+from weather_operator.status import pods as told
+
+CREATED, STARTED = "2026-01-01T10:00:00Z", "2026-01-01T10:05:00Z"
+NOW, END = "2026-01-01T10:06:59Z", "2026-01-01T10:07:00Z"
+"""The container has had almost, and just, the two minutes that a rollout may take."""
+
+IMAGE = "weather:2.0.0"
+
+
+def pod(
+    name: str = "london-1",
+    *,
+    version: str = "2.0.0",
+    ready: bool = False,
+    state: dict[str, Any] | None = None,
+    waiting: dict[str, str] | None = None,
+    last: dict[str, Any] | None = None,
+    conditions: tuple[dict[str, str], ...] = (),
+    containers: tuple[dict[str, Any], ...] = (),
+    going: bool = False,
+    gates: tuple[str, ...] = (),
+    **status: Any,
+) -> dict[str, Any]:
+    """A pod whose container runs, unless the test says otherwise."""
+    container = {
+        "name": "web",
+        "ready": ready,
+        "state": state
+        or ({"waiting": waiting} if waiting else {"running": {"startedAt": STARTED}}),
+        "lastState": {"terminated": last} if last else {},
+    }
+    made = template(version)
+    metadata = {**made["metadata"], "name": name, "creationTimestamp": CREATED}
+    return {
+        "metadata": {**metadata, **({"deletionTimestamp": NOW} if going else {})},
+        "spec": {**made["spec"], "readinessGates": [{"conditionType": each} for each in gates]},
+        "status": {
+            "conditions": [{"type": "Ready", "status": str(ready)}, *conditions],
+            "containerStatuses": [container, *containers],
+            **status,
+        },
+    }
+
+
+def observed(now: str = NOW, version: str = "2.0.0") -> Observed:
+    """A rollout of this version, which may take two minutes without getting further."""
+    children = {(DEPLOYMENT, "london"): deployment(version=version)}
+    return Observed(app=parse_app(app_body()), now=now, children=children)
+
+
+def waiting(reason: str, message: str = "") -> dict[str, str]:
+    return {"reason": reason, "message": message}
+
+
+def condition(type_: str, status: str, **more: str) -> dict[str, str]:
+    return {"type": type_, "status": status, **more}
+
+
+MISSING = waiting("ErrImagePull", f"rpc error: {IMAGE}: not found")
+UNREACHABLE = waiting("ErrImagePull", "rpc error: dial tcp: i/o timeout")
+BACK_OFF = waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
+CRASH = waiting("CrashLoopBackOff", "back-off 40s")
+KILLED = {"exitCode": 137, "reason": "OOMKilled"}
+LOST = {"exitCode": 137, "reason": "ContainerStatusUnknown"}
+NO_NODE = condition("PodScheduled", "False", reason="Unschedulable", message="0/3 nodes")
+SIDECAR = {"name": "proxy", "ready": False, "state": {"waiting": CRASH}}
+LATE_KUBELET = "failed to sync secret cache: timed out waiting for the condition"
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "words"),
+    [
+        (pod(waiting=CRASH), "CrashLoopBackOff", "back-off 40s"),
+        (pod(waiting=CRASH, last=KILLED), "CrashLoopBackOff", "OOMKilled, exit code 137"),
+        (pod(state={"terminated": KILLED}), "CrashLoopBackOff", "ended with OOMKilled"),
+        (pod(state={"terminated": {"exitCode": 0}}), "CrashLoopBackOff", "exit code 0"),
+        (pod(last=KILLED), "CrashLoopBackOff", "runs again and is not ready"),
+        (pod(waiting=MISSING), "ImagePullBackOff", f"the registry has no image {IMAGE}"),
+        (pod(waiting=waiting("InvalidImageName")), "InvalidImageName", "not the name of an image"),
+        (
+            pod(waiting=waiting("CreateContainerConfigError", 'secret "k" not found')),
+            "CreateContainerConfigError",
+            'secret "k" not found',
+        ),
+    ],
+)
+def test_what_its_own_container_shows_condemns_a_version(
+    one: dict[str, Any], reason: str, words: str
+) -> None:
+    (found,) = told.of_pods([one], observed())
+    assert (found.reason, found.object, found.condemns) == (reason, "Pod/london-1", True)
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "words"),
+    [
+        (pod(conditions=(NO_NODE,), state={"waiting": {}}), "Unschedulable", "0/3 nodes"),
+        (pod(waiting=UNREACHABLE), "ImagePullBackOff", "does not answer: i/o timeout"),
+        (
+            pod(waiting=waiting("CreateContainerConfigError", LATE_KUBELET)),
+            "CreateContainerConfigError",
+            "timed out",
+        ),
+        (pod(state={"terminated": LOST}), "CrashLoopBackOff", "ContainerStatusUnknown"),
+        (
+            pod(ready=True, containers=(SIDECAR,)),
+            "CrashLoopBackOff",
+            "container proxy: back-off 40s",
+        ),
+        (
+            pod(state={"terminated": KILLED}, reason="Evicted", message="low on memory"),
+            "Evicted",
+            "low on memory",
+        ),
+        (
+            pod(waiting=CRASH, conditions=(condition("DisruptionTarget", "True"),)),
+            "CrashLoopBackOff",
+            "back-off",
+        ),
+        (
+            pod(ready=True, conditions=(condition("ContainersReady", "True"),), gates=("lb/x",)),
+            "ReadinessGate",
+            "lb/x is not True, nobody has said anything about it yet",
+        ),
+        (
+            pod(
+                ready=True,
+                conditions=(
+                    condition("ContainersReady", "True"),
+                    condition("lb/x", "False", message="target is registering"),
+                ),
+                gates=("lb/x",),
+            ),
+            "ReadinessGate",
+            "target is registering",
+        ),
+        (pod(waiting=CRASH, version="1.0.0"), "CrashLoopBackOff", "back-off"),
+    ],
+)
+def test_what_the_cluster_lacks_is_named_and_condemns_nothing(
+    one: dict[str, Any], reason: str, words: str
+) -> None:
+    (found,) = told.of_pods([one], observed())
+    assert (found.reason, found.object, found.condemns) == (reason, "Pod/london-1", False)
+    assert words in found.message
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pod(waiting=waiting("ContainerCreating")),
+        pod(),
+        pod(ready=True),
+        pod(ready=True, last=KILLED),
+        pod(waiting=CRASH, going=True),
+        pod(
+            ready=True,
+            conditions=(condition("ContainersReady", "True"), condition("lb/x", "True")),
+            gates=("lb/x",),
+        ),
+        pod(
+            initContainerStatuses=[{"name": "init", "state": {"terminated": {"exitCode": 0}}}],
+        ),
+    ],
+)
+def test_what_is_well_or_on_its_way_is_no_blocker(one: dict[str, Any]) -> None:
+    assert told.of_pods([one], observed()) == ()
+
+
+def test_a_container_has_as_long_to_get_ready_as_a_rollout_to_get_further() -> None:
+    assert told.of_pods([pod()], observed(NOW)) == ()
+    (found,) = told.of_pods([pod()], observed(END))
+    assert (found.reason, found.condemns) == ("Unhealthy", True)
+    assert told.of_pods([pod(ready=True)], observed(END)) == ()
+
+
+def test_a_node_whose_clock_is_behind_makes_no_container_older_than_its_pod() -> None:
+    early = pod(state={"running": {"startedAt": "2026-01-01T09:00:00Z"}})
+    assert told.of_pods([early], observed("2026-01-01T10:01:59Z")) == ()
+    assert told.of_pods([early], observed("2026-01-01T10:02:00Z"))
+
+
+def test_without_a_rollout_nothing_is_condemned() -> None:
+    (found,) = told.of_pods([pod(waiting=CRASH)])
+    assert not found.condemns
+
+
+def test_one_cause_of_many_pods_is_one_blocker_about_the_first_that_condemns() -> None:
+    pods = [pod(f"london-{number}", waiting=MISSING) for number in (3, 2)]
+    (found,) = told.of_pods([pod("london-1", waiting=MISSING, version="1.0.0"), *pods], observed())
+    assert found.object == "Pod/london-2"
+
+
+def test_what_condemns_comes_first() -> None:
+    pods = [pod("a", conditions=(NO_NODE,), state={"waiting": {}}), pod("b", waiting=CRASH)]
+    assert [each.condemns for each in told.of_pods(pods, observed())] == [True, False]
+
+
+def test_the_pod_whose_events_may_tell_is_the_first_that_is_silent() -> None:
+    silent, going = pod("b"), pod("a", going=True)
+    assert told.unexplained([pod("d"), silent, going, pod("0", ready=True)]) is silent
+    assert told.unexplained([silent, pod("1", waiting=MISSING)]) is None
+    assert told.unexplained([going, pod(ready=True)]) is None
+
+
+def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() -> None:
+    one = pod(waiting=BACK_OFF)
+    assert told.unexplained([one]) is one
+    found = told.of_pods([one], observed())
+    assert not found[0].condemns
+    events = [
+        {"reason": "Failed", "message": "Error: ErrImagePull", "lastTimestamp": END},
+        {
+            "reason": "Failed",
+            "message": f'Failed to pull image "{IMAGE}": rpc error: not found',
+            "lastTimestamp": NOW,
+        },
+    ]
+    (asked,) = told.with_events(found, one, events, observed())
+    assert (asked.reason, asked.condemns) == ("ImagePullBackOff", True)
+    assert asked.message == f"the registry has no image {IMAGE}"
+
+
+def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:
+    events = [
+        {"reason": "Old", "message": "a", "lastTimestamp": "2026-01-01T09:00:00Z"},
+        {"reason": "Unhealthy", "message": "503", "lastTimestamp": "2026-01-01T10:00:00Z"},
+        {"reason": "Older", "message": "b", "eventTime": "2026-01-01T08:00:00.000000Z"},
+    ]
+    (found,) = told.with_events((), pod(), events)
+    assert found == Blocker(reason="Unhealthy", message="503", object="Pod/london-1")
+    assert told.with_events((), pod(), []) == ()
+
+
+def test_a_probe_that_fails_condemns_once_the_container_has_had_its_time() -> None:
+    events = [{"reason": "Unhealthy", "message": "Readiness probe failed: 503"}]
+    for now, expected in ((NOW, False), (END, True)):
+        found = told.of_pods([pod()], observed(now))
+        (asked,) = told.with_events(found, pod(), events, observed(now))
+        assert (asked.message, asked.condemns) == ("Readiness probe failed: 503", expected)
+
+
+def test_a_pod_that_only_takes_its_time_to_start_is_no_blocker() -> None:
+    refused = {"reason": "Unhealthy", "message": "Startup probe failed: connection refused"}
+    assert told.with_events((), pod(), [{**refused, "count": 9}]) == ()
+    (found,) = told.with_events((), pod(), [{**refused, "count": 10}])
+    assert found.reason == "Unhealthy"
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [(pod(), "NotReady"), (pod(waiting=waiting("ContainerCreating")), "NotStarted")],
+)
+def test_a_pod_that_is_late_is_named_where_nothing_says_why(
+    one: dict[str, Any], reason: str
+) -> None:
+    found = told.late([pod("0", ready=True), one])
+    assert found
+    assert (found.reason, found.object, found.condemns) == (reason, "Pod/london-1", False)
+    assert told.late([pod(ready=True), pod(going=True)]) is None
