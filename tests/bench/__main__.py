@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from rich.console import Console
 from rich.table import Table
 
-from bench import binaries, clusters, images, operator, webapp
+from bench import binaries, clusters, images, operator, waves, webapp
 from bench.figures import Figure
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "clusters": clusters.measure,
     "images": images.measure,
     "operator": operator.measure,
+    "waves": waves.measure,
     "webapp": webapp.measure,
 }
 SLOW = {"binaries"}

@@ -164,6 +164,15 @@ class Proxy:
         self._add(matches, answer, 1)
         return held
 
+    def slow_down(self, matches: Matches, *, seconds: float) -> Rule:
+        """Let the requests take so much longer than they do."""
+
+        async def answer(_: web.BaseRequest, forward: Forward) -> web.StreamResponse:
+            await asyncio.sleep(seconds)
+            return await forward()
+
+        return self._add(matches, answer, 1_000_000)
+
     def stall(self, kind: str) -> None:
         """Let the watches of a kind stay open and say nothing more, new ones too."""
         self._stalled.add(kind)

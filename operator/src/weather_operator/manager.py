@@ -97,7 +97,7 @@ class Manager:
                 await elector.release()
 
     async def _lead(self) -> None:
-        cache, queue = new_cache(), WorkQueue()
+        cache, queue = new_cache(), WorkQueue(workers=self._settings.workers)
         self._metrics.registry.register(WeatherAppCollector(cache))
         recorder = Recorder(
             self._client, component=FIELD_MANAGER, now=self._client.connection.server_time
@@ -113,7 +113,7 @@ class Manager:
             lookups_done=lookups_done,
             now=self._client.connection.server_time,
         )
-        controller = Controller(queue, reconciler, self._metrics, workers=self._settings.workers)
+        controller = Controller(queue, reconciler, self._metrics)
         handlers = EventHandlers(
             cache, queue, self._metrics, rolling_out=lambda: reconciler.rolling_out
         )

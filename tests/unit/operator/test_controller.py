@@ -46,13 +46,9 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.queue = WorkQueue(clock=now, jitter=lambda: 1.0)
+        self.queue = WorkQueue(workers=self.workers, clock=now, jitter=lambda: 1.0)
         self.controller = Controller(
-            self.queue,
-            cast(Reconciler, self.script),
-            self.metrics,
-            workers=self.workers,
-            clock=now,
+            self.queue, cast(Reconciler, self.script), self.metrics, clock=now
         )
 
     async def run(self, *keys: Key, seconds: float) -> None:
@@ -122,10 +118,11 @@ async def test_failures_in_a_row_come_later_and_later_until_one_pass_ends_well()
 
 
 @in_virtual_time
-async def test_a_pass_that_comes_again_by_itself_keeps_its_priority() -> None:
-    loop = Loop(Scripted([Outcome(requeue_after=1), conflict()]))
+async def test_the_next_step_and_a_retry_keep_the_priority_and_a_later_look_does_not() -> None:
+    loop = Loop(Scripted([Outcome(requeue_after=0.1), conflict(), Outcome(requeue_after=1)]))
     await loop.run(LONDON, seconds=10)
     assert [priority for *_, priority in loop.script.passes] == [
+        Priority.USER,
         Priority.USER,
         Priority.USER,
         Priority.RESYNC,
@@ -133,11 +130,36 @@ async def test_a_pass_that_comes_again_by_itself_keeps_its_priority() -> None:
 
 
 @in_virtual_time
+async def test_what_hangs_delays_nobody_elsewhere_and_in_its_own_namespace_for_seconds_only() -> (
+    None
+):
+    def hang_for_ten_seconds() -> Callable[[], Awaitable[Outcome]]:
+        async def hang() -> Outcome:
+            await asyncio.sleep(10)
+            return Outcome()
+
+        return hang
+
+    loop = Loop(Scripted([hang_for_ten_seconds() for _ in range(60)]), workers=16)
+    hanging = [Key(namespace="hanging", name=f"slow-{number}") for number in range(60)]
+    running = asyncio.ensure_future(loop.run(*hanging, seconds=60))
+    await asyncio.sleep(1)
+    loop.script.endings.insert(0, Outcome())
+    loop.queue.add(LONDON, Priority.RESYNC)
+    await asyncio.sleep(0.1)
+    assert loop.script.passes[-1] == (1, "london", Priority.RESYNC)
+    await running
+    begun = [time for time, name, _ in loop.script.passes if name.startswith("slow")]
+    assert begun[8] == 2
+    assert begun[-1] <= 14, "eight at a time would take until the seventieth second"
+
+
+@in_virtual_time
 async def test_a_bug_or_a_hang_with_one_app_does_not_stop_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("CRITICAL")
-    loop = Loop(Scripted([hang, KeyError("bug")]), workers=2)
+    loop = Loop(Scripted([hang, KeyError("bug")]), workers=4)
     await loop.run(LONDON, PARIS, seconds=1)
     assert [(time, name) for time, name, _ in loop.script.passes] == [
         (0, "london"),
@@ -154,9 +176,9 @@ async def test_workers_that_end_nothing_are_a_problem_and_an_empty_queue_is_not(
         await release.wait()
         return Outcome()
 
-    queue = WorkQueue(clock=lambda: time[0])
+    queue = WorkQueue(workers=1, clock=lambda: time[0])
     controller = Controller(
-        queue, cast(Reconciler, Scripted([wait])), Metrics(), workers=1, clock=lambda: time[0]
+        queue, cast(Reconciler, Scripted([wait])), Metrics(), clock=lambda: time[0]
     )
     running = asyncio.ensure_future(controller.run())
     time[0] = 1000

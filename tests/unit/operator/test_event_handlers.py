@@ -1,9 +1,21 @@
-"""How soon an event of a child is looked at."""
+"""Whom an event concerns, how urgent it is, and how soon it is looked at."""
 
-from support.manifests import deployment
-from weather_operator.controller.event_handlers import delay_of
-from weather_operator.controller.workqueue import SETTLE_SECONDS
-from weather_operator.kube.resources import DEPLOYMENT
+from typing import Any
+
+import pytest
+from support.manifests import app_body, deployment
+from weather_operator.controller.event_handlers import (
+    EventHandlers,
+    delay_of,
+    new_cache,
+    priority_of,
+)
+from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
+from weather_operator.kube.resources import DEPLOYMENT, Manifest
+from weather_operator.metrics import Metrics
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
+
+TOLD = {"observedGeneration": 1}
 
 HALF = deployment(replicas=3, updated=1, available=2)
 
@@ -20,3 +32,59 @@ def test_an_end_and_what_may_need_a_repair_are_looked_at_soon_whatever_else_goes
     edited["metadata"]["generation"] += 1
     assert delay_of(DEPLOYMENT, HALF, edited, rolling_out=500) == SETTLE_SECONDS
     assert delay_of(DEPLOYMENT, None, HALF, rolling_out=500) == SETTLE_SECONDS
+
+
+def body(*, status: Manifest | None = None, generation: int = 1, **metadata: Any) -> Manifest:
+    """A WeatherApp; without a status it has none."""
+    whole = app_body(status=status, generation=generation)
+    if status is None:
+        del whole["status"]
+    return {**whole, "metadata": {**whole["metadata"], **metadata}}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (body(status=TOLD), body(status=TOLD, generation=2), Priority.USER),
+        (body(status=TOLD), body(status=TOLD, annotations={"by": "hand"}), Priority.USER),
+        (body(status=TOLD), body(status=TOLD, deletionTimestamp="now"), Priority.USER),
+        (None, body(status=TOLD, generation=2), Priority.USER),
+        (None, body(), Priority.NEW),
+        (body(), body(generation=2), Priority.NEW),
+        (None, body(status=TOLD), Priority.RESYNC),
+        (body(), body(status=TOLD, managedFields=[{}]), Priority.RESYNC),
+        (body(status=TOLD), body(status={**TOLD, "url": "http://new"}), Priority.RESYNC),
+    ],
+    ids=[
+        "the spec changed",
+        "an annotation changed",
+        "it is being deleted",
+        "the spec changed while nobody looked",
+        "it is new",
+        "it is new and changed again",
+        "nothing is new",
+        "its first status was written",
+        "its status was written",
+    ],
+)
+def test_what_a_user_changed_is_the_most_urgent_and_the_echo_of_a_status_the_least(
+    before: Manifest | None, now: Manifest, expected: Priority
+) -> None:
+    assert priority_of(before, now) is expected
+
+
+async def test_a_releases_change_is_less_urgent_than_what_a_user_changes() -> None:
+    cache, queue = new_cache(), WorkQueue()
+    handlers = EventHandlers(cache, queue, Metrics(), rolling_out=lambda: 0)
+    for number, colour in enumerate(("yellow", "green")):
+        app = body(status=TOLD, name=colour, uid=colour, resourceVersion=str(number + 1))
+        app["spec"]["colour"] = colour
+        cache.put(WEATHER_APP, app)
+    metadata = {"name": "2.0.0", "uid": "release", "resourceVersion": "1"}
+    spec = {"version": "2.0.0", "colour": "green", "image": "weather:2"}
+    handlers.on_event(WEATHER_RELEASE, "MODIFIED", {"metadata": metadata, "spec": spec})
+    taken = [await queue.take(), await queue.take()]
+    assert [(work.key.name, work.priority) for work in taken] == [
+        ("green", Priority.RELEASE),
+        ("yellow", Priority.RESYNC),
+    ]

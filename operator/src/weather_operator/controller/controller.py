@@ -2,14 +2,16 @@
 
     queue.take → reconciler.reconcile → done | conflict | unavailable | error | bug → queue.done
 
-Several workers turn at once; the queue sees to it that no two have the same key. A pass knows
-nothing of retries: it returns an Outcome or raises, and `_reconcile` is the one place that says
-what each ending means.
+Several passes go on at a time; the queue says how many, and that no two have the same key. A pass
+that takes long is set aside, and another begins. A pass knows nothing of retries: it returns an
+Outcome or raises, and `_reconcile` is the one place that says what each ending means.
 
 | Ending | What follows |
 |---|---|
-| done | the failures are forgotten, and the key comes again when the outcome says |
-| done, but something was refused | the key comes again, later each time |
+| done | the failures are forgotten |
+| done, but the change goes on at once | the key's next step, as urgent as this one |
+| done, but the change takes its time | a look at it, when the outcome says |
+| done, but something was refused | the key comes again as urgent as it was, later each time |
 | conflict: the cache was behind | the same; only the debug log has it |
 | unavailable: the API server cannot answer | the same, and not before the server allows it |
 | error, or longer than a minute | the same, with a warning |
@@ -22,7 +24,7 @@ import time
 from collections.abc import Callable
 
 from weather_operator.controller.reconciler import Outcome, Reconciler
-from weather_operator.controller.workqueue import Work, WorkQueue
+from weather_operator.controller.workqueue import SETTLE_SECONDS, Work, WorkQueue
 from weather_operator.kube.errors import ApiError, ConflictError, UnavailableError
 from weather_operator.metrics import Metrics
 
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _RECONCILE_SECONDS = 60
 _STUCK_SECONDS = 2 * _RECONCILE_SECONDS
+_LONG_SECONDS = 2
 
 
 class Controller:
@@ -41,13 +44,11 @@ class Controller:
         reconciler: Reconciler,
         metrics: Metrics,
         *,
-        workers: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
         self._reconciler = reconciler
         self._metrics = metrics
-        self._workers = workers
         self._clock = clock
         self._last_end = self._clock()
         metrics.queue_depth.set_function(queue.__len__)
@@ -56,8 +57,9 @@ class Controller:
     async def run(self) -> None:
         """Work for ever."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._workers):
-                group.create_task(self._work())
+            while True:
+                work = await self._queue.take()
+                group.create_task(self._work(work))
 
     def liveness_problem(self) -> str:
         """Describe what shows that the workers are stuck; empty while they are not.
@@ -69,14 +71,15 @@ class Controller:
             return ""
         return f"no reconcile has ended for {idle:.0f} s, and WeatherApps are due"
 
-    async def _work(self) -> None:
-        while True:
-            work = await self._queue.take()
-            try:
-                await self._reconcile(work)
-            finally:
-                self._queue.done(work.key)
-                self._last_end = self._clock()
+    async def _work(self, work: Work) -> None:
+        loop = asyncio.get_running_loop()
+        takes_long = loop.call_later(_LONG_SECONDS, self._queue.set_aside, work.key)
+        try:
+            await self._reconcile(work)
+        finally:
+            takes_long.cancel()
+            self._queue.done(work.key)
+            self._last_end = self._clock()
 
     async def _reconcile(self, work: Work) -> None:
         """Reconcile one key and decide, for every way in which that can end, what follows."""
@@ -88,32 +91,37 @@ class Controller:
             self._requeue(work, outcome)
         except ConflictError as error:
             result = "conflict"
-            delay = self._queue.add_rate_limited(work.key)
+            delay = self._queue.add_rate_limited(work)
             log.debug("conflict", extra={**_about(work, error), "retry_seconds": delay})
         except UnavailableError as error:
             result = "unavailable"
-            self._queue.add_rate_limited(work.key, at_least=error.retry_after)
+            self._queue.add_rate_limited(work, at_least=error.retry_after)
             if error.status:
                 log.warning("the API server cannot now", extra=_about(work, error))
         except (ApiError, TimeoutError) as error:
             result = "error"
-            self._queue.add_rate_limited(work.key)
+            self._queue.add_rate_limited(work)
             log.warning("reconcile failed", extra=_about(work, error))
         except Exception:
             # A bug must not take the others' operator away; it is retried as seldom as a refusal.
             result = "bug"
-            self._queue.add_rate_limited(work.key)
+            self._queue.add_rate_limited(work)
             log.exception("reconcile broke", extra={"app": str(work.key)})
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(self._clock() - started)
 
     def _requeue(self, work: Work, outcome: Outcome) -> None:
         if outcome.failed:
-            self._queue.add_rate_limited(work.key)
+            self._queue.add_rate_limited(work)
             return
-        self._queue.forget(work.key)
-        if outcome.requeue_after is not None:
-            self._queue.add(work.key, work.priority, delay=outcome.requeue_after)
+        if outcome.requeue_after is None:
+            self._queue.forget(work.key)
+            return
+        self._queue.forget_failures(work.key)
+        if outcome.requeue_after <= SETTLE_SECONDS:
+            self._queue.add_next_step(work, delay=outcome.requeue_after)
+        else:
+            self._queue.add_look(work.key, delay=outcome.requeue_after)
 
 
 def _about(work: Work, error: Exception) -> dict[str, str]:

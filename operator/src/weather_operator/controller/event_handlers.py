@@ -5,10 +5,10 @@ and where anything of interest is new, keys of WeatherApps go into the work queu
 
 | Event of | Keys | Priority | When |
 |---|---|---|---|
-| a WeatherApp | its own | USER; RESYNC if a list shows what its status is about | at once |
-| a WeatherRelease | every app's | USER for those that name it, else RESYNC | at once |
+| a WeatherApp | its own | as `priority_of` says: what a user changed is the most urgent | at once |
+| a WeatherRelease | every app's | RELEASE for those that name it, else RESYNC | at once |
 | a child | its controller's | CHILD | as `delay_of` says: the echo of our own write waits |
-| a Node, a Gateway | those whose URL it is in | CHILD | in a second |
+| a Node, a Gateway | those whose URL it is in | RESYNC | in a second |
 
 No event carries a decision: a pass reads the cache and finds out by itself what is to be done. So
 one event more, or many at once, change nothing but the time.
@@ -93,8 +93,7 @@ class EventHandlers:
         if not update(kind, body):
             return
         if kind is WEATHER_APP:
-            is_new = type_ or not is_status_current(body)
-            self._queue.add(key_of(body), Priority.USER if is_new else Priority.RESYNC)
+            self._queue.add(key_of(body), priority_of(before, body))
         elif kind is WEATHER_RELEASE:
             self.enqueue_for_release(body)
             self.catalogue_changed.set()
@@ -116,11 +115,14 @@ class EventHandlers:
         self._touched_at[kind] = self._clock()
 
     def enqueue_for_release(self, body: Manifest) -> None:
-        """Enqueue every app: those that name this release first; others may have to list it."""
+        """Enqueue every app: those that name this release first; others may have to list it.
+
+        None of them is as urgent as what a user changed: there may be any number.
+        """
         release = parse_release(body)
         for app in map(parse_app, self._cache.all(WEATHER_APP)):
-            urgent = selects(app, release)
-            self._queue.add(app.key, Priority.USER if urgent else Priority.RESYNC)
+            concerned = selects(app, release)
+            self._queue.add(app.key, Priority.RELEASE if concerned else Priority.RESYNC)
 
     def enqueue_all(self) -> None:
         """Enqueue every app, for when nothing more urgent is due."""
@@ -134,10 +136,27 @@ class EventHandlers:
     def _enqueue_where(self, concerns: Callable[[WeatherApp], bool]) -> None:
         for app in map(parse_app, self._cache.all(WEATHER_APP)):
             if concerns(app):
-                self._queue.add(app.key, Priority.CHILD, delay=_PROGRESS_SECONDS)
+                self._queue.add(app.key, Priority.RESYNC, delay=_PROGRESS_SECONDS)
 
     def _age(self, kind: Kind) -> float:
         return self._clock() - self._touched_at[kind]
+
+
+def priority_of(before: Manifest | None, body: Manifest) -> Priority:
+    """Return how urgent an event of a WeatherApp is, given the body that was known before.
+
+    The echo of a status that we wrote ourselves is nobody's change.
+    """
+    if not is_status_current(body):
+        return Priority.USER if "status" in body else Priority.NEW
+    if before is None or _users_metadata(before) == _users_metadata(body):
+        return Priority.RESYNC
+    return Priority.USER
+
+
+def _users_metadata(body: Manifest) -> Manifest:
+    written_by_all = ("resourceVersion", "managedFields")
+    return {k: v for k, v in body["metadata"].items() if k not in written_by_all}
 
 
 def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, rolling_out: int) -> float:
