@@ -163,7 +163,7 @@ class Waves:
             if (each.namespace, each.name) == (namespace, "own") and each.writes
         ]
         asked = next((each.at for each in own if each.agent == "user"), 0.0)
-        made = next((each.at for each in own if _makes_pods(each)), 0.0)
+        made = next((each.at for each in own if _makes_pods(each) and each.at > asked), 0.0)
         return 1000 * (made - asked) if asked and made else 0.0
 
     def _serve(self, namespace: str, number: int) -> bool:

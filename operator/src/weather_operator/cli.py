@@ -17,6 +17,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from weather_operator import crds, settings
+from weather_operator.controller.workqueue import MOST_SET_ASIDE
 from weather_operator.kube.client import Client
 from weather_operator.kube.connection import connect
 from weather_operator.kube.errors import ApiError, RefusedError, UnconfiguredError
@@ -95,7 +96,7 @@ async def _run(settings: Settings) -> str:
         signals.append(name)
         task.cancel()
 
-    pool_size = settings.workers + _SPARE_CONNECTIONS
+    pool_size = settings.workers + MOST_SET_ASIDE + _SPARE_CONNECTIONS
     try:
         async with connect(
             user_agent=_USER_AGENT, observe=observe, pool_size=pool_size

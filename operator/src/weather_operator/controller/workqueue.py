@@ -38,7 +38,8 @@ SETTLE_SECONDS = 0.15
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 300.0
 
-_MOST_SET_ASIDE = 64
+MOST_SET_ASIDE = 64
+"""How many passes may go on beside those that the workers do, because they take long."""
 
 
 class Priority(IntEnum):
@@ -160,7 +161,7 @@ class WorkQueue:
 
     def set_aside(self, key: Key) -> None:
         """Count a key that was taken no longer: its work takes long, and others would wait."""
-        if key in self._active - self._set_aside and len(self._set_aside) < _MOST_SET_ASIDE:
+        if key in self._active - self._set_aside and len(self._set_aside) < MOST_SET_ASIDE:
             self._free(key)
             self._set_aside.add(key)
 
