@@ -89,7 +89,8 @@ images: setup ## the operator's image and the page's three colours
 .PHONY: push
 push: $(READY) require-registry ## tag and push the images: make push REGISTRY=registry.example/team
 	@mkdir -p build
-	$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) > build/pushed.txt
+	$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) $(if $(INSECURE),--insecure) \
+	  > build/pushed.txt
 
 .PHONY: sbom
 sbom: images ## what is in the operator's and the page's image, as CycloneDX in build/sbom

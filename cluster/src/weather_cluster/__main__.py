@@ -128,13 +128,14 @@ def images_command() -> None:
 @main.command()
 @click.argument("registry")
 @click.option("--replace", is_flag=True, help="Also where a version is another image already.")
-def push(registry: str, replace: bool) -> None:
+@click.option("--insecure", is_flag=True, help="It speaks plain HTTP or shows any certificate.")
+def push(registry: str, replace: bool, insecure: bool) -> None:
     """Tag and push the images to REGISTRY, for example registry.example/team.
 
     Prints the name of each with its digest.
     """
-    for reference in images.push_all(registry, _report(), replace=replace):
-        click.echo(reference)
+    for pushed in images.push_all(registry, _report(), replace=replace, insecure=insecure):
+        click.echo(pushed)
 
 
 @main.command("sbom")

@@ -25,7 +25,6 @@ DEBIAN_PACKAGES = {
     "mount": "mount",
     "nft": "nftables",
     "buildah": "buildah",
-    "skopeo": "skopeo",
     "debootstrap": "debootstrap",
 }
 """Which Debian package brings a program; `debian-packages.txt` lists them for the set-up."""

@@ -3,11 +3,10 @@
 Docker builds where its engine answers, else buildah. Where no registry has the base image,
 debootstrap makes one from Debian's packages. A label holds the hash of everything an image was
 built from, so what has not changed is not built again; and a version that a registry has is not
-replaced by another image unless that is asked for.
+replaced by another image unless that is asked for. Digests are the registry's own word.
 """
 
 import hashlib
-import ipaddress
 import json
 import tempfile
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from weather_cluster import network, node_components
+from weather_cluster import network, node_components, registry_client
 from weather_cluster.bootstrap import Cluster
 from weather_cluster.errors import ClusterError
 from weather_cluster.host import require_programs, run, succeeds
 from weather_cluster.progress import Report
+from weather_cluster.registry_client import RegistryImage
 
 OPERATOR_VERSION = "0.1.0"
 COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
@@ -27,7 +27,6 @@ BASE = "docker.io/library/debian:trixie-slim"
 LOCAL_BASE = "localhost/weather-base:trixie"
 INPUTS_LABEL = "io.quantspark.weather.inputs"
 CA_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-_ABSENT = ("manifest unknown", "name unknown", "no such manifest", "not found")
 _UNNEEDED = (
     "usr/share/doc/*",
     "usr/share/man/*",
@@ -83,14 +82,6 @@ class Image:
         yield from (path for path in sources if path.is_file() and "__pycache__" not in path.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryImage:
-    """An image in a registry: its digest, and its configuration's without "sha256:"."""
-
-    digest: str
-    configuration: str
-
-
 IMAGES = (
     Image(name=f"weather-operator:{OPERATOR_VERSION}", part="operator"),
     *(
@@ -119,56 +110,33 @@ def build(report: Report) -> None:
                 _build(image, base, inputs, docker)
 
 
-def push_all(registry: str, report: Report, *, replace: bool = False) -> Iterator[str]:
+def push_all(
+    registry: str, report: Report, *, replace: bool = False, insecure: bool = False
+) -> Iterator[str]:
     """Push every image below this prefix and yield references with digests.
 
     A version means one image for ever: what the registry already has is not pushed again, and a
-    different image raises ClusterError unless it is to be replaced.
+    different image raises ClusterError unless it is to be replaced. An `insecure` registry may
+    speak plain HTTP or show any certificate, as one at an address of this machine may anyway.
     """
     docker = succeeds("docker", "info")
     for image in IMAGES:
         if _label(image.name, docker) is None:
             raise ClusterError(f"there is no image {image.name}: build it with make images")
         reference = f"{registry.rstrip('/')}/{image.name}"
-        found = None if replace else find_in_registry(reference, docker=docker)
+        lenient = insecure or registry_client.is_this_machine(reference)
+        found = None if replace else registry_client.find(reference, insecure=lenient)
         if found:
             with report(f"{reference} is there already"):
-                yield f"{reference}@{_require_same(image, reference, found, docker)}"
-            continue
-        with report(f"push {reference}"):
-            digest = _push_docker(image, reference) if docker else _push_buildah(image, reference)
-        yield f"{reference}@{digest}"
-
-
-def find_in_registry(reference: str, *, docker: bool) -> RegistryImage | None:
-    """Return what the registry has under this name, None when it has nothing.
-
-    Raises ClusterError when the registry cannot be asked.
-    """
-    if not docker:
-        require_programs("skopeo")
-    plain = ("--tls-verify=false",) if is_plain_http(reference) else ()
-    skopeo = ("skopeo", "inspect", "--raw", *plain, f"docker://{reference}")
-    try:
-        text = run(*(("docker", "manifest", "inspect", reference) if docker else skopeo))
-    except ClusterError as error:
-        if any(words in str(error).lower() for words in _ABSENT):
-            return None
-        raise
-    configuration = json.loads(text).get("config", {}).get("digest", "")
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return RegistryImage(
-        digest=f"sha256:{digest}", configuration=configuration.removeprefix("sha256:")
-    )
-
-
-def is_plain_http(reference: str) -> bool:
-    """Tell whether the registry is on this machine or in a private network: those have no TLS."""
-    host = reference.partition("/")[0].partition(":")[0]
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return host == "localhost"
+                if not _is_same(image, found, docker):
+                    raise ClusterError(
+                        f"{reference} is another image there already, {found.digest}: "
+                        "raise the version, or replace it all the same with REPLACE=1"
+                    )
+        else:
+            with report(f"push {reference}"):
+                found = _push(image, reference, docker=docker, insecure=lenient)
+        yield f"{reference}@{found.digest}"
 
 
 def load(cluster: Cluster, image: str) -> None:
@@ -194,24 +162,15 @@ def _save(image: str, archive: Path) -> None:
         raise ClusterError(f"no image {image} on this machine: see buildah images, or build it")
 
 
-def _require_same(image: Image, reference: str, found: RegistryImage, docker: bool) -> str:
-    """Return the digest of the registry's image if it is the local one.
-
-    Raises ClusterError if it is another.
-    """
-    local = _local(image.name, docker)
+def _is_same(image: Image, found: RegistryImage, docker: bool) -> bool:
+    """Tell whether the registry's image is the local one, which Docker may know by its digest."""
     look = (
         ("docker", "image", "inspect", "--format={{.Id}}")
         if docker
         else ("buildah", "inspect", "--type=image", "--format={{.FromImageID}}")
     )
-    image_id = run(*look, local).strip().removeprefix("sha256:")
-    if image_id not in (found.configuration, found.digest.removeprefix("sha256:")):
-        raise ClusterError(
-            f"{reference} is another image there already, {found.digest}: "
-            "raise the version, or replace it all the same with REPLACE=1"
-        )
-    return found.digest
+    image_id = run(*look, _local(image.name, docker)).strip().removeprefix("sha256:")
+    return f"sha256:{image_id}" in (found.configuration, found.digest)
 
 
 def _build(image: Image, base: str, inputs: str, docker: bool) -> None:
@@ -244,24 +203,23 @@ def _label(name: str, docker: bool) -> str | None:
     return str(labels.get(INPUTS_LABEL, ""))
 
 
-def _push_buildah(image: Image, reference: str) -> str:
-    require_programs("buildah")
-    with tempfile.NamedTemporaryFile() as digest:
-        run(
-            *("buildah", "push", "--quiet", f"--digestfile={digest.name}"),
-            *(("--tls-verify=false",) if is_plain_http(reference) else ()),
-            f"localhost/{image.name}",
-            f"docker://{reference}",
+def _push(image: Image, reference: str, *, docker: bool, insecure: bool) -> RegistryImage:
+    """Push the image and return what the registry has then; ClusterError when that is another."""
+    if docker:
+        run("docker", "tag", image.name, reference)
+        run("docker", "push", "--quiet", reference)
+    else:
+        require_programs("buildah")
+        lenient = ("--tls-verify=false",) if insecure else ()
+        local, remote = f"localhost/{image.name}", f"docker://{reference}"
+        run("buildah", "push", "--quiet", *lenient, local, remote)
+    found = registry_client.find(reference, insecure=insecure)
+    if found is None or not _is_same(image, found, docker):
+        raise ClusterError(
+            f"{reference} was pushed and the registry has {found.digest if found else 'nothing'} "
+            "there: somebody else pushes to it as well, so try again"
         )
-        return Path(digest.name).read_text().strip()
-
-
-def _push_docker(image: Image, reference: str) -> str:
-    run("docker", "tag", image.name, reference)
-    run("docker", "push", "--quiet", reference)
-    repository = reference.rpartition(":")[0]
-    found: list[str] = json.loads(run("docker", "image", "inspect", reference))[0]["RepoDigests"]
-    return next(each for each in found if each.startswith(f"{repository}@")).partition("@")[2]
+    return found
 
 
 def _base(report: Report) -> str:

@@ -25,3 +25,15 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         cache=cache / "weather-operator",
         modules=Path(__file__).parents[2] / "modules",
     )
+
+
+def login_files(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return where programs of containers keep logins at registries, the first to be asked first.
+
+    They are REGISTRY_AUTH_FILE or the files of buildah and podman, then Docker's.
+    """
+    runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    others = (runtime / "containers/auth.json", Path("/run/containers/0/auth.json"))
+    named = environ.get("REGISTRY_AUTH_FILE")
+    docker = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME") or "/", ".docker"))
+    return (*((Path(named),) if named else others), docker / "config.json")

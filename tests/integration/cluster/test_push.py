@@ -70,6 +70,8 @@ def test_a_version_stays_the_image_that_it_is_unless_it_is_replaced(
     replaced = push(registry, "--replace")
     assert replaced.exit_code == 0
     assert replaced.stdout != first.stdout
+    for each in (first, replaced):
+        assert registry.has("team/weather-push-test", each.stdout.strip().partition("@")[2])
 
 
 def test_a_registry_that_does_not_answer_is_one_sentence(registry: ImageRegistry) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from weather_cluster import images
 from weather_cluster.__main__ import main
 from weather_cluster.images import COLOURS, IMAGES, Image
 
@@ -88,20 +87,6 @@ def test_the_page_is_told_the_commit_of_its_own_sources(repository: Path, image:
     assert image.from_commit().arguments["APP_COMMIT"] == f"{first}+"
     operator = next(image for image in IMAGES if image.part == "operator")
     assert operator.from_commit() == operator
-
-
-@pytest.mark.parametrize(
-    ("reference", "plain"),
-    [
-        ("127.0.0.1:5000/weather:1.0.0", True),
-        ("10.231.1.1:5000/weather:1.0.0", True),
-        ("localhost:5000/weather:1.0.0", True),
-        ("registry.example/team/weather:1.0.0", False),
-        ("8.8.8.8/weather:1.0.0", False),
-    ],
-)
-def test_registries_here_speak_plain_http(reference: str, plain: bool) -> None:
-    assert images.is_plain_http(reference) is plain
 
 
 def test_elsewhere_it_says_where_to_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
