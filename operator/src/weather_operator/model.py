@@ -1,6 +1,12 @@
-"""The API of weather.quantspark.io as values: its kinds, and what one object says."""
+"""The API of weather.quantspark.io as values: its kinds, and what one object says.
 
-from collections.abc import Mapping
+What an object leaves out has the schema's default here too. A definition that is older than the
+operator fills in less, and then that is all that it costs; what no default helps against makes an
+object unreadable, and no other.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from weather_operator.kube.apply import managed_fields
@@ -225,8 +231,35 @@ class Blocker:
     condemns: bool = False
 
 
+class UnreadableError(Exception):
+    """An object that lacks what there is no default for, or has it in a form nobody expects."""
+
+
 def parse_release(body: Manifest) -> Release:
-    """Read a WeatherRelease that the API server has validated."""
+    """Read a WeatherRelease that the API server has validated. Raises UnreadableError."""
+    with _reading(WEATHER_RELEASE, body):
+        return _parse_release(body)
+
+
+def parse_app(body: Manifest) -> WeatherApp:
+    """Read a WeatherApp that the API server has validated. Raises UnreadableError."""
+    with _reading(WEATHER_APP, body):
+        return _parse_app(body)
+
+
+@contextmanager
+def _reading(kind: Kind, body: Manifest) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        message = (
+            f"{kind.name} {key_of(body)} cannot be read, {type(error).__name__}: {error}. "
+            "Apply the custom resource definitions that belong to this operator"
+        )
+        raise UnreadableError(message) from error
+
+
+def _parse_release(body: Manifest) -> Release:
     metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
     is_resolved = status.get("observedGeneration") == metadata.get("generation", 1)
     return Release(
@@ -239,9 +272,9 @@ def parse_release(body: Manifest) -> Release:
     )
 
 
-def parse_app(body: Manifest) -> WeatherApp:
-    """Read a WeatherApp that the API server has validated and filled with its defaults."""
+def _parse_app(body: Manifest) -> WeatherApp:
     metadata, spec = body["metadata"], body["spec"]
+    replicas = spec.get("replicas", 2)
     return WeatherApp(
         key=key_of(body),
         uid=metadata["uid"],
@@ -251,16 +284,16 @@ def parse_app(body: Manifest) -> WeatherApp:
         city=spec["city"],
         colour=spec.get("colour"),
         version=spec.get("version"),
-        replicas=spec["replicas"],
-        scaled_to=spec["replicas"] if _is_scaled(metadata) else None,
+        replicas=replicas,
+        scaled_to=replicas if _is_scaled(metadata) else None,
         autoscaling=_parse_autoscaling(spec["autoscaling"]) if "autoscaling" in spec else None,
-        suspend=spec["suspend"],
-        service=_parse_service(spec["service"]),
+        suspend=spec.get("suspend", False),
+        service=_parse_service(spec.get("service", {})),
         ingress=_parse_ingress(spec["ingress"]) if "ingress" in spec else None,
         gateway=_parse_gateway(spec["gateway"]) if "gateway" in spec else None,
-        weather=_parse_weather(spec["weather"]),
-        rollout=_parse_rollout(spec["rollout"]),
-        resources=spec["resources"],
+        weather=_parse_weather(spec.get("weather", {})),
+        rollout=_parse_rollout(spec.get("rollout", {})),
+        resources=_parse_resources(spec.get("resources", {})),
         pod=spec.get("pod", {}),
         status=body.get("status", {}),
     )
@@ -289,17 +322,17 @@ def _is_scaled(metadata: Manifest) -> bool:
 
 def _parse_autoscaling(spec: Manifest) -> Autoscaling:
     return Autoscaling(
-        min_replicas=spec["minReplicas"],
+        min_replicas=spec.get("minReplicas", 2),
         max_replicas=spec["maxReplicas"],
-        target_cpu_percent=spec["targetCPUUtilizationPercentage"],
-        scale_down_seconds=spec["scaleDownStabilizationSeconds"],
+        target_cpu_percent=spec.get("targetCPUUtilizationPercentage", 70),
+        scale_down_seconds=spec.get("scaleDownStabilizationSeconds", 300),
     )
 
 
 def _parse_service(spec: Manifest) -> ServiceSpec:
     return ServiceSpec(
-        type=spec["type"],
-        port=spec["port"],
+        type=spec.get("type", "ClusterIP"),
+        port=spec.get("port", 80),
         node_port=spec.get("nodePort"),
         annotations=spec.get("annotations", {}),
         external_traffic_policy=spec.get("externalTrafficPolicy"),
@@ -312,7 +345,7 @@ def _parse_ingress(spec: Manifest) -> IngressSpec:
     return IngressSpec(
         class_name=spec["className"],
         host=spec.get("host"),
-        path=spec["path"],
+        path=spec.get("path", "/"),
         annotations=spec.get("annotations", {}),
         secret=tls.get("secretName"),
         certificate=tls.get("certificateArn"),
@@ -324,28 +357,38 @@ def _parse_gateway(spec: Manifest) -> GatewaySpec:
     return GatewaySpec(
         parents=tuple(spec["parentRefs"]),
         hostnames=tuple(spec.get("hostnames", ())),
-        path=spec["path"],
+        path=spec.get("path", "/"),
     )
 
 
 def _parse_weather(spec: Manifest) -> Weather:
-    secret = spec.get("apiKeySecretRef")
     return Weather(
-        provider=spec["provider"],
-        units=spec["units"],
-        language=spec["language"],
-        api_key=SecretKey(name=secret["name"], key=secret["key"]) if secret else None,
+        provider=spec.get("provider", "auto"),
+        units=spec.get("units", "metric"),
+        language=spec.get("language", "en"),
+        api_key=_parse_secret_key(spec["apiKeySecretRef"]) if "apiKeySecretRef" in spec else None,
     )
+
+
+def _parse_secret_key(spec: Manifest) -> SecretKey:
+    return SecretKey(name=spec["name"], key=spec.get("key", "api-key"))
 
 
 def _parse_rollout(spec: Manifest) -> RolloutSpec:
     return RolloutSpec(
-        progress_deadline_seconds=spec["progressDeadlineSeconds"],
-        min_ready_seconds=spec["minReadySeconds"],
-        max_surge=spec["maxSurge"],
-        max_unavailable=spec["maxUnavailable"],
-        auto_rollback=spec["autoRollback"],
-        paused=spec["paused"],
-        attempt=spec["attempt"],
-        history_limit=spec["historyLimit"],
+        progress_deadline_seconds=spec.get("progressDeadlineSeconds", 120),
+        min_ready_seconds=spec.get("minReadySeconds", 5),
+        max_surge=spec.get("maxSurge", 1),
+        max_unavailable=spec.get("maxUnavailable", 0),
+        auto_rollback=spec.get("autoRollback", True),
+        paused=spec.get("paused", False),
+        attempt=spec.get("attempt", 0),
+        history_limit=spec.get("historyLimit", 10),
     )
+
+
+def _parse_resources(spec: Manifest) -> Manifest:
+    return {
+        "requests": {"cpu": "50m", "memory": "64Mi", **spec.get("requests", {})},
+        "limits": {"memory": "192Mi", **spec.get("limits", {})},
+    }

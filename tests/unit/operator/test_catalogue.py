@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from support.manifests import app_body
 from weather_operator.model import parse_app
-from weather_operator.releases.catalogue import CatalogueError, release_for
+from weather_operator.releases.catalogue import CatalogueError, conflicting_releases, release_for
 
 
 def catalogue(*releases: tuple[str, str, str]) -> list[dict[str, Any]]:
@@ -59,3 +59,10 @@ def test_what_is_not_one_release_is_explained(
 def test_the_same_release_twice_is_one() -> None:
     found = release_for(app(version="1.0.0"), catalogue(THREE[0], THREE[0]))
     assert found.image == "w:1"
+
+
+def test_a_release_that_cannot_be_read_hinders_none_of_the_others() -> None:
+    broken = {"metadata": {"name": "0"}, "spec": {"version": "0.0.1"}}
+    found = release_for(app(version="1.0.0"), [broken, *catalogue(*THREE)])
+    assert str(found) == "1.0.0 (yellow)"
+    assert conflicting_releases(catalogue(THREE[0])[0], [broken, *catalogue(*THREE)]) == []

@@ -13,6 +13,7 @@ from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
 from weather_operator.kube.resources import Key
 from weather_operator.metrics import Metrics
+from weather_operator.model import UnreadableError
 
 LONDON, PARIS = (Key(namespace="default", name=name) for name in ("london", "paris"))
 
@@ -86,6 +87,7 @@ def unavailable(retry_after: float = 0) -> Exception:
         (UnavailableError(0, "Unreachable", "no answer"), "unavailable", 0.1, ""),
         (RefusedError(403, "Forbidden", "may not"), "error", 0.1, "reconcile failed"),
         (hang, "error", 60.1, "reconcile failed"),
+        (UnreadableError("london"), "error", 0.1, "a WeatherApp cannot be read"),
         (KeyError("bug"), "bug", 0.1, "reconcile broke"),
     ],
 )

@@ -11,7 +11,7 @@ from weather_operator.controller.event_handlers import (
     priority_of,
 )
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
-from weather_operator.kube.resources import DEPLOYMENT, Manifest
+from weather_operator.kube.resources import DEPLOYMENT, NODE, Key, Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
 
@@ -73,13 +73,19 @@ def test_what_a_user_changed_is_the_most_urgent_and_the_echo_of_a_status_the_lea
     assert priority_of(before, now) is expected
 
 
-async def test_a_releases_change_is_less_urgent_than_what_a_user_changes() -> None:
+def handlers_of(*apps: Manifest) -> tuple[EventHandlers, WorkQueue]:
+    """Event handlers that know these apps, and the queue that they add to."""
     cache, queue = new_cache(), WorkQueue()
-    handlers = EventHandlers(cache, queue, Metrics(), rolling_out=lambda: 0)
-    for number, colour in enumerate(("yellow", "green")):
-        app = body(status=TOLD, name=colour, uid=colour, resourceVersion=str(number + 1))
-        app["spec"]["colour"] = colour
+    for number, app in enumerate(apps):
+        app["metadata"].update(uid=f"app-{number}", resourceVersion=str(number + 1))
         cache.put(WEATHER_APP, app)
+    return EventHandlers(cache, queue, Metrics(), rolling_out=lambda: 0), queue
+
+
+async def test_a_releases_change_is_less_urgent_than_what_a_user_changes() -> None:
+    green = body(status=TOLD, name="green")
+    green["spec"]["colour"] = "green"
+    handlers, queue = handlers_of(body(status=TOLD, name="yellow"), green)
     metadata = {"name": "2.0.0", "uid": "release", "resourceVersion": "1"}
     spec = {"version": "2.0.0", "colour": "green", "image": "weather:2"}
     handlers.on_event(WEATHER_RELEASE, "MODIFIED", {"metadata": metadata, "spec": spec})
@@ -88,3 +94,36 @@ async def test_a_releases_change_is_less_urgent_than_what_a_user_changes() -> No
         ("green", Priority.RELEASE),
         ("yellow", Priority.RESYNC),
     ]
+
+
+async def test_an_object_that_cannot_be_read_hinders_no_other() -> None:
+    broken, node_port = body(name="broken"), body(name="node-port")
+    del broken["spec"]
+    node_port["spec"]["service"] = {"type": "NodePort"}
+    handlers, queue = handlers_of(broken, node_port, body(name="yellow"))
+    release = {"metadata": {"name": "1", "uid": "r", "resourceVersion": "1"}}
+    spec = {"version": "1.0.0", "colour": "yellow", "image": "weather:1"}
+    handlers.on_event(WEATHER_RELEASE, "MODIFIED", {**release, "spec": spec})
+    taken = {work.key.name: work.priority for work in [await queue.take() for _ in range(3)]}
+    assert taken == {
+        "yellow": Priority.RELEASE,
+        "node-port": Priority.RELEASE,
+        "broken": Priority.RESYNC,
+    }
+    for name in taken:
+        queue.done(Key(namespace="default", name=name))
+    assert not handlers.needs_optional_kinds()
+    later = {**release, "metadata": {**release["metadata"], "resourceVersion": "2"}}
+    handlers.on_event(WEATHER_RELEASE, "MODIFIED", {**later, "spec": {"version": "1.0.0"}})
+    assert len(queue) == 3, "they may have to list it"
+
+
+async def test_a_node_concerns_those_whose_address_it_is_and_only_those() -> None:
+    broken, node_port = body(name="broken"), body(name="node-port")
+    del broken["spec"]
+    node_port["spec"]["service"] = {"type": "NodePort"}
+    handlers, queue = handlers_of(broken, node_port, body(name="plain"))
+    metadata = {"name": "node", "uid": "node", "resourceVersion": "1"}
+    handlers.on_event(NODE, "ADDED", {"metadata": metadata, "status": {}})
+    assert len(queue) == 1
+    assert (await queue.take()).key.name == "node-port"

@@ -15,6 +15,7 @@ Outcome or raises, and `_reconcile` is the one place that says what each ending 
 | conflict: the cache was behind | the same; only the debug log has it |
 | unavailable: the API server cannot answer | the same, and not before the server allows it |
 | error, or longer than a minute | the same, with a warning |
+| error: the object cannot be read | the same, with a warning that names it |
 | bug: anything else that was raised | the same, with a traceback; the other keys go on |
 """
 
@@ -27,6 +28,7 @@ from weather_operator.controller.reconciler import Outcome, Reconciler
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Work, WorkQueue
 from weather_operator.kube.errors import ApiError, ConflictError, UnavailableError
 from weather_operator.metrics import Metrics
+from weather_operator.model import UnreadableError
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,10 @@ class Controller:
             result = "error"
             self._queue.add_rate_limited(work)
             log.warning("reconcile failed", extra=_about(work, error))
+        except UnreadableError as error:
+            result = "error"
+            self._queue.add_rate_limited(work)
+            log.warning("a WeatherApp cannot be read", extra=_about(work, error))
         except Exception:
             # A bug must not take the others' operator away; it is retried as seldom as a refusal.
             result = "bug"

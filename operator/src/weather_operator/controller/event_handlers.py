@@ -39,12 +39,12 @@ from weather_operator.model import (
     WATCHED,
     WEATHER_APP,
     WEATHER_RELEASE,
+    UnreadableError,
     WeatherApp,
     is_scaling,
     parse_app,
-    parse_release,
 )
-from weather_operator.releases.catalogue import selects
+from weather_operator.releases.catalogue import readable, selects
 from weather_operator.rollout.state import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
@@ -119,10 +119,10 @@ class EventHandlers:
 
         None of them is as urgent as what a user changed: there may be any number.
         """
-        release = parse_release(body)
-        for app in map(parse_app, self._cache.all(WEATHER_APP)):
-            concerned = selects(app, release)
-            self._queue.add(app.key, Priority.RELEASE if concerned else Priority.RESYNC)
+        releases = [release for _, release in readable([body])]
+        for app in self._cache.all(WEATHER_APP):
+            concerned = any(_concerns(app, partial(selects, release=each)) for each in releases)
+            self._queue.add(key_of(app), Priority.RELEASE if concerned else Priority.RESYNC)
 
     def enqueue_all(self) -> None:
         """Enqueue every app, for when nothing more urgent is due."""
@@ -131,15 +131,23 @@ class EventHandlers:
 
     def needs_optional_kinds(self) -> bool:
         """Tell whether any app has a route of the Gateway API."""
-        return any("gateway" in body["spec"] for body in self._cache.all(WEATHER_APP))
+        return any("gateway" in body.get("spec", {}) for body in self._cache.all(WEATHER_APP))
 
     def _enqueue_where(self, concerns: Callable[[WeatherApp], bool]) -> None:
-        for app in map(parse_app, self._cache.all(WEATHER_APP)):
-            if concerns(app):
-                self._queue.add(app.key, Priority.RESYNC, delay=_PROGRESS_SECONDS)
+        for body in self._cache.all(WEATHER_APP):
+            if _concerns(body, concerns):
+                self._queue.add(key_of(body), Priority.RESYNC, delay=_PROGRESS_SECONDS)
 
     def _age(self, kind: Kind) -> float:
         return self._clock() - self._touched_at[kind]
+
+
+def _concerns(body: Manifest, test: Callable[[WeatherApp], bool]) -> bool:
+    """Tell whether an event concerns an app; what cannot be read is its own pass's to name."""
+    try:
+        return test(parse_app(body))
+    except UnreadableError:
+        return False
 
 
 def priority_of(before: Manifest | None, body: Manifest) -> Priority:

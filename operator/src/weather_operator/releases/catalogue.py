@@ -1,9 +1,9 @@
 """The catalogue: which version is which colour and image."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import Release, WeatherApp, parse_release
+from weather_operator.model import Release, UnreadableError, WeatherApp, parse_release
 
 
 class CatalogueError(Exception):
@@ -19,7 +19,7 @@ def release_for(app: WeatherApp, catalogue: Iterable[Manifest]) -> Release:
     """Return the release that the app's version or colour names. Raises CatalogueError."""
     bodies = sorted(catalogue, key=lambda body: str(body["metadata"]["name"]))
     # Two objects that say the same are one release: the first by name.
-    releases = list(dict.fromkeys(map(parse_release, bodies)))
+    releases = list(dict.fromkeys(release for _, release in readable(bodies)))
     found = [release for release in releases if selects(app, release)]
     if not found:
         message = f"{_selector(app)} is not in the catalogue: {_choices(releases)}"
@@ -43,10 +43,20 @@ def selects(app: WeatherApp, release: Release) -> bool:
 def conflicting_releases(body: Manifest, catalogue: Iterable[Manifest]) -> list[str]:
     """Return the names of other releases that claim this one's version for something else."""
     release = parse_release(body)
-    others = ((each["metadata"]["name"], parse_release(each)) for each in catalogue)
     return sorted(
-        name for name, other in others if other.version == release.version and other != release
+        str(other["metadata"]["name"])
+        for other, claimed in readable(catalogue)
+        if claimed.version == release.version and claimed != release
     )
+
+
+def readable(catalogue: Iterable[Manifest]) -> Iterator[tuple[Manifest, Release]]:
+    """Return each release that can be read: one that cannot hinders none of the others."""
+    for body in catalogue:
+        try:
+            yield body, parse_release(body)
+        except UnreadableError:
+            continue
 
 
 def _selector(app: WeatherApp) -> str:

@@ -22,9 +22,9 @@ from weather_operator.kube.apply import difference
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
-from weather_operator.kube.resources import Kind, Manifest
+from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 from weather_operator.model import FIELD_MANAGER, WEATHER_RELEASE, parse_release
-from weather_operator.releases.catalogue import conflicting_releases
+from weather_operator.releases.catalogue import conflicting_releases, readable
 from weather_operator.releases.digests import DigestResolver, Lookup, release_status
 
 log = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ class ReleaseController:
         self._clock = clock
         self._answers: dict[str, _Answer] = {}
         self._looking_up: set[str] = set()
+        self._unreadable: set[Key] = set()
 
     async def run(self) -> None:
         """Look up and write for ever. Nothing that a registry does ends it."""
@@ -100,9 +101,21 @@ class ReleaseController:
     def _due(self) -> list[Manifest]:
         return [
             body
-            for body in self._cache.all(WEATHER_RELEASE)
+            for body in self._readable()
             if _uid(body) not in self._looking_up and self._seconds_left(body) <= 0
         ]
+
+    def _readable(self) -> list[Manifest]:
+        """Return the releases that can be read; of one that cannot, the log has it once."""
+        found = [body for body, _ in readable(self._cache.all(WEATHER_RELEASE))]
+        unreadable = {*self._cache.keys(WEATHER_RELEASE)} - {key_of(body) for body in found}
+        if unreadable and unreadable != self._unreadable:
+            log.warning(
+                "releases cannot be read: apply the definitions of this operator",
+                extra={"releases": sorted(map(str, unreadable))},
+            )
+        self._unreadable = unreadable
+        return found
 
     def _seconds_left(self, body: Manifest) -> float:
         answer = self._answer(body)
@@ -132,7 +145,7 @@ class ReleaseController:
 
     async def _write_all(self) -> float:
         """Write every status that differs; return for how many seconds nothing more is due."""
-        bodies = list(self._cache.all(WEATHER_RELEASE))
+        bodies = self._readable()
         present = {_uid(body) for body in bodies}
         self._answers = {uid: each for uid, each in self._answers.items() if uid in present}
         seconds = self._refresh_seconds
