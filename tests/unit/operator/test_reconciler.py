@@ -21,9 +21,10 @@ from weather_operator.kube.resources import (
     INGRESS,
     REPLICA_SET,
     SERVICE,
+    Key,
     Kind,
 )
-from weather_operator.model import FIELD_MANAGER, WEATHER_APP
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WEATHER_RELEASE
 
 AUTOSCALED = {
     "autoscaling": {
@@ -289,3 +290,38 @@ async def test_an_app_that_is_gone_or_going_is_left_alone() -> None:
     simulation.server.remove(WEATHER_APP, LONDON)
     assert await simulation.reconcile() == Outcome()
     assert simulation.log() == []
+
+
+async def test_a_release_that_is_deleted_in_use_stops_neither_scaling_nor_repair() -> None:
+    simulation = await Simulation.of(colour="green", **AUTOSCALED)
+    await simulation.converge()
+    template = simulation.body(DEPLOYMENT)["spec"]["template"]
+    name = Key(namespace="", name="2.0.0")
+    release = simulation.server.body(WEATHER_RELEASE, name)
+    simulation.server.remove(WEATHER_RELEASE, name)
+    simulation.server.remove(SERVICE, LONDON)
+    await simulation.converge()
+    assert simulation.ready() == "UnknownVersion"
+    assert simulation.body(SERVICE)
+    simulation.change(colour="green", replicas=5)
+    await simulation.converge()
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 5
+    assert simulation.body(DEPLOYMENT)["spec"]["template"] == template
+    assert simulation.server.body(AUTOSCALER, LONDON) is None
+    assert simulation.ready() == "UnknownVersion"
+    assert await simulation.converge() == 0
+    assert release
+    simulation.server.put(WEATHER_RELEASE, name, release)
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    assert simulation.body(DEPLOYMENT)["spec"]["template"] == template
+
+
+async def test_a_version_that_is_nowhere_leaves_what_another_serves_alone() -> None:
+    simulation = await Simulation.of(colour="green")
+    await simulation.converge()
+    simulation.server.remove(WEATHER_RELEASE, Key(namespace="", name="2.0.0"))
+    simulation.change(version="9.0.0", colour=None, replicas=7)
+    await simulation.converge()
+    assert simulation.ready() == "UnknownVersion"
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 2

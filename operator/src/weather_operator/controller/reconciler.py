@@ -25,14 +25,16 @@ from weather_operator.model import (
     WEATHER_APP,
     WEATHER_RELEASE,
     Blocker,
+    Release,
     WeatherApp,
     parse_app,
 )
-from weather_operator.releases.catalogue import CatalogueError, release_for
+from weather_operator.releases.catalogue import CatalogueError, release_for, selects
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
+from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.status.blockers import dated
@@ -123,7 +125,9 @@ class Reconciler:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:
             unknown = Blocker(reason=error.reason, message=error.message)
-            return replace(observed, apply_errors=(unknown,))
+            # What serves needs no catalogue: it is scaled and repaired all the same.
+            served = _served_release(app, observed.live)
+            return replace(observed, release=served, apply_errors=(unknown,))
         done = self._lookups_done
         is_looked_up = done is None or release.is_resolved or release.uid_generation in done
         image = pinned(app, release, observed.child(DEPLOYMENT), awaited=not is_looked_up)
@@ -157,8 +161,8 @@ class Reconciler:
             pod_blockers=dated(pod_blockers, previous, at=observed.now),
         )
         await self._status_writer.write_status(app, status(observed, planned))
-        if observed.apply_errors and observed.release:
-            return Outcome(failed=True)
+        if any(each.object for each in observed.apply_errors):
+            return Outcome(failed=True)  # of the catalogue's errors we hear when they end
         if planned.decision and planned.decision.action is Action.MARK_FAILED:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
@@ -167,6 +171,14 @@ class Reconciler:
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
+
+
+def _served_release(app: WeatherApp, live: Revision | None) -> Release | None:
+    """Return the release that the app asks for as its Deployment has it, None if it has another."""
+    if live is None:
+        return None
+    release = Release(version=live.version, colour=live.colour, image=live.image)
+    return release if selects(app, release) else None
 
 
 def _next_look(change: RolloutState, now: str, soonest: float) -> float:
