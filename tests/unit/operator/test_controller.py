@@ -131,29 +131,50 @@ async def test_the_next_step_and_a_retry_keep_the_priority_and_a_later_look_does
     ]
 
 
+def lasting(seconds: float) -> Callable[[], Awaitable[Outcome]]:
+    """A pass that takes so long."""
+
+    async def last() -> Outcome:
+        await asyncio.sleep(seconds)
+        return Outcome()
+
+    return last
+
+
+def some(namespace: str, number: int) -> list[Key]:
+    return [Key(namespace=namespace, name=f"{namespace}-{n}") for n in range(number)]
+
+
 @in_virtual_time
-async def test_what_hangs_delays_nobody_elsewhere_and_in_its_own_namespace_for_seconds_only() -> (
-    None
-):
-    def hang_for_ten_seconds() -> Callable[[], Awaitable[Outcome]]:
-        async def hang() -> Outcome:
-            await asyncio.sleep(10)
-            return Outcome()
-
-        return hang
-
-    loop = Loop(Scripted([hang_for_ten_seconds() for _ in range(60)]), workers=16)
-    hanging = [Key(namespace="hanging", name=f"slow-{number}") for number in range(60)]
-    running = asyncio.ensure_future(loop.run(*hanging, seconds=60))
+async def test_what_hangs_in_one_namespace_delays_nobody_elsewhere() -> None:
+    loop = Loop(Scripted([lasting(10) for _ in range(60)]), workers=16)
+    running = asyncio.ensure_future(loop.run(*some("hanging", 60), seconds=100))
     await asyncio.sleep(1)
     loop.script.endings.insert(0, Outcome())
     loop.queue.add(LONDON, Priority.RESYNC)
     await asyncio.sleep(0.1)
     assert loop.script.passes[-1] == (1, "london", Priority.RESYNC)
     await running
-    begun = [time for time, name, _ in loop.script.passes if name.startswith("slow")]
-    assert begun[8] == 2
-    assert begun[-1] <= 14, "eight at a time would take until the seventieth second"
+
+
+@in_virtual_time
+async def test_what_hangs_everywhere_delays_a_user_for_seconds_only() -> None:
+    loop = Loop(Scripted([lasting(50) for _ in range(60)]), workers=16)
+    hanging = [*some("a", 20), *some("b", 20), *some("c", 20)]
+    running = asyncio.ensure_future(loop.run(*hanging, seconds=200))
+    await asyncio.sleep(1)
+    loop.queue.add(LONDON, Priority.USER)
+    await running
+    (began,) = [time for time, name, _ in loop.script.passes if name == "london"]
+    assert began == 3
+
+
+@in_virtual_time
+async def test_where_every_pass_takes_long_no_more_of_them_go_on_at_a_time() -> None:
+    loop = Loop(Scripted([lasting(4) for _ in range(200)]), workers=4)
+    await loop.run(*some("a", 100), *some("b", 100), seconds=100)
+    begun = [time for time, *_ in loop.script.passes]
+    assert sum(20 <= time < 40 for time in begun) == 5 * 4
 
 
 @in_virtual_time

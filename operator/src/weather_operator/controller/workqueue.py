@@ -38,7 +38,7 @@ SETTLE_SECONDS = 0.15
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 300.0
 
-MOST_SET_ASIDE = 64
+MOST_SET_ASIDE = 32
 """How many passes may go on beside those that the workers do, because they take long."""
 
 
