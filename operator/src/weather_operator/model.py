@@ -142,6 +142,11 @@ class RolloutSpec:
     attempt: int
     history_limit: int
 
+    @property
+    def surges(self) -> bool:
+        """Whether a new pod may come before an old one goes."""
+        return str(self.max_surge).strip("0%") != ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeatherApp:

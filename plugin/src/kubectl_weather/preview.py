@@ -9,8 +9,9 @@ from weather_operator.kube.resources import SERVICE, Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.render import REVISION_ANNOTATION
 from weather_operator.rollout.plan import Plan
+from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision, revision_in
-from weather_operator.rollout.state import failure, min_available
+from weather_operator.rollout.state import failure
 from weather_operator.rollout.strategies import Action
 
 from kubectl_weather.model import json_name
@@ -149,8 +150,7 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
 def least_available(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:
     """Return how many pods serve at any time between two states of the Deployment."""
     desired = [each["spec"].get("replicas", 1) for each in (before, after) if each]
-    limit = app.rollout.max_unavailable
-    return min((min_available(number, limit) for number in desired), default=0)
+    return min((min_available(number, app.rollout) for number in desired), default=0)
 
 
 def preview_tree(preview: Preview) -> TreeNode:

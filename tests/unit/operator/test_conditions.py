@@ -87,7 +87,10 @@ PAST: dict[str, Any] = {
         "colour": "green",
         "image": "weather:2.0.0",
         "floor": 2,
+        "attempt": 0,
+        "reached": {"desired": 2, "updated": 1, "available": 2, "old": 2},
         "startedAt": "2026-01-01T09:58:00Z",
+        "progressedAt": "2026-01-01T09:58:00Z",
         "deadline": NOW,
     },
 }
@@ -294,7 +297,7 @@ def test_a_pause_says_that_the_new_version_waits_while_the_old_one_is_scaled() -
     shown = status(app(status=SERVED), Seen(deployment=scaling, decision=held), now=NOW)
     assert shown["rollout"]["phase"] == "Scaling"
     message = condition(shown, "Ready")["message"]
-    assert message == "paused: 1.0.0 to 2.0.0 waits until spec.rollout.paused is false"
+    assert message == "1.0.0 to 2.0.0 waits until spec.rollout.paused is false"
 
 
 @pytest.mark.parametrize(
@@ -327,6 +330,32 @@ def test_what_serves_is_told_from_what_failed_with_the_same_version(
 def test_a_rollout_says_what_it_waits_for(live: Any, words: str) -> None:
     shown = status(app(status=SERVED), Seen(deployment=live), now=NOW)
     assert condition(shown, "Ready")["message"] == words
+
+
+def test_nothing_is_called_updated_before_its_controller_has_seen_the_change() -> None:
+    stale = deployment(observed=False)
+    shown = status(app(status=SERVED), Seen(deployment=stale), now=NOW)
+    assert shown["updatedReplicas"] == 0
+    message = condition(shown, "Ready")["message"]
+    assert message == "1.0.0 to 2.0.0: 0 of 2 pods updated, 2 available"
+    seen = status(app(status=shown), Seen(deployment=HALF), now=NOW)
+    then = status(app(status=seen, replicas=3), Seen(deployment=stale), now=LATER)
+    assert then["updatedReplicas"] == 2
+
+
+def test_more_pods_than_wanted_are_not_counted_as_ready() -> None:
+    surge = deployment(desired=2, replicas=3, updated=1, available=3)
+    shown = status(app(status=SERVED), Seen(deployment=surge), now=NOW)
+    assert (shown["ready"], shown["readyReplicas"]) == ("2/2", 3)
+
+
+def test_a_reason_is_not_said_twice() -> None:
+    for spec, seen in (
+        ({"suspend": True}, Seen()),
+        ({}, Seen(deployment=HALF, decision=Decision(paused=True))),
+    ):
+        found = condition(status(app(status=SERVED, **spec), seen, now=NOW), "Ready")
+        assert found["reason"].lower() not in found["message"].split()[0].lower()
 
 
 def test_a_rollout_stays_one_until_its_end_and_keeps_its_start() -> None:

@@ -42,7 +42,13 @@ def reads(
 ) -> bool:
     """Tell whether pods are read, so many seconds after an app last got further."""
     before = {"updatedReplicas": 1, "availableReplicas": 2, "replicas": 3}
-    rollout = {"startedAt": "2026-01-01T09:50:00Z", "deadline": DEADLINE, **change}
+    rollout: dict[str, Any] = {
+        "startedAt": "2026-01-01T09:50:00Z",
+        "progressedAt": AT.format(0),
+        "deadline": DEADLINE,
+        "reached": {"desired": 2, "updated": 1, "available": 2, "old": 2},
+        **change,
+    }
     known = [{"reason": "Unhealthy", "message": "", "since": AT.format(0)}] if blocked else []
     app = parse_app(app_body(status={**before, "rollout": rollout, "blockers": known}))
     live = deployment(replicas=3, updated=updated, available=2, observed=seen)

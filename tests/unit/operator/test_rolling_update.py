@@ -10,8 +10,8 @@ from weather_operator.kube.resources import DEPLOYMENT
 from weather_operator.model import Blocker, Release, WeatherApp, parse_app
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import with_decision
+from weather_operator.rollout.progress import Progress
 from weather_operator.rollout.revisions import Revision, replica_set_revisions, revision_in
-from weather_operator.rollout.state import Progress
 from weather_operator.rollout.strategies import Action, Decision
 from weather_operator.rollout.strategies.rolling_update import decide
 
@@ -46,7 +46,10 @@ def under_way(one: Revision, phase: str = "RollingOut") -> dict[str, Any]:
         "colour": one.colour,
         "image": one.image,
         "floor": 2,
+        "attempt": 0,
+        "reached": {"desired": 2, "updated": 1, "available": 2, "old": 2},
         "startedAt": "2026-01-01T09:58:00Z",
+        "progressedAt": "2026-01-01T09:58:00Z",
         "deadline": NOW,
     }
 
@@ -157,10 +160,13 @@ PAUSED = {"paused": True}
         (situation(pods=(NO_NODE,)), ("roll out", None)),
         (situation(pods=()), ("roll out", None)),
         (situation(progress=replace(STUCK, updated=2)), ("roll out", None)),
-        (situation(progress=replace(STUCK, available=3)), ("roll out", None)),
+        (situation(progress=replace(STUCK, replicas=2)), ("roll out", None)),
+        (situation(progress=replace(STUCK, available=3)), ("mark failed", None)),
         (situation(progress=replace(STUCK, observed=False)), ("roll out", None)),
         (situation(progress=DONE), ("roll out", None)),
-        (situation(generation=2), ("roll out", None)),
+        (situation(generation=2), ("mark failed", None)),
+        (situation(rollout={"attempt": 1}), ("roll out", None)),
+        (situation(rollout={"progressDeadlineSeconds": 900}), ("roll out", None)),
         (situation(rollout={"autoRollback": False}), ("roll out", None)),
         (situation(rollout=PAUSED), ("roll out", None)),
         (situation(progress=replace(STUCK, desired=0)), ("roll out", None)),

@@ -1,15 +1,14 @@
 from typing import Any
 
-import pytest
-from support.manifests import app_body, deployment, template
+from support.manifests import app_body, template
 from weather_operator.model import WeatherApp, parse_app
+from weather_operator.rollout.progress import Progress
 from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.state import (
-    Progress,
+    RolloutState,
     last_good,
-    min_available,
-    progress_of,
     record_outcome,
+    rollout_state,
 )
 
 NOW = "2026-01-01T10:00:00Z"
@@ -93,19 +92,102 @@ def test_the_last_good_is_the_newest_success_that_has_not_failed_since() -> None
     assert last_good({}) is None
 
 
-@pytest.mark.parametrize(
-    ("desired", "unavailable", "expected"),
-    [(3, 0, 3), (3, 1, 2), (3, "50%", 2), (10, "25%", 8), (1, 1, 1), (2, "100%", 1), (0, 0, 0)],
-)
-def test_the_minimum_available(desired: int, unavailable: int | str, expected: int) -> None:
-    assert min_available(desired, unavailable) == expected
+class Rollout:
+    """A rollout of 2.0.0 over 1.0.0, pass after pass: each status is what the next one reads."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.status: dict[str, Any] = {"version": "1.0.0", "replicas": 2, "history": [entry(R1)]}
+        self.spec = spec
+
+    def look(self, now: str, *, timed: bool = True, **progress: Any) -> RolloutState:
+        """What is seen at this time."""
+        seen: dict[str, Any] = {
+            "desired": 2,
+            "replicas": 3,
+            "updated": 1,
+            "available": 2,
+            "observed": True,
+        }
+        app = parse_app(app_body(status=self.status, rollout=self.spec))
+        found = rollout_state(
+            app, R2, Progress(**{**seen, **progress}), now=now, has_deadline=timed
+        )
+        assert found
+        self.status["rollout"] = found.manifest()
+        return found
 
 
-def test_a_pod_that_flaps_is_no_progress() -> None:
-    status = {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 2, "readyReplicas": 2}
-    flapping = deployment(replicas=3, updated=1, available=2)
-    flapping["status"]["readyReplicas"] = 3
-    assert not progress_of(flapping, desired=2).has_progressed_since(status)
-    assert progress_of(
-        deployment(replicas=2, updated=1, available=2), desired=2
-    ).has_progressed_since(status)
+def at(seconds: int) -> str:
+    return f"2026-01-01T10:{seconds // 60:02}:{seconds % 60:02}Z"
+
+
+def test_what_gets_further_has_longer() -> None:
+    rollout = Rollout()
+    assert rollout.look(at(0)).deadline == at(120)
+    assert rollout.look(at(50), updated=2, replicas=3).deadline == at(170)
+    assert rollout.look(at(60), updated=2, replicas=2, available=1).deadline == at(180)
+
+
+def test_pods_that_come_and_go_again_are_no_progress() -> None:
+    rollout = Rollout()
+    rollout.look(at(0))
+    for second in range(4, 100, 4):
+        flips = second // 4 % 2
+        found = rollout.look(at(second), updated=1 - flips, available=2 - flips, replicas=3 - flips)
+        assert found.deadline == at(120)
+
+
+def test_scaling_is_no_progress() -> None:
+    rollout = Rollout()
+    rollout.look(at(0))
+    for second, desired in enumerate((3, 2, 5, 2, 9), start=10):
+        pods: dict[str, Any] = {"desired": desired, "replicas": desired + 1, "available": desired}
+        assert rollout.look(at(second), **pods).deadline == at(120)
+    # Two of the two pods that were wanted all the time are new; those beyond count for nothing.
+    for second, updated in ((60, 2), (70, 5), (80, 9)):
+        found = rollout.look(at(second), desired=9, replicas=12, updated=updated, available=9)
+        assert found.deadline == at(180)
+
+
+def test_nothing_has_begun_before_its_controller_has_seen_it() -> None:
+    rollout = Rollout()
+    stale: dict[str, Any] = {"observed": False, "updated": 2, "replicas": 2}
+    found = rollout.look(at(0), **stale)
+    assert (found.deadline, found.reached, found.started_at) == (None, None, at(0))
+    assert rollout.look(at(30)).deadline == at(150)
+    # A number changes in between: what is not seen yet is neither progress nor a new beginning.
+    assert rollout.look(at(40), **stale).deadline == at(150)
+
+
+def test_a_time_that_a_fast_clock_wrote_is_not_believed() -> None:
+    rollout = Rollout()
+    rollout.look("2026-01-01T10:10:00Z")
+    assert rollout.look(at(0)).deadline == at(120)
+    assert rollout.look(at(60)).deadline == at(120)
+
+
+def test_a_changed_deadline_counts_from_the_last_progress() -> None:
+    rollout = Rollout()
+    rollout.look(at(0))
+    rollout.spec = {"progressDeadlineSeconds": 30}
+    assert rollout.look(at(10)).deadline == at(30)
+
+
+def test_a_pause_and_a_new_attempt_begin_anew() -> None:
+    rollout = Rollout()
+    rollout.look(at(0))
+    assert rollout.look(at(10), timed=False).deadline is None
+    assert rollout.look(at(60)).deadline == at(180)
+    rollout.spec = {"attempt": 1}
+    found = rollout.look(at(90))
+    assert (found.started_at, found.deadline) == (at(90), at(210))
+
+
+def test_what_goes_back_to_the_last_good_one_in_the_middle_is_no_scaling() -> None:
+    rollout = Rollout()
+    rollout.look(at(0))
+    stale = Progress(desired=2, replicas=2, updated=2)
+    back = parse_app(app_body(status=rollout.status))
+    found = rollout_state(back, R1, stale, now=at(5), has_deadline=True)
+    assert found
+    assert found.phase == "RollingOut"

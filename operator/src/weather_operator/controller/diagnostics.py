@@ -15,7 +15,8 @@ from weather_operator.kube.resources import (
 from weather_operator.model import Blocker, WeatherApp
 from weather_operator.render import app_labels
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.state import later, seconds_between
+from weather_operator.rollout.progress import reached_before
+from weather_operator.rollout.state import seconds_between
 from weather_operator.status import blockers, pods
 
 DIAGNOSTICS_DELAY_SECONDS = 3.0
@@ -101,12 +102,9 @@ def _may_still_progress(observed: Observed, delay: float) -> bool:
         return False
     if _is_overdue(observed):
         return False
-    deadline, progressed_at = change.get("deadline"), change["startedAt"]
-    if deadline:
-        progressed_at = later(deadline, -observed.app.rollout.progress_deadline_seconds)
-    progress = observed.progress
-    return (
-        seconds_between(progressed_at, now) < delay
-        or not progress.observed
-        or progress.has_progressed_since(status)
-    )
+    progress, before = observed.progress, reached_before(change)
+    if not progress.observed or before is None:
+        return True
+    progressed_at = change.get("progressedAt", change["startedAt"])
+    is_young = seconds_between(progressed_at, now) < delay
+    return is_young or before.after(progress).is_further_than(before)

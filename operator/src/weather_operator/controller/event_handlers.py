@@ -45,7 +45,7 @@ from weather_operator.model import (
     parse_app,
 )
 from weather_operator.releases.catalogue import readable, selects
-from weather_operator.rollout.state import progress_of
+from weather_operator.rollout.progress import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

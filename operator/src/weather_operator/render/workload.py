@@ -23,12 +23,26 @@ def deployment(app: WeatherApp, release: Release) -> Manifest:
                 "type": "RollingUpdate",
                 "rollingUpdate": {
                     "maxSurge": app.rollout.max_surge,
-                    "maxUnavailable": app.rollout.max_unavailable,
+                    "maxUnavailable": _max_unavailable(app),
                 },
             },
             "template": pod_template(app, release),
         },
     }
+
+
+def _max_unavailable(app: WeatherApp) -> int | str:
+    """Return how many pods may be missing: as asked for, but not the last one.
+
+    That goes only where no other may come before it. While the load decides, the smallest number
+    counts: it may be that many pods at any time.
+    """
+    limit = app.rollout.max_unavailable
+    if isinstance(limit, str):
+        # It is rounded down: of all pods but a hundredth, one stays.
+        return "99%" if limit == "100%" else limit
+    least = max(app.first_replicas - 1, 0 if app.rollout.surges else 1)
+    return min(limit, least)
 
 
 def replicas(app: WeatherApp) -> Manifest:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from weather_operator.kube.resources import DEPLOYMENT, Kind, Manifest
 from weather_operator.model import Blocker, Release, WeatherApp, is_ours
 from weather_operator.render import child_name
+from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
-from weather_operator.rollout.state import Progress, progress_of
 
 ChildKey = tuple[Kind, str]
 """A child is known by its kind and its name: the two tracks differ in the name."""

@@ -1,6 +1,5 @@
 """How far a change is, since when and until when it may take, and how those before it ended."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
+from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
 
 Status = Mapping[str, Any]
@@ -20,67 +20,6 @@ SUCCEEDED, ROLLED_BACK, SUPERSEDED = "Succeeded", "RolledBack", "Superseded"
 
 _MOST_FAILURES = 10
 _LONGEST_REASON = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a Deployment is, in pods. `failure` is in its controller's own words."""
-
-    desired: int
-    replicas: int = 0
-    updated: int = 0
-    ready: int = 0
-    available: int = 0
-    observed: bool = False
-    failure: str = ""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every desired pod is of the newest revision and available, and no other left."""
-        return self.observed and (self.desired == self.replicas == self.updated == self.available)
-
-    def has_progressed_since(self, status: Mapping[str, Any]) -> bool:
-        """Tell whether a rollout got further since a status was written.
-
-        A pod that turns ready and crashes again and again is no progress: it neither lets another
-        one be updated nor an old one go.
-        """
-        updated: int = status.get("updatedReplicas", 0)
-        available: int = status.get("availableReplicas", 0)
-        outdated: int = status.get("replicas", 0) - updated
-        return (
-            self.updated > updated
-            or self.available > available
-            or self.replicas - self.updated < outdated
-        )
-
-
-def progress_of(deployment: Manifest | None, *, desired: int) -> Progress:
-    """Read a live Deployment; without one, nothing of the desired number is there."""
-    if deployment is None:
-        return Progress(desired=desired)
-    status: Manifest = deployment.get("status", {})
-    conditions = {each["type"]: each for each in status.get("conditions", ())}
-    failed = conditions.get("ReplicaFailure", {})
-    return Progress(
-        desired=deployment["spec"].get("replicas", desired),
-        replicas=status.get("replicas", 0),
-        updated=status.get("updatedReplicas", 0),
-        ready=status.get("readyReplicas", 0),
-        available=status.get("availableReplicas", 0),
-        observed=status.get("observedGeneration", 0) >= deployment["metadata"]["generation"],
-        failure=failed.get("message", "") if failed.get("status") == "True" else "",
-    )
-
-
-def min_available(desired: int, max_unavailable: int | str) -> int:
-    """Return how many of the desired pods may not be missing; of any there are, at least one.
-
-    `max_unavailable` is a number or a percentage, which the Deployment's controller rounds down.
-    """
-    if isinstance(max_unavailable, str):
-        max_unavailable = math.floor(desired * int(max_unavailable.removesuffix("%")) / 100)
-    return max(desired - max_unavailable, min(desired, 1))
 
 
 def seconds_between(start: str, end: str) -> float:
@@ -98,14 +37,20 @@ def later(time: str, seconds: int) -> str:
 class RolloutState:
     """A change that is under way, from the version `source` to the revision `target`.
 
-    `min_available` is how many pods serve meanwhile; times are in RFC 3339.
+    `min_available` is how many pods serve meanwhile. `attempt` is the spec's, `reached` how far it
+    has been, None before the Deployment's controller has seen it. It `progressed_at` last, and has
+    until its `deadline` to get further; both are None for what has no deadline. Times are in
+    RFC 3339.
     """
 
     phase: str
     source: str | None
     target: Revision
     min_available: int
+    attempt: int
     started_at: str
+    reached: Reached | None = None
+    progressed_at: str | None = None
     deadline: str | None = None
 
     def is_overdue(self, now: str) -> bool:
@@ -122,7 +67,10 @@ class RolloutState:
             "colour": self.target.colour,
             "image": self.target.image,
             "floor": self.min_available,
+            "attempt": self.attempt,
+            "reached": self.reached and self.reached.manifest(),
             "startedAt": self.started_at,
+            "progressedAt": self.progressed_at,
             "deadline": self.deadline,
         }
         return {name: value for name, value in shown.items() if value is not None}
@@ -133,22 +81,31 @@ def rollout_state(
 ) -> RolloutState | None:
     """Return the change that the live revision is in, None where there is none.
 
-    A change keeps its start, and its deadline too as long as it gets no further and the app's spec
-    stays the same. Scaling has no deadline, nor has what stands still.
+    A change keeps its start, and its deadline too as long as it gets no further: whatever else of
+    the spec changes, but for a higher attempt. Scaling has no deadline, nor has what stands still.
     """
     if live is None or progress.complete:
         return None
     phase = _phase(app, live, progress)
     before = app.status.get("rollout", {})
-    same = (before.get("phase"), before.get("revision")) == (phase, live.revision)
-    timed = phase != SCALING and has_deadline
+    known = (before.get("phase"), before.get("revision"), before.get("attempt"))
+    same = known == (phase, live.revision, app.rollout.attempt)
+    before = before if same else {}
+    reached = _reached(before, progress)
+    progressed_at = None
+    if phase != SCALING and has_deadline:
+        progressed_at = _progressed_at(before, reached, now)
+    limit = app.rollout.progress_deadline_seconds
     return RolloutState(
         phase=phase,
         source=before.get("from") if same else app.status.get("version"),
         target=live,
         min_available=_min_available(app, progress),
+        attempt=app.rollout.attempt,
         started_at=before["startedAt"] if same else now,
-        deadline=_deadline(app, progress, before if same else {}, now) if timed else None,
+        reached=reached,
+        progressed_at=progressed_at,
+        deadline=later(progressed_at, limit) if progressed_at else None,
     )
 
 
@@ -161,6 +118,7 @@ def rollback_state(app: WeatherApp, failed: Revision, good: Revision, *, now: st
         source=failed.version,
         target=good,
         min_available=before.get("floor", 0),
+        attempt=app.rollout.attempt,
         started_at=before["startedAt"] if begun else now,
     )
 
@@ -171,7 +129,8 @@ def _phase(app: WeatherApp, live: Revision, progress: Progress) -> str:
     if before.get("revision") == live.revision and before["phase"] != SCALING:
         phase: str = before["phase"]
         return phase
-    proven = last_good(app.status) == live.revision
+    is_other = before.get("revision", live.revision) != live.revision
+    proven = last_good(app.status) == live.revision and not is_other
     return SCALING if proven and progress.updated == progress.replicas else ROLLING_OUT
 
 
@@ -180,21 +139,29 @@ def _min_available(app: WeatherApp, progress: Progress) -> int:
 
     A first rollout, and one that ends being switched off, have no old one.
     """
-    limit = app.rollout.max_unavailable
-    new = min_available(progress.desired, limit)
+    new = min_available(progress.desired, app.rollout)
     served = app.status.get("replicas", 0) if "version" in app.status else 0
-    old = app.status.get("rollout", {}).get("floor") or min_available(served, limit)
+    old = app.status.get("rollout", {}).get("floor") or min_available(served, app.rollout)
     return min(old or new, new)
 
 
-def _deadline(app: WeatherApp, progress: Progress, before: Manifest, now: str) -> str | None:
-    fresh = app.status.get("observedGeneration") != app.generation
-    deadline: str | None = before.get("deadline")
-    if deadline and not fresh and not progress.has_progressed_since(app.status):
-        return deadline
-    # What the Deployment's controller has not seen yet has not begun.
-    begun = deadline is not None or progress.observed
-    return later(now, app.rollout.progress_deadline_seconds) if begun else None
+def _reached(before: Manifest, progress: Progress) -> Reached | None:
+    known = reached_before(before)
+    if not progress.observed:
+        return known
+    return known.after(progress) if known else Reached.of(progress)
+
+
+def _progressed_at(before: Manifest, reached: Reached | None, now: str) -> str | None:
+    """Return when a change got further last: what its controller has not seen has not begun.
+
+    A time that a fast clock wrote is not believed.
+    """
+    at: str | None = before.get("progressedAt")
+    known = reached_before(before)
+    if reached is None or at is None:
+        return now if reached else None
+    return now if known is None or reached.is_further_than(known) else min(at, now)
 
 
 def last_good(status: Status) -> str | None:

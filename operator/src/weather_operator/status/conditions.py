@@ -7,11 +7,18 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.render import selector
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
+from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import min_available, record_outcome
+from weather_operator.rollout.state import record_outcome
 from weather_operator.rollout.strategies import Action
 from weather_operator.status import blockers
-from weather_operator.status.ready import ReadyCondition, pods, ready_condition, why_failed
+from weather_operator.status.ready import (
+    ReadyCondition,
+    pods,
+    ready_condition,
+    updated_pods,
+    why_failed,
+)
 from weather_operator.status.url import url
 
 
@@ -30,13 +37,14 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         **_version(observed),
         "desiredVersion": plan.desired.version if plan.desired else app.version,
         "url": address,
-        "ready": f"{progress.ready}/{progress.desired}",
+        # More than all is no news: it is a pod that comes before another one goes.
+        "ready": f"{min(progress.ready, progress.desired)}/{progress.desired}",
         "autoscaling": scaling and f"{scaling.min_replicas}–{scaling.max_replicas}",
         "ignoredReplicas": scaling and app.scaled_to,
         "selector": ",".join(f"{name}={value}" for name, value in selector(app).items()),
         "replicas": progress.replicas,
         "readyReplicas": progress.ready,
-        "updatedReplicas": progress.updated,
+        "updatedReplicas": updated_pods(observed, plan.rollout),
         "availableReplicas": progress.available,
         "rollout": plan.rollout and plan.rollout.manifest(),
         "blockers": [
@@ -68,9 +76,7 @@ def _version(observed: Observed) -> Manifest:
 def _conditions(observed: Observed, plan: Plan, ready: ReadyCondition) -> list[Manifest]:
     app, progress = observed.app, observed.progress
     least = (
-        plan.rollout.min_available
-        if plan.rollout
-        else min_available(progress.desired, app.rollout.max_unavailable)
+        plan.rollout.min_available if plan.rollout else min_available(progress.desired, app.rollout)
     )
     available = progress.available >= least
     serving = f"{pods(progress.available)} available, at least {least} wanted"

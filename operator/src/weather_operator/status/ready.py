@@ -26,7 +26,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     """Return what Ready says: what only a person can change goes first."""
     decision, progress = plan.decision, observed.progress
     if observed.app.suspend:
-        message = "suspended: the operator changes nothing until spec.suspend is false"
+        message = "the operator changes nothing until spec.suspend is false"
         return ReadyCondition(ready=False, reason="Suspended", message=message)
     if observed.apply_errors:
         first = observed.apply_errors[0]
@@ -55,6 +55,12 @@ def why_failed(observed: Observed) -> str:
     shown = observed.evidence or observed.pod_blockers or ()
     causes = "; ".join(f"{each.reason}: {each.message}" for each in shown)
     return causes or "its pods were not available in time"
+
+
+def updated_pods(observed: Observed, rollout: RolloutState | None) -> int:
+    """Return how many pods are of the live revision: none before its controller has seen it."""
+    is_unseen = rollout and rollout.reached is None and not observed.progress.observed
+    return 0 if is_unseen else observed.progress.updated
 
 
 def pods(number: int) -> str:
@@ -89,9 +95,8 @@ def _on_hold(observed: Observed, plan: Plan, decision: Decision) -> ReadyConditi
         return _exceeded(f"{failed}. Not rolled back: {decision.rollback_blocked}. {retry}")
     # A change of number goes on; it is the new version that waits.
     is_half_way = plan.rollout is not None and plan.rollout.phase != SCALING
-    where = f" at {_counts(observed)}" if is_half_way else ""
-    change = _change(observed, plan)
-    message = f"paused{where}: {change} waits until spec.rollout.paused is false"
+    where = f" at {_counts(observed, plan.rollout)}," if is_half_way else ""
+    message = f"{_change(observed, plan)} waits{where} until spec.rollout.paused is false"
     return ReadyCondition(ready=False, reason="Paused", message=message)
 
 
@@ -101,13 +106,13 @@ def _under_way(observed: Observed, plan: Plan, rollout: RolloutState) -> ReadyCo
     else:
         name = _change(observed, plan)
     if _has_failed(observed, rollout):
-        message = f"{name} is stuck: {_counts(observed)}. {why_failed(observed)}"
+        message = f"{name} is stuck: {_counts(observed, rollout)}. {why_failed(observed)}"
         if plan.decision and plan.decision.rollback_blocked:
             message += f". Not rolled back: {plan.decision.rollback_blocked}"
         return _exceeded(message)
     if observed.pod_blockers:
         return _blocked(observed, name)
-    return _reconciling(rollout.phase, f"{name}: {_counts(observed)}")
+    return _reconciling(rollout.phase, f"{name}: {_counts(observed, rollout)}")
 
 
 def _has_failed(observed: Observed, rollout: RolloutState) -> bool:
@@ -158,11 +163,10 @@ def _change(observed: Observed, plan: Plan) -> str:
     return f"rolling out {target.version if target else 'the version'}"
 
 
-def _counts(observed: Observed) -> str:
-    progress = observed.progress
-    updated = f"{progress.updated} of {pods(progress.desired)} updated"
-    counts = f"{updated}, {progress.available} available"
-    old = progress.replicas - progress.updated
-    if not old or progress.updated < progress.desired:
+def _counts(observed: Observed, rollout: RolloutState | None) -> str:
+    progress, updated = observed.progress, updated_pods(observed, rollout)
+    counts = f"{updated} of {pods(progress.desired)} updated, {progress.available} available"
+    old = progress.replicas - updated
+    if not old or updated < progress.desired:
         return counts  # while new ones come up it is no news that there are old ones
     return f"{counts}, {pods(old)} of before left"
