@@ -30,6 +30,7 @@ from weather_operator.model import WEATHER_APP
 _IDENTITY = ("namespace", "name", "uid", "resourceVersion", "generation", "managedFields")
 _WITHOUT_GENERATION = (EVENT, LEASE, SERVICE)
 _FIRST_VERSION = 100
+_PAGE = 2
 _DEFAULT_REPLICAS = {DEPLOYMENT: 1, WEATHER_APP: 2}
 
 
@@ -111,6 +112,13 @@ class FakeApiServer(Client):
                 raise ConflictError(409, "Conflict", f"{key} has another uid")
             del self._objects[kind, key]
             self._record(request, None)
+
+    async def pages(
+        self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> AsyncGenerator[tuple[list[Manifest], str], None]:
+        found, version = await self.list(kind, namespace=namespace, labels=labels, fields=fields)
+        for first in range(0, max(len(found), 1), _PAGE):
+            yield found[first : first + _PAGE], version
 
     async def list(
         self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""

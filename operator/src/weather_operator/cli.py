@@ -107,7 +107,7 @@ async def _run(settings: Settings) -> str:
                 serve(
                     settings.http_port,
                     metrics=metrics,
-                    is_ready=lambda: manager.ready,
+                    readiness_problem=manager.readiness_problem,
                     liveness_problem=manager.liveness_problem,
                 ),
                 asyncio.TaskGroup() as group,

@@ -46,14 +46,13 @@ from weather_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 _ESSENTIAL = (WEATHER_APP, WEATHER_RELEASE)
+_UNSERVED = "the custom resource definitions are not served"
+_SILENT_SECONDS = 10
 _CHILD_SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
 
 
 class Manager:
-    """One of several, which all wait for the Lease: it acts only while it has it.
-
-    `ready` is true while it waits for the Lease, and again once it has listed everything.
-    """
+    """One of several, which all wait for the Lease: it acts only while it has it."""
 
     def __init__(
         self,
@@ -68,11 +67,18 @@ class Manager:
         self._settings = settings
         self._handle_signals = handle_signals
         self._liveness_checks: list[Callable[[], str]] = []
-        self.ready = False
+        self._readiness_check: Callable[[], str] = lambda: _UNSERVED
 
     def liveness_problem(self) -> str:
         """Describe what only a restart of the process helps against; empty while all is well."""
         return "; ".join(problem for check in self._liveness_checks if (problem := check()))
+
+    def readiness_problem(self) -> str:
+        """Describe why it could not act just now; empty while it acts, or waits for the Lease."""
+        silent = self._client.connection.silent_seconds()
+        if silent > _SILENT_SECONDS:
+            return f"the API server has not answered for {silent:.0f} s"
+        return self._readiness_check()
 
     async def run(self) -> None:
         """Wait for the cluster and the Lease, then act until cancelled. Raises LeaseLostError."""
@@ -80,15 +86,15 @@ class Manager:
         key = Key(namespace=self._settings.pod_namespace, name=self._settings.lease_name)
         elector = LeaderElector(self._client, key, self._settings.pod_name)
         self._client.connection.may_write = elector.is_held
-        self.ready = True
+        self._readiness_check = lambda: ""
         await elector.acquire()
-        self.ready = False
+        self._readiness_check = lambda: "the first list is not complete"
         self._metrics.leader.set(1)
         self._liveness_checks.append(elector.liveness_problem)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(elector.renew())
-                group.create_task(self._lead())
+                group.create_task(self._lead(elector))
         finally:
             self._metrics.leader.set(0)
             if self._client.connection.has_open_writes():
@@ -96,7 +102,7 @@ class Manager:
             else:
                 await elector.release()
 
-    async def _lead(self) -> None:
+    async def _lead(self, elector: LeaderElector) -> None:
         cache, queue = new_cache(), WorkQueue(workers=self._settings.workers)
         self._metrics.registry.register(WeatherAppCollector(cache))
         recorder = Recorder(
@@ -118,8 +124,9 @@ class Manager:
             cache, queue, self._metrics, rolling_out=lambda: reconciler.rolling_out
         )
         informers = self._informers(cache, handlers)
+        elector.on_history_lost = informers.request_relist
         await _list_all(informers)
-        self.ready = True
+        self._readiness_check = informers.readiness_problem
         self._liveness_checks.append(controller.liveness_problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(controller.run())

@@ -16,13 +16,13 @@ async def serve(
     port: int,
     *,
     metrics: Metrics,
-    is_ready: Callable[[], bool],
+    readiness_problem: Callable[[], str],
     liveness_problem: Callable[[], str],
 ) -> AsyncIterator[None]:
     """Serve /healthz, /readyz and /metrics on all addresses while the context lasts.
 
-    `liveness_problem` describes what only a restart of the process helps against; empty while there
-    is nothing. Raises OSError when the port cannot be had.
+    The problems are described in words, and empty while there are none: `liveness_problem` is what
+    only a restart of the process helps against. Raises OSError when the port cannot be had.
     """
 
     logged = ""
@@ -37,9 +37,8 @@ async def serve(
         return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        if is_ready():
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="the first list is not complete\n")
+        problem = readiness_problem()
+        return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
 
     async def exposition(_: web.Request) -> web.Response:
         return web.Response(body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})

@@ -69,21 +69,82 @@ def test_a_new_object_of_the_name_replaces_the_old_one() -> None:
     assert version(cache) == 9
 
 
+def test_a_late_event_of_an_older_object_of_the_name_does_not_replace_the_new_one() -> None:
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(9, uid="new"))
+    assert not cache.put(DEPLOYMENT, body(8, uid="old"))
+    assert not cache.remove(DEPLOYMENT, body(8, uid="old"))
+    assert version(cache) == 9
+
+
+def test_a_late_loss_of_the_label_does_not_take_what_has_it_again() -> None:
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(7))
+    assert not cache.remove(DEPLOYMENT, body(6))
+    assert version(cache) == 7
+
+
+def test_deletions_are_remembered_however_many_and_only_for_as_long_as_answers_are_late() -> None:
+    seconds = 0.0
+    cache = Cache([DEPLOYMENT], clock=lambda: seconds)
+    for number in range(10_000):
+        cache.remove(DEPLOYMENT, body(number + 1, uid=str(number)))
+    assert not cache.put(DEPLOYMENT, body(1, uid="0"))
+    assert len(cache._deletions) == 10_000
+    seconds = 121
+    cache.remove(DEPLOYMENT, body(10_001, uid="last"))
+    assert list(cache._deletions) == ["last"]
+
+
+def missing(
+    cache: Cache, *uids: str, before: int, namespace: str = "", list_version: int
+) -> list[str]:
+    gone = cache.missing_from_list(
+        DEPLOYMENT, uids, namespace=namespace, before=before, resource_version=str(list_version)
+    )
+    return [each["metadata"]["uid"] for each in gone]
+
+
 def test_what_a_list_lacks_is_gone_but_not_what_is_younger() -> None:
     cache = new_cache()
     cache.put(DEPLOYMENT, body(5))
+    before = cache.moment()
     cache.put(DEPLOYMENT, body(25, uid="2", namespace="young"))
-    gone = cache.missing_from_list(DEPLOYMENT, [], namespace="", resource_version="20")
-    assert [each["metadata"]["uid"] for each in gone] == ["1"]
-    assert cache.missing_from_list(DEPLOYMENT, [body(5)], namespace="", resource_version="20") == []
+    cache.put(DEPLOYMENT, body(15, uid="3", namespace="late"))
+    assert missing(cache, before=before, list_version=20) == ["1", "3"]
+    assert missing(cache, "1", before=before, list_version=20) == ["3"]
 
 
 def test_a_list_of_one_namespace_leaves_the_others_alone() -> None:
     cache = new_cache()
     cache.put(DEPLOYMENT, body(5))
     cache.put(DEPLOYMENT, body(6, uid="2", namespace="other"))
-    gone = cache.missing_from_list(DEPLOYMENT, [], namespace="other", resource_version="20")
-    assert [each["metadata"]["namespace"] for each in gone] == ["other"]
+    assert missing(cache, before=9, namespace="other", list_version=20) == ["2"]
+
+
+def test_a_list_is_right_about_all_that_was_known_before_it() -> None:
+    """So it is after the API server was restored from a backup: versions start again there."""
+    cache = new_cache()
+    cache.put(DEPLOYMENT, body(100, spec={"of": "the future"}))
+    cache.remove(DEPLOYMENT, body(101, uid="2", namespace="restored"))
+    cache.put(DEPLOYMENT, body(102, uid="3", namespace="never"))
+    before = cache.moment()
+    listed = [body(50), body(51, uid="2", namespace="restored")]
+    assert [cache.retract(DEPLOYMENT, each, before=before) for each in listed] == [True, True]
+    assert [cache.put(DEPLOYMENT, each) for each in listed] == [True, True]
+    assert version(cache) == 50
+    assert missing(cache, "1", "2", before=before, list_version=60) == ["3"]
+    assert not cache.retract(DEPLOYMENT, body(50), before=cache.moment()), "it agrees"
+
+
+def test_a_list_that_was_overtaken_takes_nothing_back() -> None:
+    cache = new_cache()
+    before = cache.moment()
+    cache.put(DEPLOYMENT, body(9))
+    cache.remove(DEPLOYMENT, body(9, uid="2"))
+    assert not cache.retract(DEPLOYMENT, body(8), before=before)
+    assert not cache.retract(DEPLOYMENT, body(8, uid="2"), before=before)
+    assert version(cache) == 9
 
 
 def test_only_what_is_read_later_is_kept() -> None:

@@ -204,10 +204,11 @@ async def test_a_new_certificate_authority_is_trusted_once_it_is_there(
                 await connection.reload_credentials()
                 with pytest.raises(UnavailableError, match="certificate"):
                     await client.get(DEPLOYMENT, LONDON)
-                assert not connection.renewed.is_set()
+                renewed = connection.renewed
+                assert not renewed.is_set()
                 authority.publish()
                 await apply(client)
-                assert connection.renewed.is_set()
+                assert renewed.is_set()
     assert server.received == ["GET", "PATCH"]
 
 

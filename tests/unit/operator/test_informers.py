@@ -216,6 +216,70 @@ async def test_a_list_that_fails_is_tried_again_until_it_works(
     assert [record.getMessage() for record in caplog.records] == ["could not list everything"]
 
 
+async def test_a_kind_whose_definition_is_gone_went_with_all_its_objects() -> None:
+    server = await server_with((GATEWAY, "a/x", ""), (DEPLOYMENT, "a/x", ""), (NODE, "n", ""))
+    handler = Recording()
+    listing = informers(server, handler)
+    await listing.list_all()
+    server.unserved = {GATEWAY, DEPLOYMENT}
+    handler.events.clear()
+    await listing.list_all()
+    assert set(handler.events) == {
+        ("DELETED", "Gateway a/x"),
+        ("DELETED", "Deployment a/x"),
+        (None, "Node n"),
+    }
+
+
+async def test_a_kind_that_cannot_be_listed_just_now_hinders_no_other() -> None:
+    server, handler = await server_with((NODE, "n", ""), (SERVICE, "a/x", "us")), Recording()
+    server.before = failing(DEPLOYMENT, DOWN)
+    with pytest.raises(UnavailableError):
+        await informers(server, handler).list_all()
+    assert set(handler.events) == {(None, "Node n"), (None, "Service a/x")}
+
+
+async def test_what_the_handler_raises_is_logged_and_hinders_no_other_object(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Raising(Recording):
+        def on_event(self, kind: Kind, type_: str | None, body: Manifest) -> None:
+            if body["metadata"]["name"] == "odd":
+                raise KeyError("spec")
+            super().on_event(kind, type_, body)
+
+    server, handler = await server_with((NODE, "odd", ""), (NODE, "n", "")), Raising()
+    await informers(server, handler).list_all()
+    assert handler.events == [(None, "Node n")]
+    [record] = caplog.records
+    assert (record.getMessage(), vars(record)["object"]) == (
+        "an event could not be taken in",
+        "Node odd",
+    )
+    assert record.exc_info
+
+
+async def test_after_a_restored_backup_the_cache_is_as_the_server_and_the_streams_begin_anew() -> (
+    None
+):
+    server, handler = await server_with((NODE, "kept", ""), (NODE, "new", "")), Recording()
+    listing = informers(server, handler)
+    await listing.list_all()
+    lost = listing._history_lost
+    await listing.list_all()
+    assert not lost.is_set()
+    restored = await server_with((NODE, "kept", ""))
+    node = restored.body(NODE, Key(name="kept"))
+    assert node
+    older = {**node, "metadata": {**node["metadata"], "resourceVersion": "7"}}
+    listing._client = restored
+    restored._objects[NODE, Key(name="kept")] = older
+    await listing.list_all()
+    assert [each["metadata"] for each in handler.cache.all(NODE)] == [older["metadata"]]
+    assert lost.is_set()
+    assert not listing._history_lost.is_set()
+
+
 class BrokenOff:
     """A stream that was closed while it was read, as aiohttp has it."""
 

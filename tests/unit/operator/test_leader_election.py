@@ -161,6 +161,23 @@ async def test_after_a_standstill_nothing_is_held_and_that_is_the_cause() -> Non
 
 
 @in_virtual_time
+async def test_a_lease_that_is_older_than_it_was_tells_of_a_restored_backup() -> None:
+    server = FakeApiServer()
+    one = elector(server, "one")
+    told = []
+    one.on_history_lost = lambda: told.append(now())
+    await one.acquire()
+    await lead(one, seconds=9)
+    assert told == []
+    live = server._objects[LEASE, KEY]
+    older = {**live["metadata"], "resourceVersion": "7"}
+    server._objects[LEASE, KEY] = {**live, "metadata": older}
+    await lead(one, seconds=9)
+    assert len(told) == 1
+    assert one.is_held()
+
+
+@in_virtual_time
 async def test_whoever_leads_after_one_that_did_not_give_back_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

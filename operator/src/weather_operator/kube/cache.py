@@ -1,96 +1,151 @@
 """The latest body of each object that is watched, or that a write of ours was answered with.
 
-Watch events, lists and answers to writes all go through `put` and `remove`, in any order: of one
-object the higher resourceVersion wins, which are comparable numbers within a kind. A deletion is
-remembered by uid for a while, so that a late answer does not bring the object back; a younger body
-does, since to a watch by label an object that loses the label is deleted too. `put` and `remove`
-return whether anybody need look. What is kept of a body is for the `project` function to say:
-memory is by far the most of what thousands of objects cost.
+Watch events, lists and answers to writes all go through `put` and `remove`, in any order: under one
+name the higher resourceVersion wins, which are comparable numbers within a kind, whichever object
+has the name. A deletion is remembered by uid for a while, so that a late answer does not bring the
+object back; a younger body does, since to a watch by label an object that loses the label is
+deleted too. `put` and `remove` return whether anybody need look.
+
+A list is the truth about all that was known before it was asked for, and `moment` says what that
+was. Where it has an older body than that, the API server was restored from a backup: `retract`
+makes room for it. What came later than the moment is decided by versions again.
+
+What is kept of a body is for the `project` function to say: memory is by far the most of what
+thousands of objects cost.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 
-_REMEMBERED_DELETIONS = 4096
+_DELETIONS_SECONDS = 120
+"""Longer than any event or answer is on its way."""
 
 Projection = Callable[[Kind, Manifest], Manifest]
 """Returns what is kept of a body: its metadata, at least, and what is read of it later."""
 
 
+class _Entry(NamedTuple):
+    moment: int
+    body: Manifest
+
+
+class _Deletion(NamedTuple):
+    moment: int
+    version: int
+    at: float
+
+
 class Cache:
-    """Bodies by kind and key, never going back in time."""
+    """Bodies by kind and key, never going back in time unless a list does."""
 
     def __init__(
-        self, kinds: Iterable[Kind], *, project: Projection = lambda _kind, body: body
+        self,
+        kinds: Iterable[Kind],
+        *,
+        project: Projection = lambda _kind, body: body,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._bodies: dict[Kind, dict[Key, Manifest]] = {kind: {} for kind in kinds}
+        self._entries: dict[Kind, dict[Key, _Entry]] = {kind: {} for kind in kinds}
         self._project = project
-        self._deletions: OrderedDict[str, int] = OrderedDict()
+        self._clock = clock
+        self._deletions: OrderedDict[str, _Deletion] = OrderedDict()
+        self._moment = 0
 
     def get(self, kind: Kind, key: Key) -> Manifest | None:
         """Return the latest body, None while no such object is known."""
-        return self._bodies[kind].get(key)
+        entry = self._entries[kind].get(key)
+        return entry.body if entry else None
 
     def all(self, kind: Kind) -> Iterator[Manifest]:
         """Return the latest bodies of a kind, as they are when the first one is taken."""
-        yield from list(self._bodies[kind].values())
+        yield from [entry.body for entry in self._entries[kind].values()]
 
     def keys(self, kind: Kind) -> list[Key]:
         """Return the keys of a kind."""
-        return list(self._bodies[kind])
+        return list(self._entries[kind])
+
+    def moment(self) -> int:
+        """Return a number that all that is known by now came before."""
+        return self._moment
 
     def put(self, kind: Kind, body: Manifest) -> bool:
         """Keep a body unless it is older; return whether more than the resourceVersion differs."""
-        key = key_of(body)
-        known = self._bodies[kind].get(key)
-        if _version(body) <= self._deletions.get(body["metadata"]["uid"], 0):
+        key, version = key_of(body), _version(body)
+        deletion = self._deletions.get(body["metadata"]["uid"])
+        if deletion and version <= deletion.version:
             return False
-        if known and _is_same_object(known, body) and _version(body) <= _version(known):
+        known = self.get(kind, key)
+        if known and version <= _version(known):
             return False
         kept = self._project(kind, body)
-        self._bodies[kind][key] = kept
+        self._entries[kind][key] = _Entry(self._next_moment(), kept)
         return known is None or _without_version(known) != _without_version(kept)
 
     def remove(self, kind: Kind, body: Manifest) -> bool:
         """Drop an object that was deleted; return whether it was the one known by its name."""
-        self._deletions[body["metadata"]["uid"]] = _version(body)
-        if len(self._deletions) > _REMEMBERED_DELETIONS:
+        uid, now = body["metadata"]["uid"], self._clock()
+        self._deletions[uid] = _Deletion(self._next_moment(), _version(body), now)
+        self._deletions.move_to_end(uid)
+        while next(iter(self._deletions.values())).at < now - _DELETIONS_SECONDS:
             self._deletions.popitem(last=False)
         key = key_of(body)
-        known = self._bodies[kind].get(key)
-        if known is None or not _is_same_object(known, body):
+        known = self.get(kind, key)
+        if known is None or known["metadata"]["uid"] != uid or _version(known) > _version(body):
             return False
-        del self._bodies[kind][key]
+        del self._entries[kind][key]
         return True
 
     def forget(self, kind: Kind, key: Key) -> None:
         """Drop what is known under a name, because the API server has just contradicted it."""
-        self._bodies[kind].pop(key, None)
+        self._entries[kind].pop(key, None)
+
+    def retract(self, kind: Kind, body: Manifest, *, before: int) -> bool:
+        """Forget what a list contradicts that was asked for at a moment; return whether it did."""
+        metadata, version = body["metadata"], _version(body)
+        key, found = key_of(body), False
+        entry = self._entries[kind].get(key)
+        if entry and entry.moment <= before and _version(entry.body) > version:
+            del self._entries[kind][key]
+            found = True
+        deletion = self._deletions.get(metadata["uid"])
+        if deletion and deletion.moment <= before and version <= deletion.version:
+            del self._deletions[metadata["uid"]]
+            found = True
+        return found
 
     def missing_from_list(
-        self, kind: Kind, listing: Iterable[Manifest], *, namespace: str, resource_version: str
+        self,
+        kind: Kind,
+        uids: Collection[str],
+        *,
+        namespace: str,
+        before: int,
+        resource_version: str,
     ) -> list[Manifest]:
-        """Return what is known of one namespace, or of all, but was gone when a list was taken."""
-        listed = {body["metadata"]["uid"] for body in listing}
+        """Return what is known of one namespace, or of all, but was gone when a list was taken.
+
+        The list had these uids and this resourceVersion, and was asked for at the moment `before`.
+        """
         return [
-            body
-            for key, body in self._bodies[kind].items()
+            entry.body
+            for key, entry in self._entries[kind].items()
             if namespace in ("", key.namespace)
-            and body["metadata"]["uid"] not in listed
+            and entry.body["metadata"]["uid"] not in uids
             # What came after the list was taken is younger than the list, not deleted.
-            and _version(body) <= int(resource_version)
+            and (entry.moment <= before or _version(entry.body) <= int(resource_version))
         ]
+
+    def _next_moment(self) -> int:
+        self._moment += 1
+        return self._moment
 
 
 def _version(body: Manifest) -> int:
     return int(body["metadata"]["resourceVersion"])
-
-
-def _is_same_object(one: Manifest, other: Manifest) -> bool:
-    same: bool = one["metadata"]["uid"] == other["metadata"]["uid"]
-    return same
 
 
 def _without_version(body: Manifest) -> Manifest:

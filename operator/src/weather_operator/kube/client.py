@@ -63,20 +63,32 @@ class Client:
             if error.status != 404:
                 raise
 
+    async def pages(
+        self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> AsyncGenerator[tuple[list[Manifest], str], None]:
+        """Yield a list in pages, one at least, each with the resourceVersion of the list."""
+        selection = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
+        query = {name: value for name, value in selection.items() if value}
+        path = path_of(kind, Key(namespace=namespace, name=""))
+        while True:
+            page = await self.connection.request("GET", "list", kind, path, query=query)
+            metadata = page["metadata"]
+            yield page["items"], metadata["resourceVersion"]
+            if not (token := metadata.get("continue")):
+                return
+            query["continue"] = token
+
     async def list(
         self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""
     ) -> tuple[list[Manifest], str]:
         """Return the objects of a kind and the resourceVersion of the list."""
         found: list[Manifest] = []
-        selection = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
-        query = {name: value for name, value in selection.items() if value}
-        while True:
-            path = path_of(kind, Key(namespace=namespace, name=""))
-            page = await self.connection.request("GET", "list", kind, path, query=query)
-            found += page["items"]
-            if not (token := page["metadata"].get("continue")):
-                return found, page["metadata"]["resourceVersion"]
-            query["continue"] = token
+        version = ""
+        async for page, version in self.pages(  # noqa: B007 - the last one's
+            kind, namespace=namespace, labels=labels, fields=fields
+        ):
+            found += page
+        return found, version
 
     async def follow(
         self, kind: Kind, key: Key, *, since: str

@@ -83,9 +83,9 @@ async def connect(
 class Connection:
     """One pool to one API server, which logs once that it does not answer, and once that it does.
 
-    `configuration` holds the server's address and the credentials of the moment; `renewed` is set
-    when its certificates have changed. `may_write` says whether this process may change anything
-    but Leases; it may unless somebody says otherwise.
+    `configuration` holds the server's address and the credentials of the moment; `renewed` is set,
+    and another in its place, when its certificates have changed. `may_write` says whether this
+    process may change anything but Leases; it may unless somebody says otherwise.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Connection:
         self.renewed = asyncio.Event()
         self._user_agent = user_agent
         self._observe = observe
-        self._reachable = True
+        self._silent_since: float | None = None
         self._server_clock = ServerClock()
         self._reloading = asyncio.Lock()
         self._reloads = 0
@@ -110,6 +110,33 @@ class Connection:
     def has_open_writes(self) -> bool:
         """Tell whether a write may still be carried out whose answer was not waited for."""
         return self._cut_off_at is not None and boot_seconds() - self._cut_off_at < _REQUEST_SECONDS
+
+    def silent_seconds(self) -> float:
+        """Return for how long every request has failed without an answer; 0 after an answer."""
+        return boot_seconds() - self._silent_since if self._silent_since is not None else 0
+
+    async def authorization(self) -> str:
+        """Return the Authorization header's value, empty where a certificate identifies us."""
+        value: str | None = await self.configuration.get_api_key_with_prefix("BearerToken")
+        return value or ""
+
+    def session(self, authorization: str, *, on_list: Callable[[], None]) -> aiohttp.ClientSession:
+        """Return a session for another library, to be closed by whoever asked for it.
+
+        `on_list` is called when a list, or a page of one, has been answered.
+        """
+
+        async def answered(_: object, __: object, request: aiohttp.TraceRequestEndParams) -> None:
+            if "limit" in request.url.query and request.response.ok:
+                on_list()
+
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_end.append(answered)
+        return aiohttp.ClientSession(
+            connector=self._new_connector(limit=0),
+            headers={"Authorization": authorization} if authorization else {},
+            trace_configs=[tracing],
+        )
 
     async def reload_credentials(self) -> None:
         """Read the credentials again: a token may have run out, a certificate been replaced.
@@ -126,7 +153,8 @@ class Connection:
             log.info("the certificates have changed", extra={"server": self.configuration.host})
             api_client, connector = self._api_client, self._connector
             self._open()
-            self.renewed.set()
+            renewed, self.renewed = self.renewed, asyncio.Event()
+            renewed.set()
             await _close(api_client, connector)
 
     async def request(
@@ -184,16 +212,17 @@ class Connection:
         self._certificates = _certificates(self.configuration)
         self._api_client = client.ApiClient(self.configuration)
         self._api_client.user_agent = self._user_agent
-        pool = self._api_client.rest_client
-        self._connector = aiohttp.TCPConnector(
-            limit=pool.maxsize, ssl=pool.ssl_context, socket_factory=_probed_socket
-        )
+        self._connector = self._new_connector(limit=self.configuration.connection_pool_maxsize)
         self.configuration.client_session_kwargs = {
             # Proxies from the environment go, and half of the CPU per request with them.
             "trust_env": False,
             "connector": self._connector,
             "trace_configs": [self._tracing()],
         }
+
+    def _new_connector(self, *, limit: int) -> aiohttp.TCPConnector:
+        tls = self._api_client.rest_client.ssl_context
+        return aiohttp.TCPConnector(limit=limit, ssl=tls, socket_factory=_probed_socket)
 
     def _tracing(self) -> aiohttp.TraceConfig:
         tracing = aiohttp.TraceConfig()
@@ -287,9 +316,9 @@ class Connection:
         return call
 
     def _log_reachability(self, reachable: bool, error: str = "") -> None:
-        if reachable == self._reachable:
+        if reachable == (self._silent_since is None):
             return
-        self._reachable = reachable
+        self._silent_since = None if reachable else boot_seconds()
         server = {"server": self.configuration.host}
         if reachable:
             log.info("the API server answers again", extra=server)

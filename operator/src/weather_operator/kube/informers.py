@@ -1,19 +1,19 @@
 """Informers: what the API server knows of some kinds becomes a stream of events for a handler.
 
 `Informers.list_all` lists every kind once, so that whoever waits for it starts from a complete
-cache. `Informers.run` then runs three loops side by side:
+cache. `Informers.run` then runs side by side:
 
-- One streams: kopf lists, watches, reconnects and logs in, and each event goes to the handler. Only
+- Streams: kopf lists, watches, reconnects and logs in, and each event goes to the handler. Only
   `on.event` handlers are used, on a registry of our own, so kopf writes nothing, keeps no state in
-  objects and handles no error of ours.
-- One streams the optional kinds, which a cluster may lack: it looks for them while the handler
-  needs them, and begins once they are served.
-- One lists everything again: when the interval is over, and when a stream has just begun, because
-  what was deleted before that no watch reports.
+  objects and handles no error of ours. A kind that comes with a definition has a stream of its own:
+  it waits until the kind is served, and again when the definition was taken away.
+- One loop that lists everything again: when the interval is over, and after each list of kopf's,
+  because what was deleted before that no watch reports.
 
-A list is handed on as events too: type None for each object, DELETED for what the cache has and the
-list has not. The handler keeps the cache, which drops what is older than what it has; so the loops
-may overtake one another.
+A list is handed on as events too, page by page: type None for each object, DELETED for what the
+cache has and the list has not. The handler keeps the cache, which drops what is older than what it
+has; so the loops may overtake one another. Where a list shows that the API server was restored from
+a backup, the streams begin anew: what they went on from does not exist.
 """
 
 import asyncio
@@ -21,16 +21,24 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Mapping,
+)
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from kubernetes.aio import client
+import aiohttp
 
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.connection import Connection
-from weather_operator.kube.errors import ApiError, RefusedError
-from weather_operator.kube.resources import Kind, Manifest
+from weather_operator.kube.errors import ApiError, RefusedError, UnavailableError
+from weather_operator.kube.resources import Kind, Manifest, key_of
 
 if TYPE_CHECKING:
     # It takes longer to import than the first list and the first reconciles, so `run` imports it
@@ -39,13 +47,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OPTIONAL_KINDS_SECONDS = 3
+_UNSERVED_SECONDS = 3
+_FIRST_LIST_SECONDS = 15
 _RELIST_SECONDS = 1.0
 _LONG_SECONDS = 60
+_RESTORED = "the API server has lost what it knew: it was restored from a backup"
 
 
 class Handler(Protocol):
-    """What the events are for. Its methods return at once and raise nothing."""
+    """What the events are for. Its methods return at once; what they raise is only logged."""
 
     def on_event(self, kind: Kind, type_: str | None, body: Manifest) -> None:
         """Take in an event; its type is None for an object of a list."""
@@ -63,9 +73,10 @@ class Handler(Protocol):
 class Informers:
     """Lists and watches some kinds.
 
-    `essential` are the kinds without which there is nothing to do; any other that may not be listed
-    is done without. `optional` are kinds of one group that the cluster may lack. `label_selectors`
-    says of which kinds only some objects are of interest. No `namespaces` means all of them.
+    `essential` are the kinds without which there is nothing to do, which come with definitions; any
+    other that may not be listed is done without. `optional` are kinds that the cluster may lack.
+    `label_selectors` says of which kinds only some objects are of interest. No `namespaces` means
+    all of them.
     """
 
     def __init__(
@@ -92,34 +103,49 @@ class Informers:
         self._resync_seconds = resync_seconds
         self._relist_requested = asyncio.Event()
         self._unlistable: set[Kind] = set()
+        self._listed: dict[tuple[Kind, str], int] = {}
+        self._unfollowed = set(kinds).difference(optional)
+        self._contradicted = False
+        self._history_lost = asyncio.Event()
 
     async def run(self, *, handle_signals: Callable[[], None]) -> None:
         """List and watch until cancelled.
 
         kopf takes the process's signals to itself when it starts; `handle_signals` takes them back.
         """
-        always = tuple(kind for kind in self._kinds if kind not in self._optional)
+        defined = (*self._essential, *self._optional)
+        built_in = tuple(kind for kind in self._kinds if kind not in defined)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.relist())
             await asyncio.to_thread(_import_kopf)
             mute_kopf_logs()
-            group.create_task(self._stream(always, handle_signals))
-            if self._optional:
-                group.create_task(self._stream(self._optional, handle_signals))
+            for kinds in (built_in, *((kind,) for kind in defined)):
+                group.create_task(self._follow(kinds, handle_signals))
+
+    def readiness_problem(self) -> str:
+        """Name the kinds that are not followed though they should be; empty while all are."""
+        missing = [kind.name for kind in self._kinds if kind in self._unfollowed]
+        return f"not followed: {', '.join(missing)}" if missing else ""
 
     async def list_all(self) -> None:
-        """List every kind and hand on what is there and what is gone.
+        """List every kind and hand on what is there and what is gone; one fails without the others.
 
         Raises RefusedError when an essential kind may not be listed, UnavailableError when the API
         cannot answer.
         """
-        try:
-            async with asyncio.TaskGroup() as group:
-                for kind in self._kinds:
-                    for namespace in self._namespaces_of(kind):
-                        group.create_task(self._list(kind, namespace))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        lists = [
+            self._list(kind, namespace)
+            for kind in self._kinds
+            for namespace in self._namespaces_of(kind)
+        ]
+        self._contradicted = False
+        failed = [error for error in await asyncio.gather(*lists, return_exceptions=True) if error]
+        if self._contradicted:
+            lost, self._history_lost = self._history_lost, asyncio.Event()
+            lost.set()
+        # What is for good first, so that it is not taken for an outage.
+        for error in sorted(failed, key=lambda each: isinstance(each, UnavailableError)):
+            raise error
 
     async def relist(self) -> None:
         """List everything again for ever, when the interval is over or it was requested."""
@@ -156,29 +182,48 @@ class Informers:
 
     async def _list(self, kind: Kind, namespace: str) -> None:
         labels = self._label_selectors.get(kind, "")
+        uids: set[str] = set()
+        before, version = self._cache.moment(), ""
         try:
-            bodies, version = await self._client.list(kind, namespace=namespace, labels=labels)
+            pages = self._client.pages(kind, namespace=namespace, labels=labels)
+            async for page, version in pages:  # noqa: B007 - the last one's is used
+                for body in page:
+                    if self._cache.retract(kind, body, before=before):
+                        self._contradicted = True
+                    uids.add(body["metadata"]["uid"])
+                    self._hand_on(kind, None, body)
         except RefusedError as error:
-            if kind in self._essential:
-                raise
-            self._do_without(kind, error)
-            return
-        for body in bodies:
-            self._handler.on_event(kind, None, body)
+            if error.status != 404:
+                if kind in self._essential:
+                    raise
+                self._do_without(kind, error)
+                return
+            # The kind is not served: it went with all its objects.
+            version = "0"
         for body in self._cache.missing_from_list(
-            kind, bodies, namespace=namespace, resource_version=version
+            kind, uids, namespace=namespace, before=before, resource_version=version
         ):
-            self._handler.on_event(kind, "DELETED", body)
+            self._hand_on(kind, "DELETED", body)
+        if 0 < int(version) < self._listed.get((kind, namespace), 0):
+            self._contradicted = True
+        self._listed[kind, namespace] = int(version)
         self._handler.touch(kind)
         if kind in self._unlistable:
             self._unlistable.remove(kind)
             self._handler.enqueue_all()
 
+    def _hand_on(self, kind: Kind, type_: str | None, body: Manifest) -> None:
+        try:
+            self._handler.on_event(kind, type_, body)
+        except Exception:
+            # One object must not hinder the others, and nothing that fails may do so in silence.
+            log.exception(
+                "an event could not be taken in", extra={"object": f"{kind.name} {key_of(body)}"}
+            )
+
     def _do_without(self, kind: Kind, error: RefusedError) -> None:
         """Go on without a kind: those who need it get the same refusal when they use it."""
-        if error.status == 404:
-            self._handler.touch(kind)  # there is nothing that could be missed
-        elif kind not in self._unlistable:
+        if kind not in self._unlistable:
             log.error(
                 "a kind cannot be listed: grant the chart's roles", extra={"error": str(error)}
             )
@@ -187,79 +232,97 @@ class Informers:
     def _namespaces_of(self, kind: Kind) -> tuple[str, ...]:
         return self._namespaces if kind.namespaced and self._namespaces else ("",)
 
-    async def _stream(self, kinds: tuple[Kind, ...], handle_signals: Callable[[], None]) -> None:
+    async def _follow(self, kinds: tuple[Kind, ...], handle_signals: Callable[[], None]) -> None:
         """Watch the kinds. kopf ends on what it takes for fatal, and is started again then."""
         backoffs = iter(_Backoffs())
         while True:
-            if kinds == self._optional:
-                await self._wait_until_served()
+            if kinds[0] in (*self._essential, *self._optional):
+                await self._wait_until_served(kinds[0])
             began = time.monotonic()
-            tasks = await self._spawn_kopf(kinds)
-            handle_signals()
-            error = await _first_error(tasks)
-            named = {"kinds": [kind.name for kind in kinds], "error": repr(error)}
+            listed = asyncio.Event()
+            anew = {
+                _RESTORED: self._history_lost.wait(),
+                "the certificates have changed": self._client.connection.renewed.wait(),
+                "kopf does not know the kinds": self._overdue(listed),
+            }
+            async with self._streaming(kinds, listed) as tasks:
+                handle_signals()
+                error = await _first_end(tasks, anew)
+            self._unfollowed.update(kind for kind in kinds if kind not in self._optional)
+            named = {"kinds": [kind.name for kind in kinds], "error": error}
             log.warning("the watches ended and start again", extra=named)
             if time.monotonic() - began > _LONG_SECONDS:
                 backoffs = iter(_Backoffs())
             await asyncio.sleep(next(backoffs))
 
-    async def _wait_until_served(self) -> None:
-        """Return when the optional kinds are there; look once, and again while they are needed."""
-        is_needed = True
+    async def _wait_until_served(self, kind: Kind) -> None:
+        """Return when the kind is there; look once, and again while it is needed."""
+        is_needed, logged = True, False
         while True:
             try:
-                if is_needed and await self._client.serves(self._optional):
-                    return self.request_relist()
+                if is_needed and await self._client.serves((kind,)):
+                    return
+                if kind in self._essential and not logged:
+                    named = {"kind": kind.name}
+                    log.warning("the definition is gone: apply those in crds/", extra=named)
+                    logged = True
             except ApiError:
                 pass  # logged by the connection itself
-            await asyncio.sleep(_OPTIONAL_KINDS_SECONDS)
-            is_needed = self._handler.needs_optional_kinds()
+            await asyncio.sleep(_UNSERVED_SECONDS)
+            is_needed = kind in self._essential or self._handler.needs_optional_kinds()
 
-    async def _spawn_kopf(self, kinds: tuple[Kind, ...]) -> Collection[asyncio.Task[Any]]:
+    async def _overdue(self, listed: asyncio.Event) -> None:
+        """Return if kopf lists nothing, as it does for ever where it did not find the kinds."""
+        while not listed.is_set():
+            try:
+                async with asyncio.timeout(_FIRST_LIST_SECONDS):
+                    await listed.wait()
+            except TimeoutError:
+                if not self._client.connection.silent_seconds():
+                    return
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def _streaming(
+        self, kinds: tuple[Kind, ...], listed: asyncio.Event
+    ) -> AsyncIterator[Collection[asyncio.Task[Any]]]:
+        """Run kopf for the kinds while the context lasts; yield its tasks, none of which ends."""
         import kopf
 
+        def on_list() -> None:
+            listed.set()
+            self._unfollowed.difference_update(kinds)
+            self.request_relist()
+
         registry = kopf.OperatorRegistry()
-        _log_in_through(self._client.connection, registry)
+        sessions: list[aiohttp.ClientSession] = []
+        _log_in_through(self._client.connection, registry, sessions, on_list=on_list)
         for kind in kinds:
             self._register(kind, registry)
-        return await kopf.spawn_tasks(
+        tasks = await kopf.spawn_tasks(
             registry=registry,
             settings=_kopf_settings(self._label_selectors),
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             standalone=True,
         )
+        try:
+            yield tasks
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for session in sessions:
+                await session.close()
 
     def _register(self, kind: Kind, registry: "kopf.OperatorRegistry") -> None:
         import kopf
 
-        lists = _ListDetector()
-
         async def on_event(event: "kopf.RawEvent", **_unused: Any) -> None:
-            type_, body = event["type"], cast(Manifest, event["object"])
-            if lists.begins(type_, body["metadata"]["uid"]):
-                self.request_relist()
-            self._handler.on_event(kind, type_, body)
+            self._hand_on(kind, event["type"], cast(Manifest, event["object"]))
 
         group, version = _group_version(kind)
         kopf.on.event(group, version, kind.plural, id=kind.plural, registry=registry)(on_event)
-
-
-class _ListDetector:
-    """Notices from the events of one kind that kopf has listed it."""
-
-    def __init__(self) -> None:
-        self._listed: set[str] = set()
-
-    def begins(self, type_: str | None, uid: str) -> bool:
-        """Tell whether this event is the first of a list."""
-        if type_ is not None:
-            return False
-        first = not self._listed or uid in self._listed
-        if first:
-            self._listed.clear()
-        self._listed.add(uid)
-        return first
 
 
 class _Backoffs:
@@ -272,15 +335,18 @@ class _Backoffs:
             delay = min(2 * delay, 10)
 
 
-async def _first_error(tasks: Collection[asyncio.Task[Any]]) -> BaseException | None:
-    """Wait until one of kopf's tasks ends, which none should, and end the others."""
+async def _first_end(
+    tasks: Collection[asyncio.Task[Any]], anew: Mapping[str, Coroutine[Any, Any, Any]]
+) -> str:
+    """Wait until a task or one of the reasons to begin anew ends, and say which in words."""
+    reasons = {asyncio.create_task(waiting): reason for reason, waiting in anew.items()}
     try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait((*tasks, *reasons), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return next((task.exception() for task in ended if not task.cancelled()), None)
+        for each in reasons:
+            each.cancel()
+    words = [reasons.get(each) or repr(each.exception()) for each in ended if not each.cancelled()]
+    return "; ".join(words)
 
 
 def _import_kopf() -> None:
@@ -317,30 +383,32 @@ def _group_version(kind: Kind) -> tuple[str, str]:
     return group, version
 
 
-def _log_in_through(connection: Connection, registry: "kopf.OperatorRegistry") -> None:
+def _log_in_through(
+    connection: Connection,
+    registry: "kopf.OperatorRegistry",
+    sessions: list[aiohttp.ClientSession],
+    *,
+    on_list: Callable[[], None],
+) -> None:
+    """Let kopf use sessions of the connection's credentials, which are to be closed at the end."""
     import kopf
 
-    async def log_in(**_unused: Any) -> kopf.ConnectionInfo:
-        await connection.reload_credentials()
-        configuration = connection.configuration
-        scheme, _, token = (await _authorization(configuration)).rpartition(" ")
-        return kopf.ConnectionInfo(
-            server=configuration.host,
-            ca_path=configuration.ssl_ca_cert,
-            insecure=not configuration.verify_ssl,
-            certificate_path=configuration.cert_file,
-            private_key_path=configuration.key_file,
-            scheme=scheme or None,
-            token=token or None,
-        )
+    refused = ""
+
+    async def log_in(**_unused: Any) -> kopf.AiohttpSession:
+        nonlocal refused
+        if refused:
+            await connection.reload_credentials()
+        authorization = await connection.authorization()
+        # Else it would ask again at once, and for ever.
+        if refused == f"credentials {authorization}":
+            raise kopf.PermanentError("the credentials were refused and are still the same")
+        refused = f"credentials {authorization}"
+        session = connection.session(authorization, on_list=on_list)
+        sessions.append(session)
+        return kopf.AiohttpSession(server=connection.configuration.host, aiohttp_session=session)
 
     kopf.on.login(registry=registry)(log_in)
-
-
-async def _authorization(configuration: client.Configuration) -> str:
-    """Return the Authorization header's value, empty where a certificate identifies us."""
-    value: str | None = await configuration.get_api_key_with_prefix("BearerToken")
-    return value or ""
 
 
 def mute_kopf_logs() -> None:

@@ -41,7 +41,8 @@ class LeaseLostError(Exception):
 class LeaderElector:
     """This process's part in the election; `identity` is how the Lease names it.
 
-    The same identity again, after a restart in the same pod, leads at once.
+    The same identity again, after a restart in the same pod, leads at once. `on_history_lost` is
+    called where the Lease is older than it was: the API server was restored from a backup.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LeaderElector:
         self._key = key
         self._identity = identity
         self._clock = clock
+        self.on_history_lost: Callable[[], None] = lambda: None
         self._lease: Manifest | None = None
         """The Lease as we last wrote it, None while it is not ours."""
         self._renewed_at: float | None = None
@@ -155,8 +157,10 @@ class LeaderElector:
             await self._write(live, holder=self._identity, seconds=LEASE_SECONDS)
         except ConflictError:
             # Another wrote meanwhile, or we did and never saw the answer: the Lease says which.
-            self._lease = None
+            written, self._lease = self._lease, None
             live = await self._client.get(LEASE, self._key)
+            if live and written and _version(live) < _version(written):
+                self.on_history_lost()
             if live is None or live["spec"].get("holderIdentity") != self._identity:
                 return False
             await self._write(live, holder=self._identity, seconds=LEASE_SECONDS)
@@ -234,6 +238,10 @@ class LeaderElector:
         }
         self._lease = await self._client.create(LEASE, manifest)
         self._renewed_at = sent_at
+
+
+def _version(lease: Manifest) -> int:
+    return int(lease["metadata"]["resourceVersion"])
 
 
 def _now() -> str:

@@ -1,0 +1,75 @@
+"""Definitions that go away under the operator and come back."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.deadlines import eventually
+from support.kubectl import Shell
+from support.operator import Operator, Site, install
+
+KINDS = {"WeatherApp": "crds/weatherapp.yaml", "WeatherRelease": "crds/weatherrelease.yaml"}
+
+
+@pytest.fixture(autouse=True)
+def _as_before(shell: Shell) -> Iterator[None]:
+    yield
+    install(shell)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_while_a_definition_is_gone_it_is_not_ready_and_once_it_is_back_it_goes_on(
+    kind: str, operator: Operator, site: Site, shell: Shell
+) -> None:
+    site.apply()
+    site.wait_for("Serving")
+    shell.kubectl("delete", "-f", KINDS[kind])
+    assert eventually(lambda: operator.get("/readyz")[0] == 503)
+    assert operator.get("/readyz")[1] == f"not followed: {kind}\n"
+    install(shell)
+    eventually(lambda: operator.get("/readyz")[0] == 200, seconds=20)
+    site.apply(colour="green")
+    assert site.wait_for("Serving", seconds=20)["version"] == "2.0.0"
+    site.apply(colour="yellow")
+    assert site.wait_for("Serving", seconds=20)["version"] == "1.0.0"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_definition_that_is_replaced_is_followed_on(kind: str, site: Site, shell: Shell) -> None:
+    site.apply()
+    site.wait_for("Serving")
+    shell.kubectl("replace", "--force", "-f", KINDS[kind])
+    shell.kubectl("wait", "--for=condition=Established", "-f", KINDS[kind])
+    install(shell)
+    site.apply(colour="green")
+    assert site.wait_for("Serving", seconds=20)["version"] == "2.0.0"
+    site.kubectl("delete", "wa/london")
+    eventually(lambda: site.find("deployment") is None)
+
+
+def test_an_aggregated_api_that_is_away_is_no_hindrance(
+    operator: Operator, site: Site, shell: Shell
+) -> None:
+    operator.stop()
+    shell.apply(
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": {
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+                "insecureSkipTLSVerify": True,
+                "service": {"name": "nobody", "namespace": "kube-system"},
+            },
+        }
+    )
+    try:
+        operator.ensure_leading()
+        site.apply()
+        site.wait_for("Serving")
+        site.apply(colour="green")
+        site.wait_for("Serving", seconds=10)
+    finally:
+        shell.kubectl("delete", "apiservice", "v1beta1.metrics.k8s.io")
