@@ -31,7 +31,7 @@ LEASE_SECONDS = 15
 RENEW_DEADLINE_SECONDS = 10
 RETRY_SECONDS = 2
 _TRY_SECONDS = 3
-"""One request that hangs must leave time for another."""
+"""A first try that hangs must leave time for another, which has all that is left."""
 
 
 class LeaseLostError(Exception):
@@ -92,14 +92,14 @@ class LeaderElector:
         cause = ""
         while True:
             slept_at = self._clock()
-            await asyncio.sleep(RETRY_SECONDS if not cause else RETRY_SECONDS / 2)
+            await asyncio.sleep(RETRY_SECONDS if not cause else RETRY_SECONDS / 4)
             if not self.is_held():
                 # It may be another's by now: there is nothing to give back.
                 self._lease = None
                 raise LeaseLostError(self._why_not_renewed(cause, self._clock() - slept_at))
             left = RENEW_DEADLINE_SECONDS - self._seconds_since_renewal()
             try:
-                async with asyncio.timeout(min(left, _TRY_SECONDS)):
+                async with asyncio.timeout(left if cause else min(left, _TRY_SECONDS)):
                     is_ours = await self._try_acquire_or_renew()
                 cause = ""
             except (ApiError, TimeoutError) as error:
