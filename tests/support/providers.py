@@ -29,7 +29,8 @@ class Clock:
 class FakeProvider:
     """Counts its calls, fails on demand, and waits while `gate` is closed.
 
-    A city is where its name says, "somewhere 12.5" at 12.5° north.
+    A city is where its name says, "somewhere 12.5" at 12.5° north, unless it is one of `places`,
+    by name and language.
     """
 
     max_concurrency = 1
@@ -43,6 +44,7 @@ class FakeProvider:
         self.in_progress = 0
         self.most_in_progress = 0
         self.errors: dict[str, ProviderError] = {}
+        self.places: dict[tuple[str, str], Place] = {}
         self.key: int | None = 1
         self.gate = asyncio.Event()
         self.gate.set()
@@ -67,6 +69,8 @@ class FakeProvider:
         await self._call("find")
         if city == UNKNOWN:
             raise ProviderError(Failure.CITY_UNKNOWN, suggestions=("Atlanta, US",))
+        if place := self.places.get((city, language)):
+            return place
         latitude = float(city.split()[-1]) if city[-1].isdecimal() else 45.0
         return Place(name=f"{city} ({language})", country="XX", latitude=latitude, longitude=7.0)
 

@@ -10,6 +10,7 @@ from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
 from weather_webapp.build_info import palette_for
+from weather_webapp.params import LANGUAGES
 
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0", "blue": "4.0.0"}
 WHO = {"POD_NAME": "london-6c9f7d5b8-x2x4k", "NODE_NAME": "node-1", "APP_COMMIT": "1a2b3c4d5e6f"}
@@ -172,11 +173,15 @@ def test_the_versions_colour_fills_head_and_hero(
         assert accessibility_violations(page) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_of_the_hours_and_days_is_cut_on_a_phone(
-    context: BrowserContext, site: Site
+    context: BrowserContext, site: Site, language: str
 ) -> None:
-    page = open_page(context, site)
+    page = open_page(context, site, f"/?lang={language}")
     page.set_viewport_size({"width": 360, "height": 740})
+    picture(page, f"360px-{language}")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert accessibility_violations(page) == []
     cut = """() => [...document.querySelectorAll(".hours li, .days li > *")].filter(
       e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1
     ).map(e => e.outerHTML)"""

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.browsing import CURL, NOW, Client, browsing
 from support.openweathermap import KEY, StandIn
+from weather_webapp.params import LANGUAGES
 from weather_webapp.renderers.text import display_width
 from weather_webapp.settings import Settings
 
@@ -314,3 +315,27 @@ async def test_text_is_wrapped_by_width(city: str) -> None:
         text = await (await client.get("/", headers=CURL)).text()
     assert max(display_width(line) for line in text.splitlines()) <= 80
     assert display_width("Tok\u0304yo \u6771\u4eac") == 10
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_columns_of_the_text_are_straight_in_every_language(language: str) -> None:
+    async with browsing(SAMPLE) as client:
+        text = await (await client.get(f"/?lang={language}", headers=CURL)).text()
+    lines = text.splitlines()
+    assert max(map(display_width, lines)) <= 80
+    days = [line for line in lines if "\N{HORIZONTAL ELLIPSIS}" in line]
+    assert len(days) == 5
+    ellipses = {display_width(line.partition("\N{HORIZONTAL ELLIPSIS}")[0]) for line in days}
+    assert len(ellipses) == 1
+    assert len({display_width(line) for line in days if line.endswith("%")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [("pt-BR,pt;q=0.9,en;q=0.8", "pt"), ("ja-JP", "ja"), ("nl, pl;q=0.5", "pl"), ("nl", "en")],
+)
+async def test_the_readers_language_is_spoken(accept: str, language: str) -> None:
+    async with browsing(SAMPLE) as client:
+        answer = await client.get("/", headers={"Accept-Language": accept})
+        assert f'<html lang="{language}">' in await answer.text()
+    assert answer.headers["Content-Language"] == language

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import yaml
+from babel.core import get_global
 from weather_webapp.errors import Failure
-from weather_webapp.i18n import Translations
+from weather_webapp.i18n import Translations, locale_of
 from weather_webapp.params import LANGUAGES
 from weather_webapp.weather import Condition
 
@@ -65,3 +66,18 @@ def test_the_api_offers_the_same_languages() -> None:
     (version,) = yaml.safe_load(text)["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     assert spec["weather"]["properties"]["language"]["enum"] == list(LANGUAGES)
+
+
+def test_the_image_keeps_the_locale_of_every_language_and_what_it_builds_on() -> None:
+    text = (ROOT / "Dockerfile.webapp").read_text()
+    found = re.search(r"-regex '\.\*/\\\((.*)\\\)\\\.dat'", text)
+    assert found
+    kept = set(found[1].split(r"\|"))
+    needed = {"root"}
+    for language in LANGUAGES:
+        name = str(locale_of(language))
+        while name != "root":
+            needed.add(name)
+            parents = get_global("parent_exceptions")
+            name = parents.get(name) or (name.rpartition("_")[0] or "root")
+    assert kept == needed

@@ -138,7 +138,7 @@ def test_units_and_language_that_do_not_exist_are_refused_with_the_choices() -> 
     assert refused.value.values == {"choices": "metric, imperial"}
     with pytest.raises(HttpError) as refused:
         parse_query({"lang": "xx"}, "en", SETTINGS)
-    assert refused.value.values == {"choices": "en, de, fr"}
+    assert refused.value.values == {"choices": "en, de, fr, es, pt, it, pl, ja"}
 
 
 def test_the_address_decides_the_language_before_the_browser() -> None:

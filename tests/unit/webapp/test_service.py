@@ -3,6 +3,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -17,6 +18,7 @@ from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.resilience import BACKOFF
 from weather_webapp.service import WeatherService
+from weather_webapp.weather import Place
 
 MakeService = Callable[..., WeatherService]
 
@@ -99,6 +101,50 @@ async def test_a_bundled_city_is_never_looked_up(
     result = await make_service(provider).get("münchen,de", "en")
     assert (result.weather.place.name, result.weather.place.country) == ("München", "DE")
     assert provider.calls == {"weather": 1}
+
+
+TOKYO = Place(name="東京都", country="JP", latitude=35.6895, longitude=139.6917)
+
+
+async def test_a_bundled_city_has_the_name_that_the_provider_gives_it_in_that_language(
+    make_service: MakeService, provider: FakeProvider
+) -> None:
+    service = make_service(provider)
+    provider.places["Tokyo", "ja"] = TOKYO
+    names = [(await service.get("Tokyo", lang)).weather.place.name for lang in ("en", "ja", "ja")]
+    assert names == ["Tokyo", "東京都", "東京都"]
+    assert provider.calls == {"find": 1, "weather": 1}
+
+
+async def test_a_name_from_elsewhere_or_none_at_all_leaves_the_bundled_one(
+    make_service: MakeService, provider: FakeProvider
+) -> None:
+    service = make_service(provider)
+    provider.places["Paris", "ja"] = replace(TOKYO, name="パリ")
+    assert (await service.get("Paris", "ja")).weather.place.name == "Paris"
+    provider.fail(Failure.UNAVAILABLE, "find")
+    result = await service.get("Tokyo", "ja")
+    assert (result.weather.place.name, result.weather.source) == ("Tokyo", "openweathermap")
+
+
+async def test_nobody_waits_long_for_a_mere_name_and_the_next_one_has_it(
+    make_service: MakeService, clock: Clock
+) -> None:
+    class SlowGeocoder(FakeProvider):
+        found = asyncio.Event()
+
+        async def find(self, city: str, language: str) -> Place:
+            await self.found.wait()
+            return TOKYO
+
+    provider = SlowGeocoder(clock)
+    service = make_service(provider)
+    async with asyncio.timeout(2):
+        result = await service.get("Tokyo", "ja")
+    assert (result.weather.place.name, result.weather.source) == ("Tokyo", "openweathermap")
+    provider.found.set()
+    await settled()
+    assert (await service.get("Tokyo", "ja")).weather.place.name == "東京都"
 
 
 async def test_weather_is_kept_then_served_while_newer_is_fetched(

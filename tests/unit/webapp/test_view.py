@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from support.browsing import NOW
 from weather_webapp.geocoding import bundled_places
-from weather_webapp.i18n import Translations
+from weather_webapp.i18n import Translations, locale_of
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.service import WeatherResult
 from weather_webapp.units import Formatter
@@ -13,7 +13,7 @@ from weather_webapp.weather import Condition
 def view(**weather: object) -> WeatherView:
     sample = replace(sample_weather(bundled_places()["london"], NOW), **weather)  # type: ignore[arg-type] # by name
     result = WeatherResult(weather=sample, fetched_at=NOW, provider="sample", cache="miss")
-    return weather_view(result, Translations("en"), Formatter("metric"), NOW)
+    return weather_view(result, Translations("en"), Formatter("metric", locale_of("en")), NOW)
 
 
 def test_an_unknown_feeling_is_left_out() -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import csv
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -18,6 +19,9 @@ from weather_webapp.weather import Place
 MAX_CITIES = 1000
 MAX_SUGGESTIONS = 5
 SIMILARITY = 0.6
+BUNDLED_LANGUAGE = "en"
+# A page waits no longer for a mere name; what comes later is for the next one.
+NAME_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Geocoder:
         the deadline (of the loop).
         """
         if place := find_bundled(city):
-            return place
+            return await self._named_in(language, place, city, allowance, deadline)
         name = fold(city)
         by_language = self._places.get(name) or {}
         if place := by_language.get(language):
@@ -69,6 +73,20 @@ class Geocoder:
     async def close(self) -> None:
         """Cancel the calls in progress."""
         await self._lookups.close()
+
+    async def _named_in(
+        self, language: str, place: Place, city: str, allowance: Allowance, deadline: float
+    ) -> Place:
+        """Return a bundled place by its name in this language, if a provider says it soon."""
+        if language == BUNDLED_LANGUAGE or not self._providers:
+            return place
+        known = (self._places.get(fold(city)) or {}).get(language)
+        if known is None:
+            soon = min(deadline, asyncio.get_running_loop().time() + NAME_SECONDS)
+            with suppress(UpstreamError, TimeoutError):
+                async with asyncio.timeout_at(soon):
+                    known = await self._look_up(city, language, allowance)
+        return replace(place, name=known.name) if known and _are_near(known, place) else place
 
     async def _look_up(self, city: str, language: str, allowance: Allowance) -> Place:
         if not self._providers:
@@ -94,6 +112,11 @@ class Geocoder:
             raise
         self._places.put(name, {**(self._places.get(name) or {}), language: place})
         return place
+
+
+def _are_near(one: Place, other: Place) -> bool:
+    """Whether both may be the same city; across the date line they are not taken for one."""
+    return abs(one.latitude - other.latitude) < 0.5 and abs(one.longitude - other.longitude) < 0.5
 
 
 def find_bundled(city: str) -> Place | None:

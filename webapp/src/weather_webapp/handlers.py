@@ -18,7 +18,7 @@ from weather_webapp.build_info import BuildInfo
 from weather_webapp.cache import CachedResponse, ResponseCache
 from weather_webapp.errors import CityLookupError, CityUnknownError, HttpError
 from weather_webapp.fault_injection import FaultInjector
-from weather_webapp.i18n import Translations
+from weather_webapp.i18n import Translations, locale_of
 from weather_webapp.params import (
     VARY,
     Form,
@@ -279,7 +279,7 @@ def _render_body(
     build, now, translations = app[BUILD_INFO], app[NOW](), app[TRANSLATIONS][query.language]
     if form is Form.JSON:
         return json.dumps(weather_document(result, build, now), ensure_ascii=False, indent=1) + "\n"
-    formatter = Formatter(query.units, translations.text("language.decimal"))
+    formatter = Formatter(query.units, locale_of(query.language))
     view = weather_view(result, translations, formatter, now)
     if form is Form.HTML:
         return app[HTML_RENDERER].weather(view, query, translations, now)

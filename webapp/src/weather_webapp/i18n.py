@@ -1,11 +1,23 @@
-"""The translations of the page, one file a language in `catalogues/`."""
+"""The page's languages: its own words, a file a language in `catalogues/`, and Babel's locales."""
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from babel import Locale
+
 from weather_webapp.settings import Language
+
+# The page's English is British, as are its units by default.
+LOCALES: Mapping[Language, str] = {"en": "en_GB"}
+
+
+@cache
+def locale_of(language: Language) -> Locale:
+    """Return what Babel knows of how this language writes; the first call reads a file."""
+    return Locale.parse(LOCALES.get(language, language))
 
 
 class Translations:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 ProviderChoice = Literal["auto", "openweathermap", "open-meteo", "sample"]
 Units = Literal["metric", "imperial"]
-Language = Literal["en", "de", "fr"]
+Language = Literal["en", "de", "fr", "es", "pt", "it", "pl", "ja"]
 Startup = Literal["fail", "never-ready"]
 
 # A proxy within the cluster has an address of one of these, a visitor from outside has not.

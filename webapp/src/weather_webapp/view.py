@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from weather_webapp.i18n import Translations
 from weather_webapp.regions import country_name
 from weather_webapp.service import WeatherResult
-from weather_webapp.units import Formatter, percentage
+from weather_webapp.units import Formatter
 from weather_webapp.weather import Condition, Day, Weather
 
 PROVIDERS = {
@@ -18,6 +18,7 @@ PROVIDERS = {
     "open-meteo": ("Open-Meteo", "https://open-meteo.com/"),
 }
 HOUR_COLUMNS = 8
+MINUTE = timedelta(minutes=1)
 # A smaller chance of precipitation is not worth mentioning.
 MIN_CHANCE = 0.1
 MIN_BAR_WIDTH = 3
@@ -103,11 +104,13 @@ def weather_view(
         summary=_summary(weather, condition, translations, formatter),
         observed_at=weather.observed_at,
         observed=f"{weather.observed_at:%H:%M} UTC",
-        local_time=_local_time(now + weather.utc_offset, translations),
+        local_time=translations.text(
+            "page.local-time", time=formatter.day_and_time(now + weather.utc_offset)
+        ),
         source=weather.source,
         provider=provider,
         provider_url=url,
-        age=age(now - result.fetched_at, translations),
+        age=age(now - result.fetched_at, translations, formatter),
         warning=_warning(result, translations),
         failure=_failure(result, translations),
         facts=tuple(_facts(weather, translations, formatter)),
@@ -144,7 +147,7 @@ def hour_views(
             temperature=formatter.temperature(hour.temperature),
             icon=icon_name(hour.condition, hour.daylight),
             condition=translations.text(f"condition.{hour.condition}"),
-            chance=_chance(hour.precipitation_chance),
+            chance=_chance(hour.precipitation_chance, formatter),
         )
 
 
@@ -152,31 +155,24 @@ def day_views(
     weather: Weather, translations: Translations, formatter: Formatter, now: datetime
 ) -> Iterator[DayView]:
     """Yield the days by their names; that of `now` (UTC) there is today."""
-    names, months = translations.names("day"), translations.names("month")
     today = (now + weather.utc_offset).date()
     for day, bar in zip(weather.days, bars(weather.days), strict=True):
         yield DayView(
-            name=translations.text("day.today") if day.on == today else names[day.on.weekday()],
+            name=translations.text("day.today") if day.on == today else formatter.weekday(day.on),
             date=day.on.isoformat(),
-            date_text=translations.text(
-                "day.date", day=str(day.on.day), month=months[day.on.month - 1]
-            ),
+            date_text=formatter.day(day.on),
             low=formatter.temperature(day.low),
             high=formatter.temperature(day.high),
             icon=icon_name(day.condition, True),
             condition=translations.text(f"condition.{day.condition}"),
-            chance=_chance(day.precipitation_chance),
+            chance=_chance(day.precipitation_chance, formatter),
             bar=bar,
         )
 
 
-def age(since: timedelta, translations: Translations) -> str:
-    """Return how long ago this is, in whole minutes, hours or days."""
-    minutes = int(since.total_seconds() // 60)
-    for name, least, size in (("days", 48 * 60, 24 * 60), ("hours", 120, 60), ("minutes", 1, 1)):
-        if minutes >= least:
-            return translations.text(f"age.{name}", number=str(minutes // size))
-    return translations.text("age.now")
+def age(since: timedelta, translations: Translations, formatter: Formatter) -> str:
+    """Return how long ago this is."""
+    return translations.text("age.now") if since < MINUTE else formatter.ago(since)
 
 
 def sparkline(values: Sequence[float], columns: int) -> str:
@@ -208,8 +204,8 @@ def _bar(x: float, width: float) -> Bar:
     return Bar(x=round(min(x, 100 - width), 1), width=round(width, 1))
 
 
-def _chance(chance: float | None) -> str:
-    return percentage(chance) if chance is not None and chance >= MIN_CHANCE else ""
+def _chance(chance: float | None, formatter: Formatter) -> str:
+    return formatter.percentage(chance) if chance is not None and chance >= MIN_CHANCE else ""
 
 
 def _warning(result: WeatherResult, translations: Translations) -> str:
@@ -238,11 +234,6 @@ def _summary(
     return translations.text("page.summary", condition=condition, temperature=felt)
 
 
-def _local_time(moment: datetime, translations: Translations) -> str:
-    time = f"{translations.names('day')[moment.weekday()]} {moment:%H:%M}"
-    return translations.text("page.local-time", time=time)
-
-
 def _facts(
     weather: Weather, translations: Translations, formatter: Formatter
 ) -> Iterator[tuple[str, str]]:
@@ -254,11 +245,11 @@ def _facts(
         yield translations.text("fact.wind"), wind
     for name, value, text_of in (
         ("wind-gust", weather.wind_gust, formatter.speed),
-        ("humidity", weather.humidity, percentage),
+        ("humidity", weather.humidity, formatter.percentage),
         ("precipitation", weather.precipitation, formatter.rate),
         ("pressure", weather.pressure, formatter.pressure),
         ("visibility", weather.visibility, formatter.distance),
-        ("cloud-cover", weather.cloud_cover, percentage),
+        ("cloud-cover", weather.cloud_cover, formatter.percentage),
     ):
         if value is not None:
             yield translations.text(f"fact.{name}"), text_of(value)

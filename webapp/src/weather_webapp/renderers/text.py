@@ -1,9 +1,10 @@
 """The weather for a terminal: plain text of at most 80 columns, ANSI colours by choice."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
+
+from wcwidth import wcswidth, wcwidth
 
 from weather_webapp.build_info import BuildInfo, Palette, palette_for
 from weather_webapp.i18n import Translations
@@ -67,17 +68,21 @@ def _hours(hours: tuple[HourView, ...], translations: Translations) -> Iterator[
     if hours:
         yield from ("", translations.text("page.hours"))
         for row in ("time", "temperature", "chance"):
-            yield ("  " + "".join(_padded(getattr(hour, row), 9) for hour in hours)).rstrip()
+            if line := "".join(_padded(getattr(hour, row), 9) for hour in hours).rstrip():
+                yield f"  {line}"
 
 
 def _days(days: tuple[DayView, ...], translations: Translations) -> Iterator[str]:
     if days:
         yield from ("", translations.text("page.days"))
-        for day in days:
+        names = [f"{day.name} {day.date_text}" for day in days]
+        widths = [
+            max(map(display_width, column)) for column in (names, [d.condition for d in days])
+        ]
+        for day, name in zip(days, names, strict=True):
             span = f"{day.low:>4} \N{HORIZONTAL ELLIPSIS}{day.high:>4}"
-            name = f"{day.name} {day.date_text}"
-            condition = _padded(day.condition, 16)
-            yield f"  {_padded(name, 14)}{span}  {condition}{day.chance:>6}".rstrip()
+            condition = _padded(day.condition, widths[1])
+            yield f"  {_padded(name, widths[0])} {span}  {condition}{day.chance:>6}".rstrip()
 
 
 def _credit(view: WeatherView, translations: Translations) -> str:
@@ -106,14 +111,9 @@ def _background(palette: Palette) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal the text takes."""
-    return sum(_columns(character) for character in text)
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+    """Return how many columns of a terminal the text takes; what moves its cursor takes none."""
+    width = wcswidth(text)
+    return width if width >= 0 else sum(max(0, wcwidth(character)) for character in text)
 
 
 def _padded(text: str, width: int) -> str:
