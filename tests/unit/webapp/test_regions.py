@@ -48,7 +48,7 @@ def test_a_code_may_be_a_country_and_a_state() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_country_has_the_name_that_babel_has(language: Language) -> None:
-    territories = Locale.parse(language).territories
+    territories = {str(c): str(name) for c, name in Locale.parse(language).territories.items()}
     for code in [code for code in territories if len(code) == 2 and code not in NO_COUNTRIES]:
         assert country_name(code, language) == territories[code]
         assert resolve(territories[code]).country == code
