@@ -1,8 +1,8 @@
 """An API server in memory, with the interface of `kube.client.Client`.
 
 It knows what the operator can tell from outside: resourceVersions, uids, generations, the status
-subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema, no
-admission and no controllers; `replicas` alone has a default. That it does as the real one is
+subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema
+and no controllers; `replicas` alone has a default. That it does as the real one is
 tested in tests/integration/operator/test_fake_api_server.py.
 """
 
@@ -57,13 +57,15 @@ class FakeApiServer(Client):
 
     `writes` has the requests that changed something. `before` is called with each request, and
     `after` with each that has changed something: either may raise, as an API server or a connection
-    that ends would.
+    that ends would. `admission` is what the cluster's policies make of a body on its way into the
+    store.
     """
 
     def __init__(self) -> None:
         self.unserved: set[Kind] = set()
         self.before: Callable[[Request], None] = lambda _: None
         self.after: Callable[[Request], None] = lambda _: None
+        self.admission: Callable[[Kind, Manifest], None] = lambda _kind, _body: None
         self.writes: list[Request] = []
         self._objects: dict[tuple[Kind, Key], Manifest] = {}
         self._history: list[tuple[Request, Manifest | None]] = []
@@ -203,6 +205,7 @@ class FakeApiServer(Client):
         kind, metadata = request.kind, body["metadata"]
         if kind in _DEFAULT_REPLICAS:
             body["spec"].setdefault("replicas", _DEFAULT_REPLICAS[kind])
+        self.admission(kind, body)
         live = self._objects.get((kind, request.key))
         if body == live:
             return server_side_apply.copy_of(body)

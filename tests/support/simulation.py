@@ -77,7 +77,9 @@ class Simulation:
         self.cache, self.metrics = new_cache(), Metrics()
         recorder = Recorder(self.server, component=FIELD_MANAGER, now=self.now)
         writer = StatusWriter(self.server, self.cache, recorder, self.metrics)
-        self.reconciler = Reconciler(self.server, self.cache, writer, now=self.now)
+        self.reconciler = Reconciler(
+            self.server, self.cache, writer, now=self.now, clock=lambda: self.seconds
+        )
         handlers = EventHandlers(self.cache, WorkQueue(), self.metrics, rolling_out=lambda: 0)
         self._informers = Informers(
             self.server,

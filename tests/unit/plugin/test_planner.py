@@ -28,7 +28,7 @@ from kubectl_weather.preview import (
 )
 from support.fake_api_server import FakeApiServer
 from support.manifests import COLOURS, Manifest, app_body
-from weather_operator.controller.event_handlers import new_cache
+from weather_operator.controller.event_handlers import LABEL_SELECTORS, new_cache
 from weather_operator.controller.reconciler import Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import Priority
@@ -56,7 +56,7 @@ from weather_operator.model import (
     WeatherApp,
     parse_app,
 )
-from weather_operator.render import MANAGED_BY, revision_of
+from weather_operator.render import revision_of
 from weather_operator.rollout.strategies import Action
 
 Result = TypeVar("Result")
@@ -118,7 +118,7 @@ class World:
         for kind in WATCHED:
             if kind in self.server.unserved:
                 continue
-            labels = ",".join(f"{k}={v}" for k, v in MANAGED_BY.items()) if kind in CHILDREN else ""
+            labels = LABEL_SELECTORS.get(kind, "")
             for body in run(self.server.list(kind, labels=labels))[0]:
                 cache.put(kind, body)
         recorder = Recorder(self.server, component=FIELD_MANAGER, now=self.time)
@@ -198,7 +198,9 @@ class World:
         if self.child(kind) is None and kind not in self.server.unserved:
             metadata = {"name": LONDON.name, "namespace": LONDON.namespace}
             template: Manifest = {"metadata": {}, "spec": {"containers": []}}
+            target = {"kind": DEPLOYMENT.name, "name": LONDON.name}
             spec = {"type": "ClusterIP", "replicas": 7, "template": template}
+            spec["scaleTargetRef"] = target
             run(self.server.create(kind, {"metadata": metadata, "spec": spec}))
 
     def edit_spec(self, kind: Kind, **fields: Any) -> None:

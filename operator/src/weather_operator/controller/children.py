@@ -1,16 +1,44 @@
-"""The children of one app, brought to their manifests: nothing is written that is so already."""
+"""The children of one app, brought to their manifests: nothing is written that is so already.
+
+Each write ends in one of these ways, and none of them hinders the next child's:
+
+| The live child | What follows |
+|---|---|
+| is as declared | nothing |
+| differs | an apply, by force |
+| differs, and an apply did not help, or others change it all the time | `Repairs` says when |
+| is somebody else's | it is left alone, and said |
+| is being deleted | it is waited for, and said |
+| is ours, without a record of our fields (a backup was restored) | it is adopted |
+"""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from weather_operator.kube.apply import Difference, difference
+from weather_operator.controller.repairs import Repairs
+from weather_operator.kube.apply import (
+    Cause,
+    Difference,
+    Field,
+    difference,
+    managed_fields,
+    manager_of,
+)
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
-from weather_operator.kube.errors import NAMESPACE_TERMINATING, ConflictError, RefusedError
+from weather_operator.kube.errors import (
+    NAMESPACE_TERMINATING,
+    TIMED_OUT,
+    ApiError,
+    ConflictError,
+    RefusedError,
+    UnavailableError,
+)
 from weather_operator.kube.resources import (
     AUTOSCALER,
+    DEPLOYMENT,
     HTTP_ROUTE,
     Key,
     Kind,
@@ -19,12 +47,13 @@ from weather_operator.kube.resources import (
     key_of,
 )
 from weather_operator.model import (
+    FIELD_MANAGER,
     REPLICAS_MANAGER,
     WEATHER_APP,
     Blocker,
     WeatherApp,
-    is_ours,
 )
+from weather_operator.render import is_ours
 from weather_operator.rollout.observed import ChildKey
 from weather_operator.rollout.plan import Write
 
@@ -34,15 +63,24 @@ _NO_GATEWAY_API = (
     "the cluster has no gateway.networking.k8s.io/v1: install the Gateway API, which is noticed "
     "within seconds, or take spec.gateway away"
 )
+_MOST_FIELDS = 3
+_LONGEST_VALUE = 60
 
 
 @dataclass(slots=True)
 class Written:
-    """What came of the writes: whether anything changed, what was refused, what was repaired."""
+    """What came of the writes.
+
+    `anything` tells whether the API has something new, `apply_errors` what was refused, `drift`
+    what was put back, `overridden` what is not as declared and stays so for now; `retry_after` is
+    in how many seconds that is to be tried again.
+    """
 
     anything: bool = False
     apply_errors: list[Blocker] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
+    overridden: list[Blocker] = field(default_factory=list)
+    retry_after: float | None = None
 
 
 class Children:
@@ -53,30 +91,39 @@ class Children:
     """
 
     def __init__(
-        self, client: Client, cache: Cache, app: WeatherApp, *, after_child_event: bool
+        self,
+        client: Client,
+        cache: Cache,
+        repairs: Repairs,
+        app: WeatherApp,
+        *,
+        after_child_event: bool,
     ) -> None:
         self._client = client
         self._cache = cache
+        self._repairs = repairs
         self._app = app
         self._after_child_event = after_child_event
         self._written = Written()
         self._just_written: set[tuple[Kind, Key]] = set()
+        self._is_new = False
 
     async def apply_all(self, writes: Sequence[Write]) -> Written:
         """Carry out the writes in their order; what is so already is left alone.
 
-        What the API refuses is noted, ends the writes of that child and hinders no other. Raises
-        RefusedError when the namespace ends, ConflictError when the cache is behind.
+        What the API refuses, or cannot do for this child, is noted, ends the writes of that child
+        and hinders no other. Raises RefusedError when the namespace ends, ConflictError when the
+        cache is behind, UnavailableError when the API server answers nobody.
         """
         refused: set[ChildKey] = set()
         for write in writes:
             child = (write.kind, write.name)
-            if child in refused:
+            if child in refused or (write.kind is AUTOSCALER and self._has_nothing_to_scale(write)):
                 continue
             try:
                 await self._write(write)
-            except RefusedError as error:
-                if error.reason == NAMESPACE_TERMINATING:
+            except (RefusedError, UnavailableError) as error:
+                if error.reason == NAMESPACE_TERMINATING or not _is_about_one_object(error):
                     raise
                 refused.add(child)
                 self._written.apply_errors.append(apply_error(write.kind, write.name, error))
@@ -85,20 +132,30 @@ class Children:
     async def _write(self, write: Write) -> None:
         if write.manifest is None:
             await self._delete(write)
-        elif write.manager != REPLICAS_MANAGER or not await self._is_autoscaled():
+        else:
             await self._apply(write, write.manifest)
 
-    async def _is_autoscaled(self) -> bool:
+    def _has_nothing_to_scale(self, write: Write) -> bool:
+        """Tell whether the Deployment that an autoscaler is for could not be made."""
+        return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
+
+    async def _may_set_replicas(self) -> bool:
         """Look whether an autoscaler is there that our cache has yet to hear of."""
-        app = self._app
-        return app.autoscaling is not None and bool(await self._client.get(AUTOSCALER, app.key))
+        if self._is_new and self._app.autoscaling is None:
+            return True
+        return await self._client.get(AUTOSCALER, self._app.key) is None
 
     async def _apply(self, write: Write, manifest: Manifest) -> None:
         """Apply the manifest unless the live object is as declared already."""
         kind, key = write.kind, self._key(write)
         live = await self._live(kind, key)
-        found = difference(manifest, live, manager=write.manager) if live else Difference()
-        if live and not found:
+        if live is None:
+            found = Difference(fields=(Field(cause=Cause.MISSING, keys=()),))
+        else:
+            found = difference(manifest, live, manager=write.manager)
+        if not found or self._waits(write, found, live):
+            return
+        if write.manager == REPLICAS_MANAGER and not await self._may_set_replicas():
             return
         if live:
             manifest = {**manifest, "metadata": {**manifest["metadata"], **self._seen(kind, live)}}
@@ -106,13 +163,58 @@ class Children:
             answer = await self._client.apply(
                 kind, manifest, manager=write.manager, force=live is not None
             )
+            if live and managed_fields(live, manager=FIELD_MANAGER) is None:
+                answer = await self._take_over(kind, key, answer)
         except ConflictError:
             self._cache.forget(kind, key)
             raise
         self._cache.put(kind, answer)
         self._just_written.add((kind, key))
+        self._is_new = self._is_new or (kind is DEPLOYMENT and live is None)
+        self._conclude(write, found, live, answer)
+
+    def _waits(self, write: Write, found: Difference, live: Manifest | None) -> bool:
+        """Tell whether the child stays as it is for now, and note until when and what differs."""
+        if live is None and not self._is_repair():
+            return False
+        wait = self._repairs.wait(self._app.key, _attempted(write), found)
+        if not wait:
+            return False
+        self._written.retry_after = min(self._written.retry_after or wait, wait)
+        self._note_overridden(write, found.fields, live)
+        return True
+
+    def _conclude(
+        self, write: Write, found: Difference, live: Manifest | None, answer: Manifest
+    ) -> None:
+        """Note what an apply has done: one that changed nothing was no write."""
+        remaining = difference(write.manifest or {}, answer, manager=write.manager)
+        if live or self._is_repair():
+            self._repairs.record(self._app.key, _attempted(write), found, remaining)
+        self._note_overridden(write, remaining.fields, answer)
+        if live and answer["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]:
+            return
         self._written.anything = True
-        self._log(write, found, is_new=live is None)
+        about = {"app": str(self._app.key), "kind": write.kind.name, "manager": write.manager}
+        log.info("applied", extra={**about, "is_new": live is None, **_fields(found)})
+        if drift := self._drift(write.kind, found, is_new=live is None):
+            self._written.drift.append(drift)
+
+    def _note_overridden(
+        self, write: Write, fields: Iterable[Field], live: Manifest | None
+    ) -> None:
+        """Note which fields are not as declared; what was only added to them harms nobody."""
+        about = f"{write.kind.name}/{write.name}"
+        if live is None:
+            message = "it is deleted again and again, and made again ever later"
+            self._written.overridden.append(_overridden(about, message))
+            return
+        differing = [each for each in fields if not each.only_adds]
+        if differing:
+            said = "; ".join(_describe(each, live) for each in differing[:_MOST_FIELDS])
+            more = len(differing) - _MOST_FIELDS
+            also = f"; and {more} more" if more > 0 else ""
+            self._written.overridden.append(_overridden(about, said + also))
 
     def _seen(self, kind: Kind, live: Manifest) -> Manifest:
         """Return what an apply must find as it was, else it is refused.
@@ -127,17 +229,30 @@ class Children:
         return {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
 
     async def _live(self, kind: Kind, key: Key) -> Manifest | None:
-        """Return the live object, None where there is none. Raises where it is somebody else's."""
+        """Return the live object, None where there is none. Raises where it is not for us."""
         live = self._cache.get(kind, key)
-        if live is None:
+        if live is None or not _is_settled(live, self._app):
             # Only what carries our label is watched; whatever else has the name is found here.
             live = await self._client.get(kind, key)
         if live is None:
             return None
+        if "deletionTimestamp" in live["metadata"]:
+            _wait_for_deletion(kind, live)
         if not is_ours(live, self._app):
             _refuse_foreign(kind, live, self._app)
         self._cache.put(kind, live)
         return live
+
+    async def _take_over(self, kind: Kind, key: Key, live: Manifest) -> Manifest:
+        """Leave the fields of an adopted object to us alone.
+
+        Whoever restored it would go on owning them, so that none could be taken away later.
+        """
+        entries = live["metadata"]["managedFields"]
+        ours = (FIELD_MANAGER, REPLICAS_MANAGER)
+        kept = [each for each in entries if each["manager"] in ours or each.get("subresource")]
+        metadata = {**live["metadata"], "managedFields": kept}
+        return await self._client.replace(kind, key, {**live, "metadata": metadata})
 
     async def _delete(self, write: Write) -> None:
         kind, key = write.kind, self._key(write)
@@ -152,11 +267,9 @@ class Children:
     def _key(self, write: Write) -> Key:
         return Key(namespace=self._app.key.namespace, name=write.name)
 
-    def _log(self, write: Write, found: Difference, *, is_new: bool) -> None:
-        about = {"app": str(self._app.key), "kind": write.kind.name, "manager": write.manager}
-        log.info("applied", extra={**about, "is_new": is_new, **_fields(found)})
-        if drift := self._drift(write.kind, found, is_new=is_new):
-            self._written.drift.append(drift)
+    def _is_repair(self) -> bool:
+        """Tell whether the spec is not new: what differs then was somebody else's doing."""
+        return bool(self._app.status.get("observedGeneration") == self._app.generation)
 
     def _drift(self, kind: Kind, found: Difference, *, is_new: bool) -> str | None:
         """Return what a person reads about a repair; None where the spec itself was new.
@@ -164,34 +277,91 @@ class Children:
         What is missing may also be new in this release of the operator: it counts as taken away
         only where something happened to a child just now.
         """
-        if self._app.status.get("observedGeneration") != self._app.generation:
+        if not self._is_repair():
             return None
         if is_new:
             return f"{kind.name} was deleted and is made again" if self._after_child_event else None
-        fields = found.edited + (found.missing if self._after_child_event else ())
+        fields = found.paths(Cause.EDITED)
+        if self._after_child_event:
+            fields += found.paths(Cause.MISSING)
         return f"{kind.name}: {', '.join(fields)} put back" if fields else None
 
 
-def apply_error(kind: Kind, name: str, error: RefusedError) -> Blocker:
-    """Return what the API refused as a blocker, in the API's own words."""
+def apply_error(kind: Kind, name: str, error: ApiError) -> Blocker:
+    """Return what the API refused, or could not do, as a blocker in the API's own words."""
     about = f"{kind.name}/{name}"
     if kind is HTTP_ROUTE and error.status == 404:
         return Blocker(reason="GatewayAPINotInstalled", message=_NO_GATEWAY_API, object=about)
-    known = error.reason in ("NameConflict", "Forbidden")
-    reason = error.reason if known else "Blocked"
-    return Blocker(reason=reason, message=error.message, object=about)
+    transient = isinstance(error, UnavailableError) or error.reason == "WaitingForDeletion"
+    reason = _reason(error)
+    return Blocker(reason=reason, message=error.message, object=about, transient=transient)
+
+
+def _reason(error: ApiError) -> str:
+    if "failed calling webhook" in error.message:
+        return "WebhookUnavailable"
+    if isinstance(error, UnavailableError):
+        return "Unavailable"
+    if "exceeded quota" in error.message:
+        return "QuotaExceeded"
+    if "denied the request" in error.message or "ValidatingAdmissionPolicy" in error.message:
+        return "AdmissionDenied"
+    known = ("NameConflict", "Forbidden", "WaitingForDeletion")
+    return error.reason if error.reason in known else "Blocked"
+
+
+def _is_about_one_object(error: ApiError) -> bool:
+    """Tell whether another request may do better: the API server answered this one."""
+    if not isinstance(error, UnavailableError):
+        return True
+    return error.reason == TIMED_OUT or error.status >= 500
+
+
+def _is_settled(live: Manifest, app: WeatherApp) -> bool:
+    return "deletionTimestamp" not in live["metadata"] and is_ours(live, app)
+
+
+def _wait_for_deletion(kind: Kind, live: Manifest) -> NoReturn:
+    metadata = live["metadata"]
+    name, finalizers = metadata["name"], ", ".join(metadata.get("finalizers", ()))
+    cause = f"for whoever is to remove {finalizers}" if finalizers else "until its pods are gone"
+    message = f"the {kind.name} {name} is being deleted and waits {cause}; then it is made anew"
+    raise RefusedError(409, "WaitingForDeletion", message)
 
 
 def _refuse_foreign(kind: Kind, live: Manifest, app: WeatherApp) -> NoReturn:
     owner, name = controller_of(live), live["metadata"]["name"]
     if owner and (owner["kind"], owner["name"]) == (WEATHER_APP.name, app.key.name):
-        # Of an app of this name that was deleted, or that we have yet to hear of: it will clear up.
-        raise ConflictError(409, "Predecessor", f"the {kind.name} belongs to uid {owner['uid']}")
+        message = f"the {kind.name} {name} of a WeatherApp {name} that was deleted is still there"
+        raise RefusedError(409, "WaitingForDeletion", message)
     whose = f"of {owner['kind']} {owner['name']}" if owner else "that the operator did not make"
     message = f"there is a {kind.name} {name} {whose}: delete it or rename the WeatherApp"
     raise RefusedError(409, "NameConflict", message)
 
 
+def _attempted(write: Write) -> tuple[str, str]:
+    return (f"{write.kind.name}/{write.name}", write.manager)
+
+
+def _overridden(about: str, message: str) -> Blocker:
+    return Blocker(reason="FieldOverridden", message=message, object=about)
+
+
+def _describe(field: Field, live: Manifest) -> str:
+    """Say what a field is, what it should be, and who did it where that is known."""
+    if field.cause is Cause.OUTDATED:
+        who = "a policy or webhook of the cluster"
+    else:
+        who = manager_of(live, field) or "others"
+    if field.live is None:
+        return f"{field.path} is taken away by {who}"
+    return f"{field.path} is {_value(field.live)} instead of {_value(field.declared)}, by {who}"
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
 def _fields(found: Difference) -> dict[str, list[str]]:
-    names = ("edited", "missing", "outdated", "leftover", "unowned")
-    return {name: list(getattr(found, name)) for name in names if getattr(found, name)}
+    return {cause: list(paths) for cause in Cause if (paths := found.paths(cause))}

@@ -7,7 +7,8 @@ and where anything of interest is new, keys of WeatherApps go into the work queu
 |---|---|---|---|
 | a WeatherApp | its own | as `priority_of` says: what a user changed is the most urgent | at once |
 | a WeatherRelease | every app's | RELEASE for those that name it, else RESYNC | at once |
-| a child | its controller's | CHILD | as `delay_of` says: the echo of our own write waits |
+| a child | its app's | CHILD | as `delay_of` says: the echo of our own write waits |
+| somebody else's autoscaler or budget | those of the app's pods | CHILD | as a child's |
 | a Node, a Gateway | those whose URL it is in | RESYNC | in a second |
 
 No event carries a decision: a pass reads the cache and finds out by itself what is to be done. So
@@ -16,14 +17,16 @@ one event more, or many at once, change nothing but the time.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
 from weather_operator.kube.apply import is_applied_by
-from weather_operator.kube.cache import Cache
+from weather_operator.kube.cache import Cache, Indexer
 from weather_operator.kube.resources import (
+    AUTOSCALER,
     DEPLOYMENT,
+    DISRUPTION_BUDGET,
     GATEWAY,
     NODE,
     Key,
@@ -31,9 +34,11 @@ from weather_operator.kube.resources import (
     Manifest,
     controller_of,
     key_of,
+    scaled_deployment,
 )
 from weather_operator.metrics import ConvergenceTimer, Metrics
 from weather_operator.model import (
+    CHILDREN,
     FIELD_MANAGER,
     REPLICAS_MANAGER,
     WATCHED,
@@ -45,6 +50,7 @@ from weather_operator.model import (
     parse_app,
 )
 from weather_operator.releases.catalogue import readable, selects
+from weather_operator.render.labels import INSTANCE_LABEL, MANAGED_BY, is_managed
 from weather_operator.rollout.progress import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
@@ -101,14 +107,12 @@ class EventHandlers:
             self._enqueue_where(lambda app: app.service.type == "NodePort")
         elif kind is GATEWAY:
             self._enqueue_where(lambda app: key_of(body) in app.gateways)
-        elif owner := controller_of(body):
-            key = Key(namespace=body["metadata"]["namespace"], name=owner["name"])
-            delay = (
-                0.0
-                if type_ == "DELETED"
-                else delay_of(kind, before, body, rolling_out=self._rolling_out())
-            )
-            self._queue.add(key, Priority.CHILD, delay=delay)
+        else:
+            is_gone = type_ == "DELETED"
+            rolling_out = self._rolling_out()
+            delay = 0.0 if is_gone else delay_of(kind, before, body, rolling_out=rolling_out)
+            for key in self._apps_of(kind, before, body):
+                self._queue.add(key, Priority.CHILD, delay=delay)
 
     def touch(self, kind: Kind) -> None:
         """Note that what is known of a kind was up to date just now."""
@@ -132,6 +136,19 @@ class EventHandlers:
     def needs_optional_kinds(self) -> bool:
         """Tell whether any app has a route of the Gateway API."""
         return any("gateway" in body.get("spec", {}) for body in self._cache.all(WEATHER_APP))
+
+    def _apps_of(self, kind: Kind, before: Manifest | None, body: Manifest) -> set[Key]:
+        """Return the apps whose child this is, or was, or that it has to do with otherwise."""
+        bodies = [each for each in (before, body) if each is not None]
+        found = {key for key in map(owner_of, bodies) if key}
+        if kind is AUTOSCALER:
+            scaled = {key for key in map(scaled_deployment, bodies) if key}
+            found |= {key for key in scaled if self._cache.get(WEATHER_APP, key)}
+        elif kind is DISRUPTION_BUDGET and not is_managed(body):
+            namespace = body["metadata"]["namespace"]
+            keys = self._cache.keys(WEATHER_APP)
+            found |= {key for key in keys if key.namespace == namespace}
+        return found
 
     def _enqueue_where(self, concerns: Callable[[WeatherApp], bool]) -> None:
         for body in self._cache.all(WEATHER_APP):
@@ -192,9 +209,27 @@ def _generation(body: Manifest) -> int | None:
     return generation
 
 
+def owner_of(body: Manifest) -> Key | None:
+    """Return the app whose child an object is: by its controller or, where it has none, its labels.
+
+    An owner that somebody took off is missed by nobody else.
+    """
+    metadata = body["metadata"]
+    name = metadata.get("labels", {}).get(INSTANCE_LABEL) if is_managed(body) else None
+    if owner := controller_of(body):
+        name = owner["name"] if owner["kind"] == WEATHER_APP.name else None
+    return Key(namespace=metadata["namespace"], name=name) if name else None
+
+
+def _namespace_of_foreign(budget: Manifest) -> Key | None:
+    if is_managed(budget):
+        return None
+    return Key(namespace=budget["metadata"]["namespace"], name="")
+
+
 def new_cache() -> Cache:
     """Return an empty cache of all that is watched, which keeps of an object what is read later."""
-    return Cache(WATCHED, project=_project)
+    return Cache(WATCHED, project=_project, indexers=_INDEXERS)
 
 
 def _project(kind: Kind, body: Manifest) -> Manifest:
@@ -204,12 +239,13 @@ def _project(kind: Kind, body: Manifest) -> Manifest:
         names = ("namespace", "name", "uid", "resourceVersion")
         kept = {name: metadata[name] for name in names if name in metadata}
         return {"metadata": kept, "status": _PROJECTIONS[kind](body)}
+    if kind in _FOREIGN and not is_managed(body):
+        said = ("namespace", "name", "uid", "resourceVersion", "labels", "ownerReferences")
+        kept = {name: metadata[name] for name in said if name in metadata}
+        field = _FOREIGN[kind]
+        return {"metadata": kept, "spec": {field: body["spec"].get(field)}}
     metadata["managedFields"] = [
-        entry
-        for entry in metadata.get("managedFields", ())
-        if is_applied_by(entry, FIELD_MANAGER)
-        or is_applied_by(entry, REPLICAS_MANAGER)
-        or (kind is WEATHER_APP and is_scaling(entry))
+        entry for entry in metadata.get("managedFields", ()) if _is_read(kind, entry)
     ]
     if _LAST_APPLIED in metadata.get("annotations", {}):
         annotations = dict(metadata["annotations"])
@@ -218,4 +254,26 @@ def _project(kind: Kind, body: Manifest) -> Manifest:
     return {**body, "metadata": metadata}
 
 
+def _is_read(kind: Kind, entry: Manifest) -> bool:
+    """Tell whether a record of fields is read: ours, and of a child also who else changed it."""
+    if is_applied_by(entry, FIELD_MANAGER) or is_applied_by(entry, REPLICAS_MANAGER):
+        return True
+    return is_scaling(entry) if kind is WEATHER_APP else "subresource" not in entry
+
+
 _PROJECTIONS = {NODE: reach_of_node, GATEWAY: reach_of_gateway}
+
+_FOREIGN = {AUTOSCALER: "scaleTargetRef", DISRUPTION_BUDGET: "selector"}
+"""Of what kinds others' objects are followed too, and what is read of those."""
+
+LABEL_SELECTORS = {
+    kind: ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
+    for kind in CHILDREN
+    if kind not in _FOREIGN
+}
+"""By which labels children are followed."""
+
+_INDEXERS: Mapping[Kind, Indexer] = {
+    AUTOSCALER: scaled_deployment,
+    DISRUPTION_BUDGET: _namespace_of_foreign,
+}

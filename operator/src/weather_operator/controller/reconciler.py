@@ -9,17 +9,30 @@ Where nothing had to be written `Diagnostics` finds why pods are missing, `statu
 into the status, and the `StatusWriter` writes that where it is new.
 """
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from weather_operator.controller.children import Children, apply_error
 from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
+from weather_operator.controller.repairs import Repairs
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
-from weather_operator.kube.errors import RefusedError
-from weather_operator.kube.resources import DEPLOYMENT, GATEWAY, NODE, REPLICA_SET, Key, Manifest
+from weather_operator.kube.errors import ApiError, RefusedError, UnavailableError
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    GATEWAY,
+    NODE,
+    POD,
+    REPLICA_SET,
+    Key,
+    Kind,
+    Manifest,
+)
 from weather_operator.model import (
     CHILDREN,
     WEATHER_APP,
@@ -31,7 +44,7 @@ from weather_operator.model import (
 )
 from weather_operator.releases.catalogue import CatalogueError, release_for, selects
 from weather_operator.releases.pinning import pinned
-from weather_operator.render import Track, child_name
+from weather_operator.render import Track, child_name, is_ours
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
@@ -39,6 +52,7 @@ from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import status
+from weather_operator.status.conflicts import conflicts
 from weather_operator.status.url import node_address
 
 _LONGEST_WAIT_SECONDS = 30.0
@@ -63,6 +77,7 @@ class Reconciler:
         *,
         lookups_done: Collection[str] | None = None,
         now: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the `uid_generation` of releases whose registry was asked; None: nobody asks."""
         self._client = client
@@ -71,6 +86,7 @@ class Reconciler:
         self._diagnostics = Diagnostics(client)
         self._lookups_done = lookups_done
         self._now = now
+        self._repairs = Repairs(clock)
         self._rolling_out: set[Key] = set()
 
     @property
@@ -86,18 +102,16 @@ class Reconciler:
         body = self._cache.get(WEATHER_APP, key)
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._rolling_out.discard(key)
+            self._repairs.forget(key)
             return Outcome()
         observed = self._observe(parse_app(body))
-        try:
-            observed, planned = await self._plan(observed)
-        except RefusedError as error:
-            refused = apply_error(REPLICA_SET, key.name, error)
-            return await self._finish(
-                replace(observed, apply_errors=(refused,)), no_action(observed)
-            )
-        after_child_event = priority is Priority.CHILD
+        observed, planned = await self._plan(observed)
         children = Children(
-            self._client, self._cache, observed.app, after_child_event=after_child_event
+            self._client,
+            self._cache,
+            self._repairs,
+            observed.app,
+            after_child_event=priority is Priority.CHILD,
         )
         try:
             written = await children.apply_all(planned.writes)
@@ -108,8 +122,13 @@ class Reconciler:
             return Outcome(requeue_after=SETTLE_SECONDS)
         if written.anything:
             observed, planned = await self._plan(self._observe(observed.app))
-        errors = (*observed.apply_errors, *written.apply_errors)
-        return await self._finish(replace(observed, apply_errors=errors), planned)
+        observed = replace(
+            observed,
+            apply_errors=(*observed.apply_errors, *written.apply_errors),
+            conflicts=tuple(written.overridden),
+        )
+        outcome = await self._finish(observed, planned)
+        return _sooner(outcome, written.retry_after)
 
     def _observe(self, app: WeatherApp) -> Observed:
         """Put together what the cache knows of an app."""
@@ -120,6 +139,8 @@ class Reconciler:
             children=children,
             gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
             node_address=node_address(self._cache.all(NODE)),
+            autoscalers=self._foreign(app, AUTOSCALER, app.key),
+            disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )
         try:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
@@ -142,10 +163,19 @@ class Reconciler:
                     found[kind, name] = live
         return found
 
+    def _foreign(self, app: WeatherApp, kind: Kind, index: Key) -> tuple[Manifest, ...]:
+        """Return somebody else's objects of a kind that concern the app's pods."""
+        found = self._cache.indexed(kind, index)
+        return tuple(each for each in found if not is_ours(each, app))
+
     async def _plan(self, observed: Observed) -> tuple[Observed, Plan]:
-        """Return the plan, and all that was read for it."""
-        while (planned := plan(observed)) is None:
-            observed = await self._diagnostics.complete(observed)
+        """Return the plan, and all that was read for it; it waits where that is refused."""
+        try:
+            while (planned := plan(observed)) is None:
+                observed = await self._diagnostics.complete(observed)
+        except (RefusedError, UnavailableError) as error:
+            refused = _blocker_or_raise(REPLICA_SET, observed.app, error)
+            return replace(observed, apply_errors=(refused,)), no_action(observed)
         return observed, planned
 
     async def _finish(self, observed: Observed, planned: Plan) -> Outcome:
@@ -153,12 +183,16 @@ class Reconciler:
         app, delay = observed.app, diagnostics_delay(self.rolling_out)
         pod_blockers = observed.pod_blockers
         if pod_blockers is None:
-            pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
+            try:
+                pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
+            except (RefusedError, UnavailableError) as error:
+                pod_blockers = (_blocker_or_raise(POD, app, error),)
         previous = app.status.get("blockers", ())
         observed = replace(
             observed,
             apply_errors=dated(observed.apply_errors, previous, at=observed.now),
             pod_blockers=dated(pod_blockers, previous, at=observed.now),
+            conflicts=dated(conflicts(observed), previous, at=observed.now),
         )
         await self._status_writer.write_status(app, status(observed, planned))
         if any(each.object for each in observed.apply_errors):
@@ -179,6 +213,24 @@ def _served_release(app: WeatherApp, live: Revision | None) -> Release | None:
         return None
     release = Release(version=live.version, colour=live.colour, image=live.image)
     return release if selects(app, release) else None
+
+
+def _blocker_or_raise(kind: Kind, app: WeatherApp, error: ApiError) -> Blocker:
+    """Return what cannot be read as a blocker; raise where nothing answers at all."""
+    if not error.status:
+        raise error
+    return apply_error(kind, app.key.name, error)
+
+
+def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
+    """Return the outcome with another look after so many seconds, unless one comes before."""
+    if seconds is None or outcome.failed:
+        return outcome
+    return replace(outcome, requeue_after=min(outcome.requeue_after or seconds, seconds))
+
+
+def _namespace_of(app: WeatherApp) -> Key:
+    return Key(namespace=app.key.namespace, name="")
 
 
 def _next_look(change: RolloutState, now: str, soonest: float) -> float:

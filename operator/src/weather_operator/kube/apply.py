@@ -3,19 +3,21 @@
 `difference` walks a manifest and the live object side by side, along what `managedFields` records
 of the manager. That record says which fields are the manager's, and in its notation also which
 lists are merged by key and which values are replaced whole, so no schema is needed here: a map or a
-keyed list is entered, anything else is compared as one value. Each path that differs is put under
+keyed list is entered, anything else is compared as one value. Each field that differs is named with
 its cause. https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
 
 Owned = dict[str, Any]
+Keys = tuple[str, ...]
 
 _IDENTITY = ("namespace", "name", "uid", "resourceVersion")
 _SUFFIXES = {
@@ -27,23 +29,54 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The fields that keep a live object from being as declared; false when there are none.
+class Cause(StrEnum):
+    """Why a field of a live object is not as declared.
 
-    `edited`: another took the field and changed it. `missing`: it was taken away, or never there.
-    `outdated`: the manager's own older value. `leftover`: the manager's own, declared no longer.
-    `unowned`: right, but not the manager's, so it could not be taken back later.
+    EDITED: another took the field and changed it. MISSING: it was taken away, or never there.
+    OUTDATED: the manager's own, with another value: an older one of ours, or what admission made of
+    it. LEFTOVER: the manager's own, declared no longer. UNOWNED: right, but not the manager's, so
+    it could not be taken back later.
     """
 
-    edited: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    outdated: tuple[str, ...] = ()
-    leftover: tuple[str, ...] = ()
-    unowned: tuple[str, ...] = ()
+    EDITED = "edited"
+    MISSING = "missing"
+    OUTDATED = "outdated"
+    LEFTOVER = "leftover"
+    UNOWNED = "unowned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field that differs; `keys` is its path in the notation of managedFields."""
+
+    cause: Cause
+    keys: tuple[str, ...]
+    declared: Any = None
+    live: Any = None
+
+    @property
+    def path(self) -> str:
+        """The field as a person writes it, such as spec.template.spec.containers[web].image."""
+        return "".join(map(_step, self.keys)).removeprefix(".")
+
+    @property
+    def only_adds(self) -> bool:
+        """Whether the live value has all that is declared, and more."""
+        return self.cause is Cause.UNOWNED or _contains(self.live, self.declared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The fields that keep a live object from being as declared; false when there are none."""
+
+    fields: tuple[Field, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.edited, self.missing, self.outdated, self.leftover, self.unowned))
+        return bool(self.fields)
+
+    def paths(self, *causes: Cause) -> tuple[str, ...]:
+        """Return the paths of the fields that differ for one of these causes."""
+        return tuple(each.path for each in self.fields if each.cause in causes)
 
 
 def difference(
@@ -51,10 +84,20 @@ def difference(
 ) -> Difference:
     """Return what an apply of the manifest by the manager would change in the live object."""
     owned = managed_fields(live, manager=manager, subresource=subresource)
-    found: dict[str, list[str]] = {}
-    for cause, path in _compare(_without_identity(declared), live, owned or {}, ""):
-        found.setdefault(cause, []).append(path)
-    return Difference(**{cause: tuple(paths) for cause, paths in found.items()})
+    fields = _compare(_without_identity(declared), live, owned or {}, ())
+    return Difference(fields=tuple(fields))
+
+
+def manager_of(live: Manifest, field: Field) -> str | None:
+    """Return who else set the field last, None where managedFields does not tell."""
+    others = (
+        entry
+        for entry in live["metadata"].get("managedFields", ())
+        if _covers(entry.get("fieldsV1", {}), field.keys)
+    )
+    newest: Manifest = max(others, key=lambda entry: str(entry.get("time", "")), default={})
+    manager: str | None = newest.get("manager")
+    return manager
 
 
 def managed_fields(live: Manifest, *, manager: str, subresource: str = "") -> Owned | None:
@@ -78,56 +121,58 @@ def _without_identity(declared: Manifest) -> Manifest:
     return {**fields, "metadata": metadata}
 
 
-def _compare(declared: Any, live: Any, owned: Owned | None, path: str) -> Iterator[tuple[str, str]]:
+def _compare(declared: Any, live: Any, owned: Owned | None, keys: Keys) -> Iterator[Field]:
     if owned is None:
-        yield from _compare_unowned(declared, live, path)
-    elif isinstance(declared, dict) and (owned or not path):
-        yield from _compare_fields(declared, live if isinstance(live, dict) else {}, owned, path)
+        yield from _compare_unowned(declared, live, keys)
+    elif isinstance(declared, dict) and (owned or not keys):
+        yield from _compare_fields(declared, live if isinstance(live, dict) else {}, owned, keys)
     elif isinstance(declared, list) and any(key.startswith("k:") for key in owned):
-        yield from _compare_items(declared, live if isinstance(live, list) else [], owned, path)
-    elif not _is_same(declared, live, path):
-        yield "outdated", path
+        yield from _compare_items(declared, live if isinstance(live, list) else [], owned, keys)
+    elif not _is_same(declared, live, keys):
+        yield Field(cause=Cause.OUTDATED, keys=keys, declared=declared, live=live)
 
 
 def _compare_fields(
-    declared: Manifest, live: Manifest, owned: Owned, path: str
-) -> Iterator[tuple[str, str]]:
+    declared: Manifest, live: Manifest, owned: Owned, keys: Keys
+) -> Iterator[Field]:
     for name, value in declared.items():
-        if value != {} or f"f:{name}" in owned:
-            yield from _compare(value, live.get(name), owned.get(f"f:{name}"), _child(path, name))
+        key = f"f:{name}"
+        if value != {} or key in owned:
+            yield from _compare(value, live.get(name), owned.get(key), (*keys, key))
     for key in owned:
         if key.startswith("f:") and key[2:] not in declared:
-            yield "leftover", _child(path, key[2:])
+            yield Field(cause=Cause.LEFTOVER, keys=(*keys, key), live=live.get(key[2:]))
 
 
 def _compare_items(
-    declared: list[Any], live: list[Any], owned: Owned, path: str
-) -> Iterator[tuple[str, str]]:
+    declared: list[Any], live: list[Any], owned: Owned, keys: Keys
+) -> Iterator[Field]:
     unmatched = list(declared)
     for key, fields in owned.items():
         if not key.startswith("k:"):
             continue
         selector = json.loads(key[2:])
-        item = _find_item(declared, selector)
-        here = f"{path}[{','.join(str(value) for value in selector.values())}]"
+        item, found = _find_item(declared, selector), _find_item(live, selector)
         if item is None:
-            yield "leftover", here
+            yield Field(cause=Cause.LEFTOVER, keys=(*keys, key), live=found)
             continue
         unmatched.remove(item)
         # An item's fields are listed only where it is merged field by field.
-        yield from _compare(item, _find_item(live, selector), fields, here)
+        yield from _compare(item, found, fields, (*keys, key))
     for item in unmatched:
-        yield "missing", f"{path}[{item.get('name', '')}]"
+        key = "k:" + json.dumps({"name": item.get("name", "")}, separators=(",", ":"))
+        yield Field(cause=Cause.MISSING, keys=(*keys, key), declared=item)
 
 
-def _compare_unowned(declared: Any, live: Any, path: str) -> Iterator[tuple[str, str]]:
+def _compare_unowned(declared: Any, live: Any, keys: Keys) -> Iterator[Field]:
     if isinstance(declared, dict) and isinstance(live, dict) and declared:
         for name, value in declared.items():
-            yield from _compare_unowned(value, live.get(name), _child(path, name))
+            yield from _compare_unowned(value, live.get(name), (*keys, f"f:{name}"))
     elif live is None:
-        yield "missing", path
+        yield Field(cause=Cause.MISSING, keys=keys, declared=declared)
     else:
-        yield ("unowned" if _is_same(declared, live, path) else "edited"), path
+        cause = Cause.UNOWNED if _is_same(declared, live, keys) else Cause.EDITED
+        yield Field(cause=cause, keys=keys, declared=declared, live=live)
 
 
 def _find_item(items: list[Any], selector: Manifest) -> Any | None:
@@ -137,32 +182,55 @@ def _find_item(items: list[Any], selector: Manifest) -> Any | None:
     return None
 
 
-def _is_same(declared: Any, live: Any, path: str) -> bool:
+def _is_same(declared: Any, live: Any, keys: Keys) -> bool:
     """Compare two values; the API server drops what is empty and rewrites quantities."""
     if declared == live or (not declared and not live):
         return True
     if isinstance(declared, dict) and isinstance(live, dict):
         names = declared.keys() | live.keys()
         return all(
-            _is_same(declared.get(name), live.get(name), _child(path, name)) for name in names
+            _is_same(declared.get(name), live.get(name), (*keys, f"f:{name}")) for name in names
         )
     if isinstance(declared, list) and isinstance(live, list):
         pairs = zip(declared, live, strict=False)
-        return len(declared) == len(live) and all(_is_same(*pair, path) for pair in pairs)
-    return ".resources." in path and _quantity(declared) == _quantity(live) is not None
+        return len(declared) == len(live) and all(_is_same(*pair, keys) for pair in pairs)
+    return "f:resources" in keys and _quantity(declared) == _quantity(live) is not None
+
+
+def _contains(live: Any, declared: Any) -> bool:
+    if isinstance(declared, dict) and isinstance(live, dict):
+        return all(_contains(live.get(name), value) for name, value in declared.items())
+    if isinstance(declared, list) and isinstance(live, list):
+        pairs = zip(live, declared, strict=False)
+        return len(declared) == len(live) and all(_contains(*pair) for pair in pairs)
+    return bool(declared == live)
+
+
+def _covers(owned: Owned, keys: Keys) -> bool:
+    """Tell whether a record of fields has this one, or a value that it is a part of."""
+    for key in keys:
+        if key not in owned:
+            return False
+        owned = owned[key]
+        if not owned:
+            return True
+    return True
 
 
 def _quantity(value: Any) -> Decimal | None:
-    """Read a quantity such as 0.5, 500m or 64Mi."""
+    """Read a quantity such as 0.5, 500m or 64Mi; the API server rounds resources up to 0.001."""
     text = str(value)
     suffix = next(
         (each for each in sorted(_SUFFIXES, key=len, reverse=True) if text.endswith(each)), ""
     )
     try:
-        return Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
+        exact = Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
+        return exact.quantize(_SUFFIXES["m"], ROUND_CEILING)
     except InvalidOperation:
         return None
 
 
-def _child(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+def _step(key: str) -> str:
+    if key.startswith("f:"):
+        return f".{key[2:]}"
+    return f"[{','.join(str(value) for value in json.loads(key[2:]).values())}]"

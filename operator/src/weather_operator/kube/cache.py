@@ -16,7 +16,7 @@ thousands of objects cost.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
@@ -26,6 +26,9 @@ _DELETIONS_SECONDS = 120
 
 Projection = Callable[[Kind, Manifest], Manifest]
 """Returns what is kept of a body: its metadata, at least, and what is read of it later."""
+
+Indexer = Callable[[Manifest], Key | None]
+"""Returns under what other key a body, as it is kept, is to be found; None for nowhere."""
 
 
 class _Entry(NamedTuple):
@@ -48,10 +51,13 @@ class Cache:
         *,
         project: Projection = lambda _kind, body: body,
         clock: Callable[[], float] = time.monotonic,
+        indexers: Mapping[Kind, Indexer] | None = None,
     ) -> None:
         self._entries: dict[Kind, dict[Key, _Entry]] = {kind: {} for kind in kinds}
         self._project = project
         self._clock = clock
+        self._indexers = indexers or {}
+        self._indexed: dict[tuple[Kind, Key], dict[Key, Manifest]] = {}
         self._deletions: OrderedDict[str, _Deletion] = OrderedDict()
         self._moment = 0
 
@@ -59,6 +65,10 @@ class Cache:
         """Return the latest body, None while no such object is known."""
         entry = self._entries[kind].get(key)
         return entry.body if entry else None
+
+    def indexed(self, kind: Kind, index: Key) -> list[Manifest]:
+        """Return the latest bodies that the kind's indexer puts under this key."""
+        return list(self._indexed.get((kind, index), {}).values())
 
     def all(self, kind: Kind) -> Iterator[Manifest]:
         """Return the latest bodies of a kind, as they are when the first one is taken."""
@@ -82,13 +92,14 @@ class Cache:
         if known and version <= _version(known):
             return False
         kept = self._project(kind, body)
-        self._entries[kind][key] = _Entry(self._next_moment(), kept)
+        self._store(kind, key, kept)
         return known is None or _without_version(known) != _without_version(kept)
 
     def remove(self, kind: Kind, body: Manifest) -> bool:
         """Drop an object that was deleted; return whether it was the one known by its name."""
         uid, now = body["metadata"]["uid"], self._clock()
-        self._deletions[uid] = _Deletion(self._next_moment(), _version(body), now)
+        self._moment += 1
+        self._deletions[uid] = _Deletion(self._moment, _version(body), now)
         self._deletions.move_to_end(uid)
         while next(iter(self._deletions.values())).at < now - _DELETIONS_SECONDS:
             self._deletions.popitem(last=False)
@@ -96,12 +107,12 @@ class Cache:
         known = self.get(kind, key)
         if known is None or known["metadata"]["uid"] != uid or _version(known) > _version(body):
             return False
-        del self._entries[kind][key]
+        self._store(kind, key, None)
         return True
 
     def forget(self, kind: Kind, key: Key) -> None:
         """Drop what is known under a name, because the API server has just contradicted it."""
-        self._entries[kind].pop(key, None)
+        self._store(kind, key, None)
 
     def retract(self, kind: Kind, body: Manifest, *, before: int) -> bool:
         """Forget what a list contradicts that was asked for at a moment; return whether it did."""
@@ -109,7 +120,7 @@ class Cache:
         key, found = key_of(body), False
         entry = self._entries[kind].get(key)
         if entry and entry.moment <= before and _version(entry.body) > version:
-            del self._entries[kind][key]
+            self._store(kind, key, None)
             found = True
         deletion = self._deletions.get(metadata["uid"])
         if deletion and deletion.moment <= before and version <= deletion.version:
@@ -139,9 +150,21 @@ class Cache:
             and (entry.moment <= before or _version(entry.body) <= int(resource_version))
         ]
 
-    def _next_moment(self) -> int:
-        self._moment += 1
-        return self._moment
+    def _store(self, kind: Kind, key: Key, body: Manifest | None) -> None:
+        """Keep a body, or none, and the index with it."""
+        entry = self._entries[kind].pop(key, None)
+        if body is not None:
+            self._moment += 1
+            self._entries[kind][key] = _Entry(self._moment, body)
+        if not (indexer := self._indexers.get(kind)):
+            return
+        if entry and (index := indexer(entry.body)):
+            found = self._indexed[kind, index]
+            del found[key]
+            if not found:
+                del self._indexed[kind, index]
+        if body is not None and (index := indexer(body)):
+            self._indexed.setdefault((kind, index), {})[key] = body
 
 
 def _version(body: Manifest) -> int:

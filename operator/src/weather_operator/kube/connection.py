@@ -29,6 +29,7 @@ from kubernetes.aio import client, config
 
 from weather_operator.kube.clock import ServerClock, boot_seconds
 from weather_operator.kube.errors import (
+    TIMED_OUT,
     ApiError,
     NotLeadingError,
     UnavailableError,
@@ -365,7 +366,8 @@ async def _error(answer: Any) -> ApiError:
 
 
 def _unreachable(error: Exception) -> UnavailableError:
-    return UnavailableError(0, "Unreachable", f"no answer from the API server: {_describe(error)}")
+    reason = TIMED_OUT if isinstance(error, TimeoutError) else "Unreachable"
+    return UnavailableError(0, reason, f"no answer from the API server: {_describe(error)}")
 
 
 def _describe(error: Exception) -> str:

@@ -8,6 +8,8 @@ is worth the same request later.
 import json
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
+TIMED_OUT = "TimedOut"
+"""The reason where the API server took a request, and did not answer it in time."""
 
 # Under server-side apply an object that breaks the schema is answered with 500 and no reason.
 _BREAKS_SCHEMA = ("failed to create typed patch object", "failed to convert new object")

@@ -61,3 +61,11 @@ def controller_of(body: Manifest) -> Manifest | None:
     """Return the owner reference of the object's controller, if it has one."""
     owners = body["metadata"].get("ownerReferences", ())
     return next((owner for owner in owners if owner.get("controller")), None)
+
+
+def scaled_deployment(autoscaler: Manifest) -> Key | None:
+    """Return which Deployment an autoscaler scales, None where it scales something else."""
+    target = autoscaler["spec"]["scaleTargetRef"]
+    if target["kind"] != DEPLOYMENT.name:
+        return None
+    return Key(namespace=autoscaler["metadata"]["namespace"], name=target["name"])

@@ -1,5 +1,7 @@
 """From a WeatherApp and a release to the manifests of its children, the same every time."""
 
+from dataclasses import replace
+
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -11,7 +13,14 @@ from weather_operator.kube.resources import (
     Manifest,
 )
 from weather_operator.model import Release, WeatherApp
-from weather_operator.render.labels import MANAGED_BY, Track, app_labels, child_name, selector
+from weather_operator.render.labels import (
+    MANAGED_BY,
+    Track,
+    app_labels,
+    child_name,
+    is_ours,
+    selector,
+)
 from weather_operator.render.pods import (
     PORT,
     REVISION_ANNOTATION,
@@ -36,10 +45,12 @@ __all__ = [
     "disruption_budget",
     "http_route",
     "ingress",
+    "is_ours",
     "pod_template",
     "replicas",
     "revision",
     "revision_of",
+    "routes_at",
     "selector",
     "service",
     "service_without_load_balancer",
@@ -55,8 +66,14 @@ def children(app: WeatherApp, release: Release) -> tuple[tuple[Kind, Manifest], 
     ]
     if app.autoscaling:
         manifests.append((AUTOSCALER, autoscaler(app, app.autoscaling)))
+    return (*manifests, *routes_at(app, app.path).items())
+
+
+def routes_at(app: WeatherApp, path: str) -> dict[Kind, Manifest]:
+    """Return the routes that the app asks for, to another path than its own."""
+    manifests = {}
     if app.ingress:
-        manifests.append((INGRESS, ingress(app, app.ingress)))
+        manifests[INGRESS] = ingress(app, replace(app.ingress, path=path))
     if app.gateway:
-        manifests.append((HTTP_ROUTE, http_route(app, app.gateway)))
-    return tuple(manifests)
+        manifests[HTTP_ROUTE] = http_route(app, replace(app.gateway, path=path))
+    return manifests

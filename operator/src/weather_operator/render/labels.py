@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
-from weather_operator.kube.resources import Kind, Manifest
-from weather_operator.model import GROUP, Release, WeatherApp
+from weather_operator.kube.apply import managed_fields
+from weather_operator.kube.resources import Kind, Manifest, controller_of
+from weather_operator.model import FIELD_MANAGER, GROUP, Release, WeatherApp
 
 NAME_LABEL = "app.kubernetes.io/name"
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -43,6 +44,34 @@ def common_labels(app: WeatherApp) -> dict[str, str]:
 def version_labels(release: Release) -> dict[str, str]:
     """Return the labels of what may change in an upgrade: the Deployment and its pods."""
     return {VERSION_LABEL: release.version, COLOUR_LABEL: release.colour}
+
+
+def is_managed(body: Manifest) -> bool:
+    """Tell whether an object carries the operator's label."""
+    return bool(MANAGED_BY.items() <= body["metadata"].get("labels", {}).items())
+
+
+def is_ours(live: Manifest, app: WeatherApp) -> bool:
+    """Tell whether a child is this app's: controlled by it, or by nobody and yet made by us.
+
+    What a backup brings back has neither owner nor managedFields: it is known by its labels, and a
+    Deployment by the selector too, which can never be put right.
+    """
+    owner = controller_of(live)
+    if owner:
+        same: bool = owner["uid"] == app.uid
+        return same
+    if managed_fields(live, manager=FIELD_MANAGER) is not None:
+        return True
+    labels = live["metadata"].get("labels", {})
+    if not common_labels(app).items() <= labels.items():
+        return False
+    is_workload = "template" in live["spec"]
+    return not is_workload or live["spec"]["selector"].get("matchLabels") in _selectors(app)
+
+
+def _selectors(app: WeatherApp) -> tuple[dict[str, str], ...]:
+    return tuple(selector(app, track) for track in Track)
 
 
 def object_meta(

@@ -22,6 +22,7 @@ METRICS_PORT = 9090
 
 READINESS_PATH = "/readyz"
 API_KEY_DIRECTORY = "/var/run/secrets/weather"
+_PATH_VARIABLE = "BASE_PATH"
 
 
 def pod_template(app: WeatherApp, release: Release, track: Track = Track.STABLE) -> Manifest:
@@ -40,6 +41,18 @@ def pod_template(app: WeatherApp, release: Release, track: Track = Track.STABLE)
     }
     template["metadata"]["annotations"][REVISION_ANNOTATION] = _revision(template)
     return template
+
+
+def path_in(template: Manifest) -> str:
+    """Return the path at which pods of a template answer."""
+    environment = (
+        variable
+        for container in template["spec"]["containers"]
+        if container["name"] == CONTAINER
+        for variable in container.get("env", ())
+    )
+    paths = (each.get("value", "/") for each in environment if each["name"] == _PATH_VARIABLE)
+    return next(paths, "/")
 
 
 def revision(app: WeatherApp, release: Release) -> str:
@@ -65,6 +78,8 @@ def _pod_spec(app: WeatherApp, release: Release, track: Track) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
+        # Left out it could not be taken back: the field's old alias would restore it.
+        "serviceAccountName": app.pod.get("serviceAccountName", "default"),
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
@@ -76,13 +91,7 @@ def _pod_spec(app: WeatherApp, release: Release, track: Track) -> Manifest:
         "containers": [_container(app, release)],
         "volumes": _volumes(app),
     }
-    for field in (
-        "nodeSelector",
-        "tolerations",
-        "imagePullSecrets",
-        "serviceAccountName",
-        "priorityClassName",
-    ):
+    for field in ("nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName"):
         if given := app.pod.get(field):
             spec[field] = given
     return spec
@@ -139,7 +148,7 @@ def _environment(app: WeatherApp) -> list[Manifest]:
     if app.weather.api_key:
         values["OPENWEATHER_API_KEY_FILE"] = f"{API_KEY_DIRECTORY}/api-key"
     if app.path != "/":
-        values["BASE_PATH"] = app.path
+        values[_PATH_VARIABLE] = app.path
     return [
         *({"name": name, "value": value} for name, value in values.items()),
         _field("POD_NAME", "metadata.name"),

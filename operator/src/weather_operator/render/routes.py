@@ -9,6 +9,7 @@ from weather_operator.render.pods import READINESS_PATH
 
 ALB = "alb"
 DRAIN_SECONDS = 30
+_HIGHEST_ORDER = 1000
 
 _ALB = "alb.ingress.kubernetes.io"
 
@@ -38,6 +39,9 @@ def alb_annotations(spec: IngressSpec) -> dict[str, str]:
         "healthcheck-path": READINESS_PATH,
         "target-group-attributes": f"deregistration_delay.timeout_seconds={DRAIN_SECONDS}",
     }
+    if f"{_ALB}/group.name" in spec.annotations:
+        # In a group the rules of the lowest number come first: longer paths before shorter ones.
+        parameters["group.order"] = str(_HIGHEST_ORDER - min(len(spec.path), _HIGHEST_ORDER - 1))
     if spec.certificate:
         parameters["certificate-arn"] = spec.certificate
         parameters["listen-ports"] = json.dumps([{"HTTP": 80}, {"HTTPS": 443}])

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weather_operator.kube.resources import DEPLOYMENT, Kind, Manifest
-from weather_operator.model import Blocker, Release, WeatherApp, is_ours
-from weather_operator.render import child_name
+from weather_operator.model import Blocker, Release, WeatherApp
+from weather_operator.render import child_name, is_ours
 from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
 
@@ -22,8 +22,10 @@ class Observed:
     API has them, somebody else's of the same name among them. `replica_sets` is None while they
     have not been read: most plans do without. `gateways` are in the order in which the app names
     them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
-    came from the catalogue or the API and need a person. `pod_blockers` were found at the pods,
-    None while those have not been read: a plan needs them only to condemn a revision.
+    came from the catalogue or the API. `pod_blockers` were found at the pods, None while those have
+    not been read: a plan needs them only to condemn a revision. `autoscalers` and
+    `disruption_budgets` are somebody else's, of the same pods; `conflicts` is what others do to the
+    app's objects, and the site bears.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is.
     """
@@ -38,6 +40,9 @@ class Observed:
     node_address: str | None = None
     apply_errors: tuple[Blocker, ...] = ()
     pod_blockers: tuple[Blocker, ...] | None = None
+    autoscalers: tuple[Manifest, ...] = ()
+    disruption_budgets: tuple[Manifest, ...] = ()
+    conflicts: tuple[Blocker, ...] = ()
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
 

@@ -2,21 +2,22 @@
 
 `plan` is all of the operator's judgement in one pure function: the reconciler carries out what it
 says, the plugin shows it. From the app and its release come the manifests (`render`); the strategy
-decides which template the Deployment gets (`strategies`); what there is already decides what is
-deleted, who sets the number of pods, and in which order.
+decides which template the Deployment gets (`strategies`); routes follow what serves (`routes`);
+what there is already decides what is deleted, who sets the number of pods, and in which order.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weather_operator import render
-from weather_operator.kube.apply import difference
+from weather_operator.kube.apply import Cause, difference
 from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, Manifest
-from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER
+from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER, WeatherApp
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.routes import ROUTES, leads_somewhere, serving_path
 from weather_operator.rollout.state import RolloutState, rollback_state, rollout_state
 from weather_operator.rollout.strategies import Action, Decision, rolling_update
 
@@ -58,7 +59,12 @@ def plan(observed: Observed) -> Plan | None:
     decision = rolling_update.decide(observed, desired)
     if decision is None:
         return None
+    if (path := serving_path(observed, desired, decision)) is None:
+        return None
+    manifests |= render.routes_at(app, path)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
+    if observed.autoscalers:
+        manifests.pop(AUTOSCALER, None)
     return Plan(
         desired=desired,
         decision=decision,
@@ -106,6 +112,8 @@ def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[
             if child is None or "deletionTimestamp" in child["metadata"]:
                 continue
             asked_for = track is Track.STABLE and kind in manifests
+            if not asked_for and kind in ROUTES and _is_handed_over(observed, manifests):
+                continue
             if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
                 yield Write(kind=kind, name=name)
 
@@ -114,13 +122,32 @@ def _applies(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Wr
     app = observed.app
     for kind, manifest in manifests.items():
         name: str = manifest["metadata"]["name"]
+        if kind is DEPLOYMENT and _begins_without_pods(observed):
+            held = {**manifest, "spec": {**manifest["spec"], "paused": True}}
+            yield Write(kind=kind, name=name, manifest=held)
+            yield _set_replicas(app)
         if kind is SERVICE and _changes_load_balancer_class(observed, manifest):
             between = render.service_without_load_balancer(app)
             yield Write(kind=kind, name=name, manifest=between)
         yield Write(kind=kind, name=name, manifest=manifest)
         if kind is DEPLOYMENT and _sets_replicas(observed):
-            replicas = render.replicas(app)
-            yield Write(kind=kind, name=name, manifest=replicas, manager=REPLICAS_MANAGER)
+            yield _set_replicas(app)
+
+
+def _set_replicas(app: WeatherApp) -> Write:
+    manifest = render.replicas(app)
+    return Write(kind=DEPLOYMENT, name=child_name(app), manifest=manifest, manager=REPLICAS_MANAGER)
+
+
+def _begins_without_pods(observed: Observed) -> bool:
+    """Tell whether a Deployment is made for no pods: the API server would begin with one."""
+    return observed.child(DEPLOYMENT) is None and observed.app.first_replicas == 0
+
+
+def _is_handed_over(observed: Observed, manifests: dict[Kind, Manifest]) -> bool:
+    """Tell whether a route of another kind takes over, and leads nowhere yet."""
+    successors = [kind for kind in ROUTES if kind in manifests]
+    return any(not leads_somewhere(kind, observed.child(kind)) for kind in successors)
 
 
 def _starts_from_no_pods(observed: Observed) -> bool:
@@ -135,6 +162,8 @@ def _starts_from_no_pods(observed: Observed) -> bool:
 def _sets_replicas(observed: Observed) -> bool:
     """Tell whether the number of pods is ours to set: never while an autoscaler is there."""
     app = observed.app
+    if observed.autoscalers:
+        return False
     autoscaler = observed.child(AUTOSCALER)
     if autoscaler:
         goes = app.autoscaling is None or _starts_from_no_pods(observed)
@@ -142,8 +171,6 @@ def _sets_replicas(observed: Observed) -> bool:
             return False
     if app.autoscaling is None:
         return True
-    if autoscaler is None and (AUTOSCALER, child_name(app)) in observed.children:
-        return False  # it is somebody else's
     deployment = observed.child(DEPLOYMENT)
     # The API server makes a Deployment that says nothing of it with one pod.
     replicas: int = deployment["spec"]["replicas"] if deployment else 1
@@ -156,5 +183,7 @@ def _changes_load_balancer_class(observed: Observed, manifest: Manifest) -> bool
     if live is None or not manifest["spec"]["type"] == live["spec"]["type"] == "LoadBalancer":
         return False
     found = difference(manifest, live, manager=FIELD_MANAGER)
-    changed = (*found.edited, *found.missing, *found.outdated, *found.leftover)
-    return "spec.loadBalancerClass" in changed
+    return any(
+        each.path == "spec.loadBalancerClass" and each.cause is not Cause.UNOWNED
+        for each in found.fields
+    )

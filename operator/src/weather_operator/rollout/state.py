@@ -193,7 +193,7 @@ def record_outcome(
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))
-    if superseded := _superseded(app.status, live):
+    if superseded := _superseded(app, live):
         history.insert(0, _entry(app.status, superseded, SUPERSEDED, now))
     if live and (outcome := _outcome(progress, cause)):
         failed = [each for each in failed if each["revision"] != live.revision]
@@ -231,12 +231,14 @@ def _entry(status: Status, ended: Revision, outcome: str, now: str) -> Manifest:
     return {**ended.manifest(), "at": now, "outcome": outcome, "seconds": seconds}
 
 
-def _superseded(status: Status, live: Revision | None) -> Revision | None:
+def _superseded(app: WeatherApp, live: Revision | None) -> Revision | None:
     """Return the revision that was being rolled out before, if it is another one by now."""
-    rollout = status.get("rollout", {})
+    rollout = app.status.get("rollout", {})
     revision = rollout.get("revision")
     if rollout.get("phase") != ROLLING_OUT or live is None or revision == live.revision:
         return None
+    if failure(app.status, revision, attempt=app.rollout.attempt):
+        return None  # it ended otherwise
     return Revision(
         revision=revision, version=rollout["to"], colour=rollout["colour"], image=rollout["image"]
     )

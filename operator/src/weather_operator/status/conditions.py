@@ -49,7 +49,11 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         "rollout": plan.rollout and plan.rollout.manifest(),
         "blockers": [
             blockers.manifest(each)
-            for each in (*observed.apply_errors, *(observed.pod_blockers or ()))
+            for each in (
+                *observed.apply_errors,
+                *(observed.pod_blockers or ()),
+                *observed.conflicts,
+            )
         ],
         **record_outcome(app, observed.live, progress, cause=cause, now=observed.now),
         "conditions": _conditions(observed, plan, ready_condition(observed, plan, address)),

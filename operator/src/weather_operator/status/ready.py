@@ -29,11 +29,9 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         message = "the operator changes nothing until spec.suspend is false"
         return ReadyCondition(ready=False, reason="Suspended", message=message)
     if observed.apply_errors:
-        first = observed.apply_errors[0]
-        return ReadyCondition(ready=False, reason=first.reason, message=first.message, stalled=True)
+        return _hindered(observed.apply_errors)
     if progress.complete and progress.desired == 0:
-        message = "switched off: replicas is 0"
-        return ReadyCondition(ready=True, reason="ScaledToZero", message=message)
+        return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
     if decision and decision.rollback_to:
         return _rolled_back(observed, plan, decision.rollback_to)
     if decision and (decision.action is Action.HOLD or decision.paused):
@@ -46,8 +44,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return _reconciling("RollingOut", message)
     if url is None:
         return _reconciling("AddressPending", pending(observed))
-    message = f"{observed.live} serves with {pods(progress.available)}"
-    return ReadyCondition(ready=True, reason="Serving", message=message)
+    return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
 
 
 def why_failed(observed: Observed) -> str:
@@ -66,6 +63,29 @@ def updated_pods(observed: Observed, rollout: RolloutState | None) -> int:
 def pods(number: int) -> str:
     """Return a number of pods in words."""
     return "1 pod" if number == 1 else f"{number} pods"
+
+
+def _hindered(apply_errors: Sequence[Blocker]) -> ReadyCondition:
+    """Say what was refused: what needs a person first."""
+    first = min(apply_errors, key=lambda each: each.transient)
+    return ReadyCondition(
+        ready=False,
+        reason=first.reason,
+        message=first.message,
+        reconciling=first.transient,
+        stalled=not first.transient,
+    )
+
+
+def _serving(observed: Observed, reason: str, message: str) -> ReadyCondition:
+    """Say that the site serves; what others have changed is said with it."""
+    if conflicts := observed.conflicts:
+        reason, message = conflicts[0].reason, f"{message}. {_about(conflicts[0])}"
+    return ReadyCondition(ready=True, reason=reason, message=message)
+
+
+def _about(blocker: Blocker) -> str:
+    return f"{blocker.object}: {blocker.message}"
 
 
 def _rolled_back(observed: Observed, plan: Plan, good: Revision) -> ReadyCondition:

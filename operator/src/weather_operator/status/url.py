@@ -6,6 +6,7 @@ from typing import Any
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.routes import leads_somewhere, path_of
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -76,21 +77,22 @@ def _of_service(observed: Observed) -> str | None:
     spec = service["spec"]
     port = spec["ports"][0]
     if spec["type"] == "NodePort":
-        return _url("http", observed.node_address, port.get("nodePort"), app)
+        return _url("http", observed.node_address, port.get("nodePort"), app.path)
     if spec["type"] == "LoadBalancer":
-        return _url("http", _load_balancer(service), port["port"], app)
-    return _url("http", f"{app.key.name}.{app.key.namespace}.svc", port["port"], app)
+        return _url("http", _load_balancer(service), port["port"], app.path)
+    return _url("http", f"{app.key.name}.{app.key.namespace}.svc", port["port"], app.path)
 
 
 def _through_ingress(app: WeatherApp, spec: IngressSpec, live: Manifest | None) -> str | None:
     address = _load_balancer(live) if live else None
     scheme = "https" if spec.secret or spec.certificate else "http"
-    return _url(scheme, address and (_host(app, spec.host) or address), _PORTS[scheme], app)
+    host = address and (_host(app, spec.host) or address)
+    return _url(scheme, host, _PORTS[scheme], path_of(live))
 
 
 def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
     app, route = observed.app, observed.child(HTTP_ROUTE)
-    if route is None or not any(_accepted(each) for each in _parents(route)):
+    if route is None or not leads_somewhere(HTTP_ROUTE, route):
         return None
     found = [
         (listener["protocol"] != "HTTPS", listener, gateway)
@@ -100,11 +102,22 @@ def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
         if _matches(listener, parent)
     ]
     if not found:
-        return None
+        return _without_gateway(app, spec, path_of(route))
     _, listener, gateway = min(found, key=lambda each: each[0])
     host = next(iter(spec.hostnames), None) or listener.get("hostname")
     scheme = listener["protocol"].lower()
-    return _url(scheme, _host(app, host) or gateway["status"]["address"], listener["port"], app)
+    address = _host(app, host) or gateway["status"]["address"]
+    return _url(scheme, address, listener["port"], path_of(route))
+
+
+def _without_gateway(app: WeatherApp, spec: GatewaySpec, path: str | None) -> str | None:
+    """Return the URL where the route was taken by a Gateway that the operator may not read.
+
+    Its listeners are not known then, only what the app says itself.
+    """
+    host = _host(app, next(iter(spec.hostnames), None))
+    port = next((each["port"] for each in spec.parents if "port" in each), _PORTS["http"])
+    return _url("https" if port == _PORTS["https"] else "http", host, port, path)
 
 
 def _matches(listener: Manifest, parent: Manifest) -> bool:
@@ -118,12 +131,6 @@ def _matches(listener: Manifest, parent: Manifest) -> bool:
 def _parents(route: Manifest) -> Iterable[Manifest]:
     parents: list[Manifest] = route.get("status", {}).get("parents", [])
     return parents
-
-
-def _accepted(parent: Manifest) -> bool:
-    return any(
-        each["type"] == "Accepted" and each["status"] == "True" for each in parent["conditions"]
-    )
 
 
 def _refusal(route: Manifest | None) -> str:
@@ -148,9 +155,9 @@ def _host(app: WeatherApp, host: str | None) -> str | None:
     return host and host.replace("*", app.key.name, 1)
 
 
-def _url(scheme: str, host: str | None, port: int | None, app: WeatherApp) -> str | None:
+def _url(scheme: str, host: str | None, port: int | None, path: str | None) -> str | None:
     if not host or not port:
         return None
     shown = f"[{host}]" if ":" in host else host
     where = shown if port == _PORTS[scheme] else f"{shown}:{port}"
-    return f"{scheme}://{where}{app.path.rstrip('/')}/"
+    return f"{scheme}://{where}{(path or '/').rstrip('/')}/"
