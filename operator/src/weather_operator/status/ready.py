@@ -1,8 +1,10 @@
 """What the condition Ready says, and with it who has to act: the operator, or a person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
+from weather_operator.model import Blocker
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.revisions import Revision
