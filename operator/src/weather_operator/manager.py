@@ -44,12 +44,8 @@ from weather_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 _ESSENTIAL = (WEATHER_APP, WEATHER_RELEASE)
-<<<<<<< HEAD
 _UNSERVED = "the custom resource definitions are not served"
 _SILENT_SECONDS = 10
-_CHILD_SELECTOR = ",".join(f"{name}={value}" for name, value in MANAGED_BY.items())
-=======
->>>>>>> 03a2245 (What others do to a site's objects is said and not fought: overridden fields, autoscalers, budgets, backups, deletions that hang; a child that cannot be written hinders no other)
 
 
 class Manager:
