@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from weather_operator.kube.compaction import compact
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 
 _DELETIONS_SECONDS = 120
@@ -91,7 +92,7 @@ class Cache:
         known = self.get(kind, key)
         if known and version <= _version(known):
             return False
-        kept = self._project(kind, body)
+        kept = compact(self._project(kind, body))
         self._store(kind, key, kept)
         return known is None or _without_version(known) != _without_version(kept)
 
