@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from weather_operator.controller.workqueue import (
     LONGEST_BACKOFF_SECONDS,
     MOST_SET_ASIDE,
+    RETRIES_PER_SECOND,
     Priority,
     Work,
     WorkQueue,
@@ -140,7 +141,7 @@ async def test_a_key_that_is_worked_on_comes_again_only_when_it_is_done() -> Non
     assert await take(work) == "a"
 
 
-async def test_failures_in_a_row_wait_longer_and_longer_up_to_five_minutes_until_forgotten() -> (
+async def test_failures_in_a_row_wait_longer_and_longer_up_to_some_seconds_until_forgotten() -> (
     None
 ):
     clock = Clock()
@@ -155,6 +156,14 @@ async def test_failures_in_a_row_wait_longer_and_longer_up_to_five_minutes_until
     assert delays[-1] == LONGEST_BACKOFF_SECONDS
     work.forget_failures(key("a"))
     assert work.add_rate_limited(work_on("a")) == 0.1
+
+
+def test_of_many_keys_that_fail_each_is_tried_the_more_seldom() -> None:
+    work = queue(Clock())
+    keys = [work_on(f"a{number}") for number in range(1000)]
+    for _ in range(12):
+        delays = [work.add_rate_limited(each) for each in keys]
+    assert max(delays) == 1000 / RETRIES_PER_SECOND
 
 
 def test_the_jitter_shortens_a_wait_by_at_most_half() -> None:

@@ -36,7 +36,11 @@ SETTLE_SECONDS = 0.15
 """How long a key waits for the cluster's own controllers to react to what was just written."""
 
 FIRST_BACKOFF_SECONDS = 0.1
-LONGEST_BACKOFF_SECONDS = 300.0
+LONGEST_BACKOFF_SECONDS = 10.0
+"""So soon the end of what was in the way is noticed, while few keys fail."""
+
+RETRIES_PER_SECOND = 10
+"""How often all keys that fail are tried: the more there are, the more seldom each."""
 
 MOST_SET_ASIDE = 32
 """How many passes may go on beside those that the workers do, because they take long."""
@@ -135,7 +139,8 @@ class WorkQueue:
         """Add a key that failed, for later than the last time; return in how many seconds."""
         failures = self._failures.get(work.key, 0)
         self._failures[work.key] = failures + 1
-        longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30), LONGEST_BACKOFF_SECONDS)
+        longest = max(LONGEST_BACKOFF_SECONDS, len(self._failures) / RETRIES_PER_SECOND)
+        longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 30), longest)
         delay = max(longest * (0.5 + self._jitter() / 2), at_least)
         self._add(work.key, work.priority, work.rank, delay)
         return delay

@@ -1,0 +1,104 @@
+"""Routes follow what serves, and an old way in goes once the new one leads somewhere."""
+
+from typing import Any
+
+import pytest
+from support.simulation import LONDON, Simulation
+from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Kind, Manifest
+from weather_operator.model import WEATHER_APP
+from weather_operator.rollout.routes import path_of
+
+
+def ingress(path: str) -> dict[str, Any]:
+    return {"ingress": {"className": "nginx", "host": "w.example.com", "path": path}}
+
+
+def gateway(path: str) -> dict[str, Any]:
+    parents = [{"name": "public"}]
+    return {"gateway": {"parentRefs": parents, "hostnames": ["w.example.com"], "path": path}}
+
+
+def taken_up(kind: Kind) -> Manifest:
+    """The status that a route's controller writes."""
+    if kind is INGRESS:
+        return {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}
+    accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""}
+    parent = {"parentRef": {"name": "public"}, "controllerName": "x", "conditions": [accepted]}
+    return {"parents": [parent]}
+
+
+async def serving(spec: dict[str, Any], kind: Kind) -> Simulation:
+    simulation = await Simulation.of(**spec)
+    await simulation.converge()
+    simulation.server.edit(kind, LONDON, status=taken_up(kind))
+    await simulation.converge()
+    return simulation
+
+
+def served_path(simulation: Simulation) -> str:
+    """The path at which the pods of the Deployment's template answer."""
+    (web,) = simulation.body(DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
+    paths = [each["value"] for each in web["env"] if each["name"] == "BASE_PATH"]
+    return paths[0] if paths else "/"
+
+
+@pytest.mark.parametrize(("route", "kind"), [(ingress, INGRESS), (gateway, HTTP_ROUTE)])
+async def test_a_route_leads_to_a_new_path_only_once_its_pods_serve(route: Any, kind: Kind) -> None:
+    simulation = await serving(route("/old"), kind)
+    simulation.change(**route("/new"))
+    seen: list[tuple[str, str | None]] = []
+    for _ in range(8):
+        await simulation.reconcile()
+        complete = not simulation.turn()
+        simulation.seconds += 1
+        seen.append((served_path(simulation), path_of(simulation.body(kind))))
+        if complete and seen[-1] == ("/new", "/new"):
+            break
+    assert ("/new", "/old") in seen
+    assert seen[-1] == ("/new", "/new")
+    await simulation.converge()
+    assert simulation.body(WEATHER_APP)["status"]["url"] == "http://w.example.com/new/"
+
+
+@pytest.mark.parametrize(("route", "kind"), [(ingress, INGRESS), (gateway, HTTP_ROUTE)])
+async def test_a_new_path_with_a_version_that_fails_never_moves_the_route(
+    route: Any, kind: Kind
+) -> None:
+    simulation = await serving({"colour": "yellow", **route("/old")}, kind)
+    simulation.change(colour="red", **route("/new"))
+    for _ in range(60):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 30
+        assert path_of(simulation.body(kind)) == "/old"
+    assert simulation.ready() == "RolledBack"
+    assert served_path(simulation) == "/old"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "old", "new"),
+    [
+        (ingress("/"), gateway("/"), INGRESS, HTTP_ROUTE),
+        (gateway("/"), ingress("/"), HTTP_ROUTE, INGRESS),
+    ],
+)
+async def test_another_kind_of_route_takes_over_before_the_old_one_goes(
+    before: dict[str, Any], after: dict[str, Any], old: Kind, new: Kind
+) -> None:
+    simulation = await serving(before, old)
+    simulation.change(**after)
+    await simulation.converge()
+    assert simulation.ready() == "AddressPending"
+    assert simulation.server.body(new, LONDON)
+    assert simulation.server.body(old, LONDON), "the old way in is gone before the new one leads"
+    simulation.server.edit(new, LONDON, status=taken_up(new))
+    await simulation.converge()
+    assert simulation.server.body(old, LONDON) is None
+
+
+async def test_a_route_that_nothing_takes_the_place_of_goes_at_once() -> None:
+    simulation = await serving(ingress("/"), INGRESS)
+    simulation.change()
+    await simulation.converge()
+    assert simulation.server.body(INGRESS, LONDON) is None
+    assert simulation.ready() == "Serving"
