@@ -33,6 +33,11 @@ _BY_CAUSE = {
     "QuotaExceeded": "kubectl describe resourcequota",
     "GatewayAPINotInstalled": "kubectl get crd httproutes.gateway.networking.k8s.io",
     "AddressPending": "kubectl describe service {app}",
+    "FieldOverridden": "kubectl get {kind} {name} --output=yaml --show-managed-fields",
+    "AutoscalerConflict": "kubectl describe {kind} {name}",
+    "DisruptionBudgetConflict": "kubectl describe {kind} {name}",
+    "WaitingForDeletion": "kubectl get {kind} {name} --output=yaml",
+    "WebhookUnavailable": "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations",
 }
 
 
