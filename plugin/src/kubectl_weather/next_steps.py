@@ -37,7 +37,7 @@ _BY_CAUSE = {
     "AutoscalerConflict": "kubectl describe {kind} {name}",
     "DisruptionBudgetConflict": "kubectl describe {kind} {name}",
     "WaitingForDeletion": "kubectl get {kind} {name} --output=yaml",
-    "WebhookUnavailable": "kubectl get mutatingwebhookconfigurations,validatingwebhookconfigurations",
+    "WebhookUnavailable": "kubectl get mutatingwebhookconfigurations",
 }
 
 
