@@ -196,5 +196,5 @@ def test_units_are_switched_beside_the_number(context: BrowserContext, site: Sit
     page = open_page(context, site, "/?lang=de")
     page.locator(".switch a").click()
     page.wait_for_url("**/?lang=de&units=imperial")
-    assert page.locator(".switch b").inner_text() == "F"
+    assert page.locator(".switch b").inner_text() == "°F"
     assert "°F" in page.locator(".legend").first.inner_text()

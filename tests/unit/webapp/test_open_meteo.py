@@ -52,6 +52,30 @@ async def test_it_understands_an_answer_in_si_units(provider: OpenMeteo) -> None
     assert weather.sunrise == datetime(2025, 11, 23, 7, tzinfo=UTC)
 
 
+def test_the_zone_says_when_clocks_change_unless_it_is_none_of_that_offset() -> None:
+    zone = parse_weather(PARIS, FORECAST).zone
+    assert zone
+    assert zone.key == "Europe/Paris"
+    for name in ("Europe/London", "Europe", "Nowhere/Here", "../../etc/passwd", "", None, 3):
+        assert parse_weather(PARIS, {**FORECAST, "timezone": name}).zone is None
+
+
+def test_a_day_after_a_change_of_clock_has_its_date() -> None:
+    hour = timedelta(hours=1)
+    for change in (-hour, timedelta(), hour):
+        begins = [
+            int(
+                (
+                    datetime(2025, 11, 22 + n, 23, tzinfo=UTC) + (change if n else 0 * hour)
+                ).timestamp()
+            )
+            for n in range(6)
+        ]
+        daily = changed("daily", time=begins)
+        days = parse_weather(PARIS, daily).days
+        assert [day.on for day in days] == [date(2025, 11, 23 + n) for n in range(6)]
+
+
 async def test_it_understands_the_forecast(provider: OpenMeteo) -> None:
     weather = (await provider.weather(PARIS)).seen_at(NOON)
     assert [hour.at.hour for hour in weather.hours] == [*range(11, 24), *range(11)]

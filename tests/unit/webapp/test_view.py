@@ -1,5 +1,9 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.browsing import NOW
 from weather_webapp.geocoding import bundled_places
 from weather_webapp.i18n import Translations, locale_of
@@ -7,7 +11,7 @@ from weather_webapp.providers.sample import sample_weather
 from weather_webapp.service import WeatherResult
 from weather_webapp.units import Formatter
 from weather_webapp.view import WeatherView, weather_view
-from weather_webapp.weather import Condition
+from weather_webapp.weather import HOUR, Condition, Hour
 
 
 def view(**weather: object) -> WeatherView:
@@ -31,3 +35,28 @@ def test_smoke_dust_and_ash_are_named() -> None:
 def test_days_have_dates_and_countries_their_names() -> None:
     assert [day.date_text for day in view().days[:2]] == ["23 Nov", "24 Nov"]
     assert view().country == "United Kingdom"
+
+
+@given(
+    zone=st.sampled_from(["Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Tokyo"]),
+    start=st.datetimes(datetime(2025, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),
+)
+@example(zone="Europe/Paris", start=datetime(2025, 10, 25, 21, tzinfo=UTC))
+@example(zone="Europe/Paris", start=datetime(2026, 3, 28, 21, tzinfo=UTC))
+def test_each_time_has_its_own_offset_where_clocks_change(zone: str, start: datetime) -> None:
+    there = ZoneInfo(zone)
+    offset = there.utcoffset(start.astimezone(there))
+    hours = tuple(
+        Hour(at=start + HOUR * n, temperature=1, condition=Condition.RAIN, daylight=True)
+        for n in range(24)
+    )
+    shown = view(zone=there, utc_offset=offset, hours=hours, sunrise=start, sunset=hours[-1].at)
+    expected = [f"{hour.at.astimezone(there):%H:%M}" for hour in hours[::3]]
+    assert [hour.time for hour in shown.hours] == expected
+    rise, fall = (f"{at.astimezone(there):%H:%M}" for at in (start, hours[-1].at))
+    assert dict(shown.facts)["Sunrise \u2013 sunset"] == f"{rise} \u2013 {fall}"
+
+
+def test_without_a_zone_the_offset_is_the_one_of_the_observation() -> None:
+    hour = Hour(at=NOW, temperature=1, condition=Condition.RAIN, daylight=True)
+    assert view(utc_offset=timedelta(hours=9), hours=(hour,)).hours[0].time == "19:44"

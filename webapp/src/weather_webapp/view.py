@@ -105,7 +105,7 @@ def weather_view(
         observed_at=weather.observed_at,
         observed=f"{weather.observed_at:%H:%M} UTC",
         local_time=translations.text(
-            "page.local-time", time=formatter.day_and_time(now + weather.utc_offset)
+            "page.local-time", time=formatter.day_and_time(weather.local(now))
         ),
         source=weather.source,
         provider=provider,
@@ -143,7 +143,7 @@ def hour_views(
     step = max(1, len(weather.hours) // HOUR_COLUMNS)
     for hour in weather.hours[::step][:HOUR_COLUMNS]:
         yield HourView(
-            time=f"{hour.at + weather.utc_offset:%H:%M}",
+            time=f"{weather.local(hour.at):%H:%M}",
             temperature=formatter.temperature(hour.temperature),
             icon=icon_name(hour.condition, hour.daylight),
             condition=translations.text(f"condition.{hour.condition}"),
@@ -155,7 +155,7 @@ def day_views(
     weather: Weather, translations: Translations, formatter: Formatter, now: datetime
 ) -> Iterator[DayView]:
     """Yield the days by their names; that of `now` (UTC) there is today."""
-    today = (now + weather.utc_offset).date()
+    today = weather.local(now).date()
     for day, bar in zip(weather.days, bars(weather.days), strict=True):
         yield DayView(
             name=translations.text("day.today") if day.on == today else formatter.weekday(day.on),
@@ -254,5 +254,5 @@ def _facts(
         if value is not None:
             yield translations.text(f"fact.{name}"), text_of(value)
     if weather.sunrise and weather.sunset:
-        rise, fall = weather.sunrise + weather.utc_offset, weather.sunset + weather.utc_offset
+        rise, fall = weather.local(weather.sunrise), weather.local(weather.sunset)
         yield translations.text("fact.sun"), f"{rise:%H:%M} \N{EN DASH} {fall:%H:%M}"

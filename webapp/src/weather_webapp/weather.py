@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 ProviderName = Literal["openweathermap", "open-meteo", "sample"]
 SourceName = Literal[ProviderName, "snapshot"]
@@ -67,13 +68,15 @@ class Weather:
 
     Temperatures in °C, speeds in m/s, pressure in Pa, visibility in m, precipitation in mm/h,
     directions in degrees from north, shares and chances from 0 to 1, instants in UTC.
-    What a provider does not say is None. A snapshot is the last good answer of a provider that
+    What a provider does not say is None. `utc_offset` is the place's when this was observed, `zone`
+    says when its clocks change. A snapshot is the last good answer of a provider that
     gives none now.
     """
 
     source: SourceName
     place: Place
     utc_offset: timedelta
+    zone: ZoneInfo | None = None
     observed_at: datetime
     condition: Condition
     daylight: bool
@@ -92,10 +95,15 @@ class Weather:
     hours: tuple[Hour, ...] = ()
     days: tuple[Day, ...] = ()
 
+    def local(self, at: datetime) -> datetime:
+        """Return what the place's clocks show at this instant, without a time zone."""
+        there = at.astimezone(self.zone) if self.zone else at + self.utc_offset
+        return there.replace(tzinfo=None)
+
     def seen_at(self, now: datetime) -> "Weather":
         """Return this weather with the 24 hours and the five days that are ahead at `now`."""
         ahead = [hour for hour in self.hours if hour.at > now - HOUR]
-        today = (now + self.utc_offset).date()
+        today = self.local(now).date()
         return replace(
             self,
             hours=tuple(hour for hour in ahead if hour.at < ahead[0].at + DAY),

@@ -156,6 +156,7 @@ def parse_weather(place: Place, answer: Mapping[str, Any]) -> Weather:
         source="open-meteo",
         place=place,
         utc_offset=utc_offset,
+        zone=parsing.zone(answer.get("timezone"), observed_at, utc_offset),
         observed_at=observed_at,
         condition=CONDITION_BY_CODE[current["weather_code"]],
         daylight=current.get("is_day") != 0,
@@ -192,8 +193,10 @@ def _hour(row: Mapping[str, Any]) -> Hour:
 
 
 def _day(utc_offset: timedelta, row: Mapping[str, Any]) -> Day:
+    # A day begins at midnight, an hour earlier or later once the clocks have changed.
+    after_midnight = parsing.instant(row["time"]) + utc_offset + timedelta(hours=2)
     return Day(
-        on=(parsing.instant(row["time"]) + utc_offset).date(),
+        on=after_midnight.date(),
         low=parsing.number(row["temperature_2m_min"], parsing.TEMPERATURE),
         high=parsing.number(row["temperature_2m_max"], parsing.TEMPERATURE),
         condition=CONDITION_BY_CODE[row["weather_code"]],

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 # What parsing an answer of an unexpected shape may raise.
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, OverflowError)
@@ -55,6 +56,15 @@ def optional_instant(value: object) -> datetime | None:
 def offset(value: object) -> timedelta:
     """Return the difference to UTC of so many seconds. Raises ValueError."""
     return timedelta(seconds=number(value, OFFSET))
+
+
+def zone(value: object, at: datetime, utc_offset: timedelta) -> ZoneInfo | None:
+    """Return the time zone of this name, or None when it is none or its clocks differ by then."""
+    try:
+        found = ZoneInfo(str(value))
+    except (OSError, ValueError, LookupError):
+        return None
+    return found if found.utcoffset(at.astimezone(found)) == utc_offset else None
 
 
 def name(value: object) -> str:

@@ -22,7 +22,10 @@ def weather_document(result: WeatherResult, build: BuildInfo, now: datetime) -> 
             "country": weather.place.country,
             "latitude_degrees": weather.place.latitude,
             "longitude_degrees": weather.place.longitude,
-            "utc_offset_seconds": int(weather.utc_offset.total_seconds()),
+            "utc_offset_seconds": int(
+                (weather.local(now) - now.replace(tzinfo=None)).total_seconds()
+            ),
+            "time_zone": weather.zone.key if weather.zone else None,
         },
         "data": {
             "source": weather.source,
