@@ -7,6 +7,7 @@ While it leads, these run side by side, and the end of one is the end of all:
 - the leader election, which renews the Lease
 - the informers, which keep the cache and tell the event handlers
 - the controller, whose workers take from the work queue what the event handlers put there
+- the fleet, whose turns it gives, unless it has no bound
 - the releases' controller, unless it is switched off
 """
 
@@ -18,6 +19,7 @@ import aiohttp
 
 from weather_operator.controller.controller import Controller
 from weather_operator.controller.event_handlers import LABEL_SELECTORS, EventHandlers, new_cache
+from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.reconciler import Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import WorkQueue
@@ -109,11 +111,13 @@ class Manager:
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         lookups_done: set[str] | None = set() if resolves else None
+        fleet = Fleet(cache, queue, limit=self._settings.max_concurrent_rollouts)
         reconciler = Reconciler(
             self._client,
             cache,
             status_writer,
             lookups_done=lookups_done,
+            fleet=fleet,
             now=self._client.connection.server_time,
         )
         controller = Controller(queue, reconciler, self._metrics)
@@ -127,6 +131,8 @@ class Manager:
         self._liveness_checks.append(controller.liveness_problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(controller.run())
+            if fleet.has_limit:
+                group.create_task(fleet.run())
             group.create_task(informers.run(handle_signals=self._handle_signals))
             if lookups_done is not None:
                 group.create_task(self._resolve_releases(cache, handlers, lookups_done))

@@ -1,5 +1,6 @@
 """What the environment decides, read once."""
 
+import re
 import secrets
 import socket
 from collections.abc import Mapping
@@ -14,7 +15,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How this process runs. Durations are in seconds; no namespaces means all of them."""
+    """How this process runs. Durations are in seconds; no namespaces means all of them.
+
+    `max_concurrent_rollouts` is a number, or a percentage of all WeatherApps; 0 sets no bound.
+    """
 
     namespaces: tuple[str, ...]
     pod_name: str
@@ -26,6 +30,7 @@ class Settings:
     resync_seconds: int
     refresh_seconds: int
     insecure_registries: tuple[str, ...]
+    max_concurrent_rollouts: str
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -44,6 +49,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         resync_seconds=_number(environment, "RESYNC_SECONDS", default=600, low=1, high=86400),
         refresh_seconds=_number(environment, "REFRESH_SECONDS", default=600, low=0, high=86400),
         insecure_registries=_names(environment, "INSECURE_REGISTRIES"),
+        max_concurrent_rollouts=_number_or_percentage(
+            environment, "MAX_CONCURRENT_ROLLOUTS", default="10%"
+        ),
     )
 
 
@@ -57,3 +65,12 @@ def _number(environment: Mapping[str, str], name: str, *, default: int, low: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}: give a whole number from {low} to {high}")
     return int(text)
+
+
+def _number_or_percentage(environment: Mapping[str, str], name: str, *, default: str) -> str:
+    text = environment.get(name) or default
+    if not re.fullmatch("0|[1-9][0-9]{0,4}|([1-9][0-9]?|100)%", text):
+        raise SettingsError(
+            f"{name} is {text!r}: give a whole number up to 99999, or a percentage from 1% to 100%"
+        )
+    return text

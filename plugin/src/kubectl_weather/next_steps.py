@@ -14,6 +14,7 @@ _BY_STATE = {
         """kubectl patch weatherapp {app} --type=merge --patch='{{"spec":{{"suspend":false}}}}'""",
     ),
     "RollingOut": ("kubectl weather tree {app} --watch",),
+    "Waiting": ("kubectl get weatherapps --all-namespaces",),
     "RollingBack": ("kubectl weather tree {app} --watch",),
     "Scaling": ("kubectl weather tree {app} --watch",),
     "Serving": ("kubectl weather open {app}",),

@@ -73,6 +73,7 @@ def test_nothing_breaks_a_rule_but_for_a_reason(mode: str, tmp_path: Path) -> No
         ("image.digest=latest", "digest"),
         ("watchNamespaces=all", "watchNamespaces"),
         ("refreshSeconds=soon", "refreshSeconds"),
+        ("maxConcurrentRollouts=0%", "maxConcurrentRollouts"),
         ("replica=2", "replica"),
         ("networkPolicy.enabled=maybe", "enabled"),
     ],

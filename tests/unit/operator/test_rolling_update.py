@@ -98,7 +98,7 @@ class Situation:
     sets: Sets | None = field(default_factory=replica_sets)
     pods: tuple[Blocker, ...] | None = (CRASHES,)
 
-    def decide(self) -> Decision | None:
+    def observed(self) -> Observed:
         live, far = self.live, self.progress
         children = {}
         if live:
@@ -110,16 +110,16 @@ class Situation:
                 observed=far.observed,
                 version=live.version,
             )
-        return decide(
-            Observed(
-                app=self.app,
-                now=self.now,
-                children=children,
-                replica_sets=self.sets,
-                pod_blockers=self.pods,
-            ),
-            self.desired,
+        return Observed(
+            app=self.app,
+            now=self.now,
+            children=children,
+            replica_sets=self.sets,
+            pod_blockers=self.pods,
         )
+
+    def decide(self) -> Decision | None:
+        return decide(self.observed(), self.desired)
 
 
 def situation(
@@ -348,3 +348,12 @@ def test_foreign_replica_sets_count_for_nothing_and_the_one_that_serves_is_trust
     found = replica_set_revisions([foreign, edited, serving], deployment())
     assert [each.revision.image for each in found] == ["weather:1.0.0", "other:1", "weather:2.0.0"]
     assert "pod-template-hash" not in str(found[0].template)
+
+
+def test_what_waits_for_others_stays_as_it_is() -> None:
+    body = app_body(status={"history": [good(R1)]})
+    waits = replace(
+        Situation(app=parse_app(body), live=R1, progress=DONE).observed(), waits_for="2 others"
+    )
+    assert decide(waits, R2) == Decision(action=Action.HOLD, waits_for="2 others")
+    assert decide(waits, R1) == Decision()

@@ -23,3 +23,16 @@ def test_the_environment_decides() -> None:
 def test_a_number_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is '{value}': give a whole number from"):
         from_environment({name: value})
+
+
+@pytest.mark.parametrize("value", ["0", "7", "99999", "1%", "100%"])
+def test_the_bound_of_the_fleet_is_a_number_or_a_percentage(value: str) -> None:
+    settings = from_environment({"MAX_CONCURRENT_ROLLOUTS": value})
+    assert settings.max_concurrent_rollouts == value
+    assert from_environment({}).max_concurrent_rollouts == "10%"
+
+
+@pytest.mark.parametrize("value", ["-1", "0%", "101%", "many", "1.5", "100000", "%"])
+def test_a_bound_that_cannot_be_is_refused_by_name(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"MAX_CONCURRENT_ROLLOUTS is .*: give a whole number"):
+        from_environment({"MAX_CONCURRENT_ROLLOUTS": value})

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from weather_operator.controller.children import Children, apply_error
 from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
+from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.repairs import Repairs
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority
@@ -76,15 +77,20 @@ class Reconciler:
         status_writer: StatusWriter,
         *,
         lookups_done: Collection[str] | None = None,
+        fleet: Fleet | None = None,
         now: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the `uid_generation` of releases whose registry was asked; None: nobody asks."""
+        """Take the `uid_generation` of releases whose registry was asked; None: nobody asks.
+
+        Without a `fleet` no rollout waits for others.
+        """
         self._client = client
         self._cache = cache
         self._status_writer = status_writer
         self._diagnostics = Diagnostics(client)
         self._lookups_done = lookups_done
+        self._fleet = fleet
         self._now = now
         self._repairs = Repairs(clock)
         self._rolling_out: set[Key] = set()
@@ -152,7 +158,8 @@ class Reconciler:
         done = self._lookups_done
         is_looked_up = done is None or release.is_resolved or release.uid_generation in done
         image = pinned(app, release, observed.child(DEPLOYMENT), awaited=not is_looked_up)
-        return replace(observed, release=image or release, is_digest_pending=image is None)
+        observed = replace(observed, release=image or release, is_digest_pending=image is None)
+        return replace(observed, waits_for=self._fleet.waits_for(observed) if self._fleet else "")
 
     def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
         found: dict[ChildKey, Manifest] = {}

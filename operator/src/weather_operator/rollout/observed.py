@@ -25,7 +25,8 @@ class Observed:
     came from the catalogue or the API. `pod_blockers` were found at the pods, None while those have
     not been read: a plan needs them only to condemn a revision. `autoscalers` and
     `disruption_budgets` are somebody else's, of the same pods; `conflicts` is what others do to the
-    app's objects, and the site bears.
+    app's objects, and the site bears. `waits_for` says which others are first where the app's own
+    spec does not ask for the rollout.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is.
     """
@@ -43,6 +44,7 @@ class Observed:
     autoscalers: tuple[Manifest, ...] = ()
     disruption_budgets: tuple[Manifest, ...] = ()
     conflicts: tuple[Blocker, ...] = ()
+    waits_for: str = ""
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
 

@@ -69,7 +69,7 @@ def plan(observed: Observed) -> Plan | None:
         desired=desired,
         decision=decision,
         rollout=current_rollout(observed, desired, decision),
-        writes=(*_deletions(observed, manifests), *_applies(observed, manifests)),
+        writes=(*_deletions(observed, manifests), *_applies(observed, manifests, decision)),
     )
 
 
@@ -118,7 +118,9 @@ def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[
                 yield Write(kind=kind, name=name)
 
 
-def _applies(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Write]:
+def _applies(
+    observed: Observed, manifests: dict[Kind, Manifest], decision: Decision
+) -> Iterator[Write]:
     app = observed.app
     for kind, manifest in manifests.items():
         name: str = manifest["metadata"]["name"]
@@ -129,7 +131,8 @@ def _applies(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Wr
         if kind is SERVICE and _changes_load_balancer_class(observed, manifest):
             between = render.service_without_load_balancer(app)
             yield Write(kind=kind, name=name, manifest=between)
-        yield Write(kind=kind, name=name, manifest=manifest)
+        if kind is not DEPLOYMENT or not decision.waits_for:
+            yield Write(kind=kind, name=name, manifest=manifest)
         if kind is DEPLOYMENT and _sets_replicas(observed):
             yield _set_replicas(app)
 

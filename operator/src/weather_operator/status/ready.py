@@ -12,6 +12,9 @@ from weather_operator.rollout.state import ROLLING_BACK, SCALING, RolloutState, 
 from weather_operator.rollout.strategies import Action, Decision
 from weather_operator.status.url import pending
 
+WAITING = "Waiting"
+"""The reason while others are rolled out first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyCondition:
@@ -36,6 +39,9 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
     if decision and decision.rollback_to:
         return _rolled_back(observed, plan, decision.rollback_to)
+    if decision and decision.waits_for:
+        message = f"{_change(observed, plan)} waits for {decision.waits_for}"
+        return _reconciling(WAITING, message)
     if decision and (decision.action is Action.HOLD or decision.paused):
         return _on_hold(observed, plan, decision)
     if plan.rollout:

@@ -25,7 +25,7 @@ class Decision:
 
     `template_from` is whose template it gets instead of the spec's, `rollback_to` the revision that
     a failed one goes back to, `rollback_blocked` why that is not done, `paused` whether the
-    Deployment stands still.
+    Deployment stands still, `waits_for` for what it stays as it is until its turn comes.
     """
 
     action: Action = Action.ROLL_OUT
@@ -33,3 +33,4 @@ class Decision:
     rollback_to: Revision | None = None
     rollback_blocked: str = ""
     paused: bool = False
+    waits_for: str = ""

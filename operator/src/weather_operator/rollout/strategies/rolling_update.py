@@ -30,6 +30,8 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     if app.rollout.paused and desired.revision != last_good(app.status):
         revisions = _revisions(observed)
         return None if revisions is None else _hold(observed, desired, live, revisions)
+    if observed.waits_for:
+        return Decision(action=Action.HOLD, waits_for=observed.waits_for)
     return Decision()
 
 

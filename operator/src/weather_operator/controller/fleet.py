@@ -1,0 +1,207 @@
+"""The fleet: how many apps roll out at a time for a reason that is not in their own spec.
+
+A release's new image, or a template that a new operator renders otherwise, concerns any number of
+apps at once. `Fleet.waits_for` lets only so many of them begin, and tells the others what they wait
+for; `Fleet.run` enqueues those that have waited and may begin by now, the oldest first. Where too
+many of those that ended have failed with the image, no more begin. What a user changes in an app's
+own spec never waits, nor does a way back.
+
+All of it is read from the cached statuses, so a restart or another leader goes on where this one
+was; `_begun` holds only those whose status is yet to say that they roll out.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from weather_operator import render
+from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.cache import Cache
+from weather_operator.kube.resources import Key, Manifest, key_of
+from weather_operator.model import WEATHER_APP
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.state import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, failure
+from weather_operator.status.conditions import condition
+from weather_operator.status.ready import WAITING
+
+log = logging.getLogger(__name__)
+
+LEAST_BY_PERCENTAGE = 5
+"""How many a percentage is at least: in a small fleet, one after the other takes for ever."""
+
+_LEAST_FAILED = 2
+_MOST_FAILED = 0.2
+_LOOK_SECONDS = 1.0
+_STOPPED_SECONDS = 10.0
+_BEGUN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetState:
+    """What the statuses of all apps say together.
+
+    `waiting` has the oldest app first. `succeeded` and `failed` count, by image, how the last
+    rollout of each app ended that is at rest.
+    """
+
+    size: int
+    rolling: frozenset[Key]
+    waiting: tuple[Key, ...]
+    succeeded: Mapping[str, int]
+    failed: Mapping[str, int]
+
+    def has_failed(self, image: str) -> bool:
+        """Tell whether too many of those that ended have failed with the image."""
+        failed = self.failed.get(image, 0)
+        ended = failed + self.succeeded.get(image, 0)
+        return failed >= _LEAST_FAILED and failed > _MOST_FAILED * ended
+
+
+class Fleet:
+    """Bounds how many apps roll out at a time for reasons that are not in their own spec.
+
+    `limit` is a number, or a percentage of all apps; 0 lets all of them roll out at once.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        queue: WorkQueue,
+        *,
+        limit: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._limit = limit
+        self._clock = clock
+        self._begun: dict[Key, float] = {}
+        self._failed_images: set[str] = set()
+        self._state: FleetState | None = None
+        self._looked_at = 0.0
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether any app ever waits."""
+        return self._limit != "0"
+
+    def waits_for(self, observed: Observed) -> str:
+        """Say what keeps an app's rollout from beginning now; empty where nothing does."""
+        if not self.has_limit or not is_fleet_rollout(observed) or observed.release is None:
+            return ""
+        state, key, image = self._look(), observed.app.key, observed.release.image
+        rolling = state.rolling | self._begun.keys()
+        if key in rolling:
+            return ""
+        if state.has_failed(image):
+            return _stopped(state, image)
+        waiting, free = self._waiting(state), self._free(state)
+        if key in waiting[:free] or len(waiting) < free:
+            self._begun[key] = self._clock()
+            return ""
+        before = waiting.index(key) if key in waiting else len(waiting)
+        others = "1 other" if len(rolling) + before == 1 else f"{len(rolling) + before} others"
+        limit = limit_of(self._limit, state.size)
+        return f"{others}: at most {limit} roll out at a time, the oldest first"
+
+    async def run(self) -> None:
+        """Enqueue for ever those whose turn has come."""
+        while True:
+            state = self._look()
+            self._log_failed(state)
+            await asyncio.sleep(_STOPPED_SECONDS if self._failed_images else _LOOK_SECONDS)
+            state = self._look()
+            for key in self._waiting(state)[: self._free(state)]:
+                self._queue.add(key, Priority.RELEASE)
+
+    def _free(self, state: FleetState) -> int:
+        """Return how many may begin now."""
+        rolling = state.rolling | self._begun.keys()
+        return max(limit_of(self._limit, state.size) - len(rolling), 0)
+
+    def _waiting(self, state: FleetState) -> list[Key]:
+        """Return who waits, the oldest first."""
+        return [key for key in state.waiting if key not in self._begun]
+
+    def _log_failed(self, state: FleetState) -> None:
+        """Log once of each image that no more apps get it."""
+        images = {image for image in state.failed if state.has_failed(image)}
+        for image in sorted(images - self._failed_images):
+            about = {"image": image, "failed": state.failed[image]}
+            log.warning("too many rollouts fail: no more begin with this image", extra=about)
+        self._failed_images = images
+
+    def _look(self) -> FleetState:
+        """Return what the statuses say, as they were a moment ago."""
+        now = self._clock()
+        if self._state is None or now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            self._state = fleet_state(self._cache.all(WEATHER_APP))
+            self._begun = {
+                key: at
+                for key, at in self._begun.items()
+                if key not in self._state.rolling and now - at < _BEGUN_SECONDS
+            }
+        return self._state
+
+
+def is_fleet_rollout(observed: Observed) -> bool:
+    """Tell whether the app is at rest, and would begin a rollout that its spec does not ask for."""
+    app, live, release = observed.app, observed.live, observed.release
+    if live is None or release is None or observed.is_digest_pending or app.suspend:
+        return False
+    is_told = app.status.get("observedGeneration") == app.generation
+    if not is_told or not observed.progress.complete or not observed.progress.desired:
+        return False
+    desired = render.revision(app, release)
+    if app.rollout.paused or desired == live.revision:
+        return False
+    return failure(app.status, desired, attempt=app.rollout.attempt) is None
+
+
+def limit_of(limit: str, size: int) -> int:
+    """Return how many may roll out at a time in a fleet of a size."""
+    if limit.endswith("%"):
+        return max(math.ceil(size * int(limit[:-1]) / 100), LEAST_BY_PERCENTAGE)
+    return int(limit)
+
+
+def fleet_state(apps: Iterable[Manifest]) -> FleetState:
+    """Read the statuses of all apps.
+
+    A rollout from a version to the same one is none that a user asked for by another version: it is
+    the release's new image, the operator's new template, or new settings of the app itself.
+    """
+    rolling, waiting, size = set(), [], 0
+    ended: dict[str, Counter[str]] = {SUCCEEDED: Counter(), ROLLED_BACK: Counter()}
+    for body in apps:
+        size += 1
+        status: Manifest = body.get("status", {})
+        rollout, history = status.get("rollout", {}), status.get("history", ())
+        if condition(status, "Ready").get("reason") == WAITING:
+            waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
+        elif rollout.get("phase") == ROLLING_OUT:
+            if rollout.get("from") == rollout["to"]:
+                rolling.add(key_of(body))
+        elif history and history[0]["outcome"] in ended:
+            ended[history[0]["outcome"]][history[0]["image"]] += 1
+    waiting.sort(key=lambda each: (each[0], str(each[1])))
+    return FleetState(
+        size=size,
+        rolling=frozenset(rolling),
+        waiting=tuple(key for _, key in waiting),
+        succeeded=ended[SUCCEEDED],
+        failed=ended[ROLLED_BACK],
+    )
+
+
+def _stopped(state: FleetState, image: str) -> str:
+    failed, succeeded = state.failed[image], state.succeeded.get(image, 0)
+    return (
+        f"a person: {failed} of {failed + succeeded} apps failed with {image}, so no more begin. "
+        "Give the release another image, or change an app's spec to have it go on alone"
+    )

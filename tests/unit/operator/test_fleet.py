@@ -1,0 +1,224 @@
+"""Who begins a rollout that its own spec does not ask for, and who waits for whom."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.manifests import app_body, deployment
+from support.virtual_time import in_virtual_time, now
+from weather_operator import render
+from weather_operator.controller.event_handlers import new_cache
+from weather_operator.controller.fleet import Fleet, is_fleet_rollout, limit_of
+from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.resources import DEPLOYMENT, SERVICE, Manifest
+from weather_operator.model import (
+    FIELD_MANAGER,
+    REPLICAS_MANAGER,
+    WEATHER_APP,
+    Release,
+    parse_app,
+)
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.plan import plan
+from weather_operator.status.conditions import condition
+from weather_operator.status.conditions import status as status_of
+
+OLD, NEW = (Release(version="2.0.0", colour="green", image=f"w:{each}") for each in ("old", "new"))
+
+
+def status(reason: str, *, rollout: Manifest | None = None, outcome: str = "") -> Manifest:
+    """A status that is up to date; `outcome` is how the new image ended."""
+    history = [{"outcome": outcome, "image": NEW.image}] if outcome else []
+    return {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Ready", "reason": reason}],
+        **({"rollout": rollout} if rollout else {}),
+        "history": history,
+    }
+
+
+SERVING = status("Serving")
+WAITS = status("Waiting")
+ROLLS = status("RollingOut", rollout={"phase": "RollingOut", "from": "2.0.0", "to": "2.0.0"})
+UPGRADES = status("RollingOut", rollout={"phase": "RollingOut", "from": "1.0.0", "to": "2.0.0"})
+DONE = status("Serving", outcome="Succeeded")
+FAILED = status("RolledBack", outcome="RolledBack")
+
+
+def app(name: str, told: Manifest = SERVING, *, born: int = 0, generation: int = 1) -> Manifest:
+    """A green WeatherApp."""
+    body = app_body(status=told, generation=generation, colour="green")
+    body["metadata"].update(
+        name=name, uid=name, creationTimestamp=f"2026-01-01T00:00:{born:02}Z", resourceVersion="1"
+    )
+    return body
+
+
+def observed(body: Manifest, *, release: Release = NEW, **counts: Any) -> Observed:
+    """The app with its Deployment of the old image, and the release's image of now."""
+    parsed = parse_app(body)
+    live = deployment(version="2.0.0", **counts)
+    live["metadata"]["ownerReferences"] = [
+        {"kind": "WeatherApp", "name": parsed.key.name, "uid": parsed.uid, "controller": True}
+    ]
+    live["spec"]["template"] = render.pod_template(parsed, OLD)
+    return Observed(
+        app=parsed,
+        now="2026-01-01T10:00:00Z",
+        release=release,
+        children={(DEPLOYMENT, parsed.key.name): live},
+    )
+
+
+class Apps:
+    """A fleet in a cache."""
+
+    def __init__(self, *bodies: Manifest, limit: str = "2") -> None:
+        self.cache, self.queue = new_cache(), WorkQueue(clock=now)
+        self.version = 1
+        self.put(*bodies)
+        self.fleet = Fleet(self.cache, self.queue, limit=limit, clock=now)
+
+    def put(self, *bodies: Manifest) -> None:
+        for body in bodies:
+            self.version += 1
+            body["metadata"]["resourceVersion"] = str(self.version)
+            self.cache.put(WEATHER_APP, body)
+
+    def ask(self, name: str) -> str:
+        """What this app waits for."""
+        bodies = {body["metadata"]["name"]: body for body in self.cache.all(WEATHER_APP)}
+        return self.fleet.waits_for(observed(bodies[name]))
+
+
+@in_virtual_time
+async def test_so_many_begin_and_the_others_wait_for_them() -> None:
+    apps = Apps(*(app(name) for name in "abcd"))
+    assert [apps.ask(name) for name in "ab"] == ["", ""]
+    assert apps.ask("c") == "2 others: at most 2 roll out at a time, the oldest first"
+    assert apps.ask("a") == "", "one that was let begin is asked again while its write is repeated"
+
+
+@in_virtual_time
+async def test_the_oldest_of_those_that_wait_is_the_next() -> None:
+    apps = Apps(app("a", ROLLS), app("b", WAITS, born=2), app("c", WAITS, born=1), app("new"))
+    assert apps.ask("b").startswith("2 others")
+    assert apps.ask("new").startswith("3 others")
+    assert apps.ask("c") == ""
+
+
+@in_virtual_time
+async def test_several_who_have_waited_begin_together() -> None:
+    apps = Apps(*(app(name, WAITS) for name in "abcd"), limit="3")
+    assert [bool(apps.ask(name)) for name in "abcd"] == [False, False, False, True]
+
+
+@in_virtual_time
+async def test_who_has_waited_is_enqueued_when_another_is_done() -> None:
+    apps = Apps(app("a", ROLLS), app("b", ROLLS), *(app(name, WAITS) for name in "cd"))
+    running = asyncio.ensure_future(apps.fleet.run())
+    await asyncio.sleep(5)
+    assert len(apps.queue) == 0
+    apps.put(app("a", DONE))
+    await asyncio.sleep(2)
+    running.cancel()
+    work = await apps.queue.take()
+    assert (work.key.name, work.priority, len(apps.queue)) == ("c", Priority.RELEASE, 0)
+    assert apps.ask("c") == ""
+
+
+@in_virtual_time
+async def test_what_was_let_begin_counts_until_its_status_says_so_or_for_a_while() -> None:
+    apps = Apps(*(app(name) for name in "abc"), limit="1")
+    assert apps.ask("a") == ""
+    await asyncio.sleep(5)
+    assert apps.ask("b")
+    apps.put(app("a", ROLLS))
+    await asyncio.sleep(2)
+    assert apps.ask("b")
+    apps.put(app("a", DONE))
+    await asyncio.sleep(2)
+    assert apps.ask("b") == ""
+    await asyncio.sleep(11)
+    assert apps.ask("c") == "", "nothing came of b's"
+
+
+@in_virtual_time
+async def test_users_own_upgrades_take_nobodys_turn() -> None:
+    apps = Apps(app("a", UPGRADES), app("b", UPGRADES), app("c"))
+    assert apps.ask("c") == ""
+
+
+@in_virtual_time
+async def test_a_failure_rate_stops_the_wave_and_is_said_and_a_better_image_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    apps = Apps(*(app(f"failed-{n}", FAILED) for n in range(2)), app("done", DONE), app("c", WAITS))
+    assert apps.ask("c").startswith("a person: 2 of 3 apps failed with w:new, so no more begin")
+    running = asyncio.ensure_future(apps.fleet.run())
+    await asyncio.sleep(25)
+    running.cancel()
+    assert [vars(record)["image"] for record in caplog.records] == ["w:new"]
+    better = Release(version="2.0.0", colour="green", image="w:better")
+    (body,) = (each for each in apps.cache.all(WEATHER_APP) if each["metadata"]["name"] == "c")
+    assert apps.fleet.waits_for(observed(body, release=better)) == ""
+
+
+@pytest.mark.parametrize("others", [[FAILED, DONE], [FAILED] * 2 + [DONE] * 8])
+@in_virtual_time
+async def test_a_few_failures_stop_nothing(others: list[Manifest]) -> None:
+    apps = Apps(app("a"), *(app(f"other-{n}", told) for n, told in enumerate(others)))
+    assert apps.ask("a") == ""
+
+
+def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> None:
+    assert is_fleet_rollout(observed(app("a")))
+    assert not is_fleet_rollout(observed(app("a"), release=OLD))
+    assert not is_fleet_rollout(observed(app("a", generation=2))), "a user has just changed it"
+    assert not is_fleet_rollout(observed(app("a"), updated=1)), "it rolls out already"
+    assert not is_fleet_rollout(observed(app("a", {})))
+    paused = app("a")
+    paused["spec"]["rollout"]["paused"] = True
+    assert not is_fleet_rollout(observed(paused))
+    suspended = app("a")
+    suspended["spec"]["suspend"] = True
+    assert not is_fleet_rollout(observed(suspended))
+    wanted = render.revision(parse_app(app("a")), NEW)
+    failures = [{"revision": wanted, "version": "2.0.0", "at": "", "reason": "", "attempt": 0}]
+    assert not is_fleet_rollout(observed(app("a", {**SERVING, "failedRevisions": failures})))
+
+
+@in_virtual_time
+async def test_without_a_bound_nobody_waits() -> None:
+    apps = Apps(*(app(f"a{n}", FAILED) for n in range(5)), app("z"), limit="0")
+    assert apps.ask("z") == ""
+    assert not apps.fleet.has_limit
+
+
+@pytest.mark.parametrize(
+    ("limit", "size", "expected"),
+    [("3", 1000, 3), ("10%", 1000, 100), ("10%", 51, 6), ("10%", 3, 5), ("100%", 8, 8)],
+)
+def test_a_percentage_is_of_all_apps_and_never_less_than_a_few(
+    limit: str, size: int, expected: int
+) -> None:
+    assert limit_of(limit, size) == expected
+
+
+def test_who_waits_says_so_and_keeps_its_pods_while_all_else_is_scaled_and_repaired() -> None:
+    waits = replace(observed(app("a"), desired=3), waits_for="2 others: at most 2")
+    planned = plan(waits)
+    assert planned
+    written = [(write.kind, write.manager) for write in planned.writes]
+    assert (DEPLOYMENT, FIELD_MANAGER) not in written
+    assert {(DEPLOYMENT, REPLICAS_MANAGER), (SERVICE, FIELD_MANAGER)} < set(written)
+    told = condition(status_of(waits, planned), "Ready")
+    assert (told["status"], told["reason"], told["message"]) == (
+        "False",
+        "Waiting",
+        "rolling out 2.0.0 waits for 2 others: at most 2",
+    )
+    goes_on = plan(replace(waits, waits_for=""))
+    assert goes_on
+    assert (DEPLOYMENT, FIELD_MANAGER) in [(each.kind, each.manager) for each in goes_on.writes]
