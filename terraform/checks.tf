@@ -1,9 +1,12 @@
 # Warnings: what works, but may not be meant.
 
-check "somebody_can_log_in" {
+check "somebody_administers" {
   assert {
-    condition     = length(var.access_entries) > 0 || (var.bastion_enabled && var.bastion_cluster_policy != null)
-    error_message = "Nobody may use kubectl: add an administrator's role to access_entries, or set bastion_enabled and bastion_cluster_policy."
+    condition = anytrue(concat(
+      [for entry in values(var.access_entries) : entry.policy == "AmazonEKSClusterAdminPolicy" && length(entry.namespaces) == 0],
+      [var.bastion_enabled && var.bastion_cluster_policy == "AmazonEKSClusterAdminPolicy"],
+    ))
+    error_message = "Nobody may install anything in the cluster: add an administrator's role with AmazonEKSClusterAdminPolicy to access_entries."
   }
 }
 

@@ -42,6 +42,9 @@ module "bastion" {
 }
 
 locals {
+  # The first two, in two zones: EKS takes no later subnet in a third zone.
+  control_plane_subnets = slice(var.cluster_subnet_type == "public" ? module.vpc.public_subnets : module.vpc.private_subnets, 0, 2)
+
   bastion_access = var.bastion_enabled && var.bastion_cluster_policy != null ? {
     bastion = { principal_arn = module.bastion[0].role_arn, policy = var.bastion_cluster_policy }
   } : {}
@@ -54,7 +57,7 @@ module "eks" {
   kubernetes_version      = var.cluster_version
   support_type            = var.cluster_support_type
   vpc_id                  = module.vpc.vpc_id
-  control_plane_subnets   = var.cluster_subnet_type == "public" ? module.vpc.public_subnets : module.vpc.private_subnets
+  control_plane_subnets   = local.control_plane_subnets
   subnets                 = { public = module.vpc.public_subnets, private = module.vpc.private_subnets }
   service_ipv4_cidr       = var.cluster_service_ipv4_cidr
   endpoint_private_access = var.cluster_endpoint_private_access

@@ -1,3 +1,11 @@
+locals {
+  registry = "${data.aws_caller_identity.current.account_id}.dkr.ecr.${var.aws_region}.amazonaws.com"
+
+  # Nodes without a way out pull from ECR alone: a repository of that name is where the copy is.
+  own_image = { for name in ["aws-load-balancer-controller", "cluster-autoscaler"] : name =>
+  contains(var.ecr_repositories, name) ? { image = { repository = "${local.registry}/${name}" } } : {} }
+}
+
 output "vpc_id" {
   description = "The VPC."
   value       = module.vpc.vpc_id
@@ -30,7 +38,11 @@ output "bastion_public_ip" {
 
 output "session_manager_command" {
   description = "Opens a shell on the bastion, without SSH."
-  value       = var.bastion_enabled ? "aws ssm start-session --region ${var.aws_region} --target ${module.bastion[0].instance_id}" : null
+  # A plain session is one of sh, which reads no profile: kubectl would know no cluster.
+  value = var.bastion_enabled ? join(" ", [
+    "aws ssm start-session --region ${var.aws_region} --target ${module.bastion[0].instance_id}",
+    "--document-name AWS-StartInteractiveCommand --parameters '{\"command\":[\"bash --login\"]}'",
+  ]) : null
 }
 
 output "tunnel_command" {
@@ -99,30 +111,46 @@ output "pod_role_arns" {
 
 output "load_balancer_controller_values" {
   description = "Helm values for the AWS Load Balancer Controller, as YAML."
-  value = yamlencode({
+  value = yamlencode(merge({
     clusterName = module.eks.name
     region      = var.aws_region
     vpcId       = module.vpc.vpc_id
+    # Its webhook refuses every Service of the cluster while the controller is away.
+    enableServiceMutatorWebhook = false
+    # WAF Classic is gone, Shield is a subscription, and neither answers inside the VPC alone.
+    enableShield = false
+    enableWaf    = false
+    enableWafv2  = var.vpc_enable_nat_gateway
     serviceAccount = merge(
       { create = true, name = try(var.pod_roles["load-balancer-controller"].service_account, "aws-load-balancer-controller") },
       try(var.pod_roles["load-balancer-controller"].irsa, false) ? { annotations = { "eks.amazonaws.com/role-arn" = module.eks.pod_role_arns["load-balancer-controller"] } } : {},
     )
-  })
+  }, local.own_image["aws-load-balancer-controller"]))
 }
 
 output "cluster_autoscaler_values" {
   description = "Helm values for the cluster autoscaler, as YAML."
-  value = yamlencode({
+  value = yamlencode(merge({
     cloudProvider = "aws"
     awsRegion     = var.aws_region
     autoDiscovery = { clusterName = module.eks.name }
-    rbac          = { serviceAccount = { create = true, name = try(var.pod_roles["cluster-autoscaler"].service_account, "cluster-autoscaler") } }
+    rbac = { serviceAccount = merge(
+      { create = true, name = try(var.pod_roles["cluster-autoscaler"].service_account, "cluster-autoscaler") },
+      try(var.pod_roles["cluster-autoscaler"].irsa, false) ? { annotations = { "eks.amazonaws.com/role-arn" = module.eks.pod_role_arns["cluster-autoscaler"] } } : {},
+    ) }
+  }, local.own_image["cluster-autoscaler"]))
+}
+
+output "operator_values" {
+  description = "Helm values for the operator, as YAML: its role, where pods get theirs by IRSA."
+  value = yamlencode({
+    serviceAccountAnnotations = try(var.pod_roles["ecr-reader"].irsa, false) ? { "eks.amazonaws.com/role-arn" = module.eks.pod_role_arns["ecr-reader"] } : {}
   })
 }
 
 output "ecr_registry" {
   description = "What REGISTRY is in make push and make install."
-  value       = "${data.aws_caller_identity.current.account_id}.dkr.ecr.${var.aws_region}.amazonaws.com"
+  value       = local.registry
 }
 
 output "ecr_repository_urls" {

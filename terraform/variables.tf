@@ -266,9 +266,9 @@ variable "bastion_monitoring" {
 }
 
 variable "bastion_cluster_policy" {
-  description = "EKS access policy of kubectl on the bastion; null: none."
+  description = "EKS access policy of whoever logs in to the bastion; null: none."
   type        = string
-  default     = "AmazonEKSClusterAdminPolicy"
+  default     = "AmazonEKSViewPolicy"
 
   validation {
     condition     = var.bastion_cluster_policy == null ? true : contains(local.access_policies, var.bastion_cluster_policy)
@@ -321,7 +321,7 @@ variable "cluster_support_type" {
 }
 
 variable "cluster_service_ipv4_cidr" {
-  description = "Block that Services get their addresses from; changing it makes a new cluster."
+  description = "Block that Services get their addresses from. Fixed: another block needs another cluster, and cluster_name."
   type        = string
   default     = "172.20.0.0/16"
 
@@ -482,8 +482,8 @@ variable "node_groups" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.node_groups) : can(regex("^[a-z][a-z0-9-]{0,14}$", name))])
-    error_message = "Write the names of node_groups as up to 15 small letters, digits and hyphens, such as private."
+    condition     = alltrue([for name in keys(var.node_groups) : can(regex("^[a-z][a-z0-9-]{0,10}$", name))])
+    error_message = "Write the names of node_groups as up to 11 small letters, digits and hyphens, such as private: EKS refuses the longer names of groups."
   }
   validation {
     condition     = alltrue([for group in values(var.node_groups) : contains(["public", "private"], group.subnet_type)])

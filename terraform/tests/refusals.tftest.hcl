@@ -521,6 +521,16 @@ run "refuses_irsa_without_a_provider" {
   expect_failures = [var.pod_roles]
 }
 
+run "refuses_a_node_group_whose_name_would_overflow" {
+  command = plan
+
+  variables {
+    node_groups = { twelveletter = { subnet_type = "private" } }
+  }
+
+  expect_failures = [var.node_groups]
+}
+
 run "refuses_a_node_group_in_capitals" {
   command = plan
 

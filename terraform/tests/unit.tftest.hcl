@@ -4,6 +4,10 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+variables {
+  access_entries = { admins = { principal_arn = "arn:aws:iam::123456789012:role/Admins", policy = "AmazonEKSClusterAdminPolicy" } }
+}
+
 run "defaults_are_the_original" {
   command = plan
 
@@ -96,6 +100,19 @@ run "a_gateway_in_each_zone" {
   }
 }
 
+run "a_third_subnet_is_the_nodes_alone" {
+  command = plan
+
+  variables {
+    vpc_private_subnets = ["10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"]
+  }
+
+  assert {
+    condition     = length(output.private_subnets) == 3 && length(local.control_plane_subnets) == 2
+    error_message = "A subnet in a third zone may come later: EKS would refuse it for the control plane."
+  }
+}
+
 run "no_gateway_and_no_endpoints_is_warned_of" {
   command = plan
 
@@ -106,11 +123,12 @@ run "no_gateway_and_no_endpoints_is_warned_of" {
   expect_failures = [check.private_nodes_reach_aws]
 }
 
-run "nobody_to_log_in_is_warned_of" {
+run "nobody_to_install_anything_is_warned_of" {
   command = plan
 
   variables {
     bastion_enabled = false
+    access_entries  = { readers = { principal_arn = "arn:aws:iam::123456789012:role/Readers" } }
   }
 
   assert {
@@ -118,7 +136,7 @@ run "nobody_to_log_in_is_warned_of" {
     error_message = "Without a bastion nothing speaks of one."
   }
 
-  expect_failures = [check.somebody_can_log_in]
+  expect_failures = [check.somebody_administers]
 }
 
 run "an_open_api_is_warned_of" {
@@ -154,6 +172,20 @@ run "the_cluster" {
     source = "./modules/eks"
   }
 
+  # All groups but the new one are there, each with three nodes.
+  override_data {
+    target = data.aws_autoscaling_groups.node["public"]
+    values = { names = ["public"] }
+  }
+  override_data {
+    target = data.aws_autoscaling_groups.node["private"]
+    values = { names = ["private"] }
+  }
+  override_data {
+    target = data.aws_autoscaling_groups.node["raised"]
+    values = { names = ["raised"] }
+  }
+
   variables {
     name                    = "weather-dev-eksdemo"
     kubernetes_version      = "1.36"
@@ -174,6 +206,8 @@ run "the_cluster" {
     node_groups = {
       public  = { subnet_type = "public", ami_type = "BOTTLEROCKET_x86_64", capacity_type = "SPOT", disk_size = 40, instance_types = ["t3.large"], scaling_config = { desired_size = 2, min_size = 1, max_size = 3 }, update_config = { max_unavailable_percentage = 50 }, labels = {}, taints = [] }
       private = { subnet_type = "private", ami_type = "AL2023_x86_64_STANDARD", capacity_type = "ON_DEMAND", disk_size = 20, instance_types = ["t3.medium"], scaling_config = { desired_size = 1, min_size = 1, max_size = 2 }, update_config = { max_unavailable = 1 }, labels = {}, taints = [] }
+      raised  = { subnet_type = "private", ami_type = "AL2023_x86_64_STANDARD", capacity_type = "ON_DEMAND", disk_size = 20, instance_types = ["t3.medium"], scaling_config = { desired_size = 5, min_size = 4, max_size = 6 }, update_config = { max_unavailable = 1 }, labels = {}, taints = [] }
+      new     = { subnet_type = "private", ami_type = "AL2023_x86_64_STANDARD", capacity_type = "ON_DEMAND", disk_size = 20, instance_types = ["t3.medium"], scaling_config = { desired_size = 2, min_size = 1, max_size = 4 }, update_config = { max_unavailable = 1 }, labels = {}, taints = [] }
     }
     fargate_profiles      = { weather = { selectors = [{ namespace = "weather" }] } }
     oidc_provider_enabled = true
@@ -194,20 +228,12 @@ run "the_cluster" {
     error_message = "Secrets and logs are encrypted with our key."
   }
   assert {
-    condition     = aws_launch_template.node["public"].block_device_mappings[0].ebs[0].volume_size == 40 && aws_launch_template.node["public"].block_device_mappings[0].device_name == "/dev/xvdb" && aws_launch_template.node["private"].block_device_mappings[0].device_name == "/dev/xvda"
-    error_message = "disk_size is the size of the disk that the image keeps containers on."
+    condition     = { for key, group in local.groups : key => group.desired_size } == { public = 3, private = 2, raised = 4, new = 2 }
+    error_message = "The autoscaler's number of nodes stays, but within the limits: EKS refuses a min_size above it."
   }
   assert {
-    condition     = alltrue([for template in aws_launch_template.node : template.metadata_options[0].http_tokens == "required" && template.metadata_options[0].http_put_response_hop_limit == 1 && template.block_device_mappings[0].ebs[0].encrypted == "true"])
-    error_message = "Nodes ask for tokens, keep their role from pods, and encrypt their disks."
-  }
-  assert {
-    condition     = aws_eks_node_group.this["public"].subnet_ids == toset(["subnet-c", "subnet-d"]) && aws_eks_node_group.this["private"].subnet_ids == toset(["subnet-a", "subnet-b"])
-    error_message = "Each node group stands in the subnets of its type."
-  }
-  assert {
-    condition     = aws_eks_node_group.this["public"].capacity_type == "SPOT" && aws_eks_node_group.this["public"].instance_types == tolist(["t3.large"]) && aws_eks_node_group.this["public"].update_config[0].max_unavailable_percentage == 50
-    error_message = "A node group is as it was asked for."
+    condition     = local.groups["private"].name == "weather-dev-eksdemo-eks-ng-private" && can(regex("^weather-dev-eksdemo-eks-ng-public-[0-9a-f]{4}$", local.groups["public"].name))
+    error_message = "A group of other choices has another name: both are there while one follows the other."
   }
   assert {
     condition     = toset([for attachment in aws_iam_role_policy_attachment.node : split("/", attachment.policy_arn)[1]]) == toset(["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly"])
@@ -232,6 +258,42 @@ run "the_cluster" {
   assert {
     condition     = aws_eks_access_policy_association.this["bastion"].access_scope[0].type == "cluster"
     error_message = "An entry without namespaces is for the whole cluster."
+  }
+}
+
+run "nodes" {
+  command = apply
+
+  module {
+    source = "./modules/node-groups"
+  }
+
+  variables {
+    cluster_name = "weather-dev-eksdemo"
+    role_arn     = "arn:aws:iam::123456789012:role/nodes"
+    subnets      = ["subnet-a", "subnet-b"]
+    groups = {
+      bottlerocket = { name = "one", kubernetes_version = "1.36", ami_type = "BOTTLEROCKET_x86_64", capacity_type = "SPOT", disk_size = 40, instance_types = ["t3.large"], desired_size = 2, min_size = 1, max_size = 3, max_unavailable_percentage = 50, labels = {}, taints = [] }
+      amazon-linux = { name = "two", kubernetes_version = "1.36", ami_type = "AL2023_x86_64_STANDARD", capacity_type = "ON_DEMAND", disk_size = 20, instance_types = ["t3.medium"], desired_size = 1, min_size = 1, max_size = 2, max_unavailable = 1, labels = {}, taints = [] }
+    }
+    tags = { environment = "dev" }
+  }
+
+  assert {
+    condition     = aws_launch_template.node["bottlerocket"].block_device_mappings[0].ebs[0].volume_size == 40 && aws_launch_template.node["bottlerocket"].block_device_mappings[0].device_name == "/dev/xvdb" && aws_launch_template.node["amazon-linux"].block_device_mappings[0].device_name == "/dev/xvda"
+    error_message = "disk_size is the size of the disk that the image keeps containers on."
+  }
+  assert {
+    condition     = alltrue([for template in aws_launch_template.node : template.metadata_options[0].http_tokens == "required" && template.metadata_options[0].http_put_response_hop_limit == 1 && template.block_device_mappings[0].ebs[0].encrypted == "true"])
+    error_message = "Nodes ask for tokens, keep their role from pods, and encrypt their disks."
+  }
+  assert {
+    condition     = alltrue([for group in aws_eks_node_group.this : group.subnet_ids == toset(["subnet-a", "subnet-b"])])
+    error_message = "Each node group stands in the subnets of its tier."
+  }
+  assert {
+    condition     = aws_eks_node_group.this["bottlerocket"].capacity_type == "SPOT" && aws_eks_node_group.this["bottlerocket"].instance_types == tolist(["t3.large"]) && aws_eks_node_group.this["bottlerocket"].update_config[0].max_unavailable_percentage == 50
+    error_message = "A node group is as it was asked for."
   }
 }
 

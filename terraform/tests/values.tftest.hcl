@@ -61,7 +61,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.eks.aws_launch_template.node["public"]
+    target = module.eks.module.public_nodes.aws_launch_template.node["public"]
     values = {
       id             = "lt-public"
       latest_version = "7"
@@ -69,7 +69,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.eks.aws_launch_template.node["private"]
+    target = module.eks.module.private_nodes.aws_launch_template.node["private"]
     values = {
       id             = "lt-private"
       latest_version = "8"

@@ -23,6 +23,7 @@ QUESTIONS = (
     ("ec2", "describe_key_pairs", "KeyPairs", "KeyName"),
     ("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
     ("ec2", "describe_flow_logs", "FlowLogs", "FlowLogId"),
+    ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
     ("iam", "list_roles", "Roles", "RoleName"),
     ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
     ("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
@@ -58,12 +59,12 @@ class Account:
             "AWS_MAX_ATTEMPTS": "2",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "eu-west-2") -> Any:
         """Speak to one of its services."""
         return boto3.client(
             service,
             endpoint_url=self.eks if service == "eks" else self.rest,
-            region_name="eu-west-2",
+            region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - any will do
         )

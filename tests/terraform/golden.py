@@ -16,18 +16,26 @@ FOLDER = Path(__file__).parent / "golden"
 EVERYTHING = f"-var-file={REPOSITORY / 'tests/terraform/everything.tfvars'}"
 PARTS = ("resources", "policies", "outputs")
 
+PUBLIC = 'module.eks.module.public_nodes.aws_eks_node_group.this["public"]'
+PRIVATE = 'module.eks.module.private_nodes.aws_eks_node_group.this["private"]'
+
 # A dependency that no value shows: what must not be there before, nor go after.
 ORDER = (
     ("module.eks.aws_eks_cluster.eks_cluster", "module.eks.aws_iam_role_policy_attachment.cluster"),
     ("module.eks.aws_eks_cluster.eks_cluster", "module.eks.aws_iam_role_policy.cluster_key"),
     ("module.eks.aws_eks_cluster.eks_cluster", "module.eks.aws_cloudwatch_log_group.this"),
     ("module.eks.aws_eks_cluster.eks_cluster", "module.vpc.aws_route.private"),
-    ('module.eks.aws_eks_node_group.this["private"]', "module.eks.aws_eks_addon.before_nodes"),
-    (
-        'module.eks.aws_eks_node_group.this["private"]',
-        "module.eks.aws_iam_role_policy_attachment.node",
+    *(
+        (group, before)
+        for group in (PUBLIC, PRIVATE)
+        for before in (
+            "module.eks.aws_eks_addon.before_nodes",
+            "module.eks.aws_iam_role_policy_attachment.node",
+        )
     ),
-    ('module.eks.aws_eks_addon.after_nodes["coredns"]', "module.eks.aws_eks_node_group.this"),
+    ('module.eks.aws_eks_addon.after_nodes["coredns"]', "module.eks.module.public_nodes."),
+    ('module.eks.aws_eks_addon.after_nodes["coredns"]', "module.eks.module.private_nodes."),
+    (PRIVATE, "module.eks.module.public_nodes.aws_eks_node_group.this"),
     ('module.eks.aws_eks_addon.after_nodes["coredns"]', "module.eks.aws_eks_fargate_profile.this"),
     (
         'module.eks.aws_eks_fargate_profile.this["weather"]',
@@ -63,6 +71,11 @@ def differences(stack: Stack) -> list[str]:
         if not any(each.startswith(before) for each in stack.depends_on.get(address, ()))
     ]
     return [*found, *late]
+
+
+def addresses() -> set[str]:
+    """All that Terraform makes of everything switched on."""
+    return {address for address in _committed("resources") if ".data." not in address}
 
 
 def write(stack: Stack) -> None:

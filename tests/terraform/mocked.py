@@ -19,6 +19,11 @@ RANDOM = re.compile(r"\b[a-z0-9]{8}\b")
 # Words of AWS's that look like a mock's.
 WORDS = {"required", "instance", "internet", "userpool", "shutdown", "regional"}
 TEST = "tests/values.tftest.hcl"
+# The one thing that has no default: without it Terraform warns that nobody administers the cluster.
+DEFAULTS = (
+    '-var=access_entries={admins={principal_arn="arn:aws:iam::123456789012:role/Admins",'
+    'policy="AmazonEKSClusterAdminPolicy"}}'
+)
 DOCUMENT = "aws_iam_policy_document"
 
 
@@ -32,14 +37,28 @@ class Stack:
     outputs: Json
 
 
+class RefusedError(Exception):
+    """Terraform came to no end, or to a bad one; its diagnostics say why."""
+
+    def __init__(self, diagnostics: list[Json]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+
+
 def apply(terraform: Terraform, *arguments: str) -> Stack:
-    """Apply once on mocks; what Terraform says against it is raised."""
-    said = terraform.run(".", "test", "-json", "-verbose", f"-filter={TEST}", *arguments)
-    messages = [json.loads(line) for line in said.stdout.splitlines()]
-    wrong = [each["diagnostic"] for each in messages if each["type"] == "diagnostic"]
-    assert said.returncode == 0, wrong or said.stderr
+    """Apply once on mocks, with everything that this makes."""
+    messages = run(terraform, TEST, *arguments)
     [state] = [each["test_state"] for each in messages if each["type"] == "test_state"]
     return _stack(state)
+
+
+def run(terraform: Terraform, file: str, *arguments: str) -> list[Json]:
+    """What Terraform says while it runs a file of tests; RefusedError when one of them fails."""
+    said = terraform.run(".", "test", "-json", "-verbose", f"-filter={file}", *arguments)
+    messages = [json.loads(line) for line in said.stdout.splitlines()]
+    if said.returncode != 0:
+        raise RefusedError([each["diagnostic"] for each in messages if each["@level"] == "error"])
+    return messages
 
 
 def _stack(state: Json) -> Stack:

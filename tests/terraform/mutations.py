@@ -1,28 +1,13 @@
-"""Mistakes that a colleague could make in terraform/, and how many the mocked tests notice.
+"""Mistakes that a colleague could make in terraform/, each one replacement of text in a file."""
 
-Each is one replacement in a copy: PYTHONPATH=tests python -m terraform.mutations. A mistake counts
-as noticed when Terraform refuses it, a value or an order differs from the committed one, or a run
-of unit.tftest.hcl fails. At least LEAST of them must be.
-"""
-
-import os
-import sys
-import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from terraform.runner import Terraform, copied
-
-from terraform import golden, mocked, specification
-
-LEAST = 65
 VPC, ROUTES, ENDPOINTS = (f"modules/vpc/{name}.tf" for name in ("main", "routes", "endpoints"))
 EKS, IAM, NODES, PODS, POLICIES = (
     f"modules/eks/{name}.tf" for name in ("main", "iam", "nodes", "pods", "pod_policies")
 )
 HOST, ECR, FLOW = "modules/bastion/main.tf", "modules/ecr/main.tf", "modules/vpc/flow_logs.tf"
+GROUPS = "modules/node-groups/main.tf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +46,12 @@ MUTATIONS = (
         "${each.value.namespace}:*",
     ),
     _mutation("IRSA without audience", PODS, ":aud", ":amr"),
-    _mutation("IRSA for another client", PODS, '= ["sts.amazonaws.com"]', '= ["sts"]'),
+    _mutation(
+        "IRSA for another client",
+        PODS,
+        'client_id_list = ["sts.amazonaws.com"]',
+        'client_id_list = ["sts"]',
+    ),
     _mutation(
         "Pod Identity trusts EC2", PODS, '["pods.eks.amazonaws.com"]', '["ec2.amazonaws.com"]'
     ),
@@ -144,6 +134,19 @@ MUTATIONS = (
         POLICIES,
         '      "elasticloadbalancing:RegisterTargets",\n',
         "",
+    ),
+    _mutation(
+        "controller tags any load balancer",
+        POLICIES,
+        '      variable = "elasticloadbalancing:CreateAction"\n'
+        '      values   = ["CreateLoadBalancer", "CreateTargetGroup"]',
+        '      variable = "aws:RequestedRegion"\n      values   = [local.region]',
+    ),
+    _mutation(
+        "the bastion administers",
+        "variables.tf",
+        'default     = "AmazonEKSViewPolicy"',
+        'default     = "AmazonEKSClusterAdminPolicy"',
     ),
     _mutation("operator pulls any image", POLICIES, '"ecr:DescribeImages"', '"ecr:*"'),
     _mutation(
@@ -254,7 +257,16 @@ MUTATIONS = (
         '!= "public" ? module.vpc.public_subnets',
     ),
     _mutation(
-        "Fargate in public subnets", NODES, 'var.subnets["private"]', 'var.subnets["public"]'
+        "Fargate in public subnets",
+        NODES,
+        'subnet_ids             = var.subnets["private"]',
+        'subnet_ids             = var.subnets["public"]',
+    ),
+    _mutation(
+        "private nodes in public subnets",
+        NODES,
+        'subnets      = var.subnets["private"]',
+        'subnets      = var.subnets["public"]',
     ),
     _mutation("Secrets with AWS's key", EKS, 'resources = ["secrets"]', "resources = []"),
     _mutation(
@@ -286,19 +298,60 @@ MUTATIONS = (
     ),
     _mutation("a larger bastion", "variables.tf", '"t3.micro"\n', '"t3.small"\n'),
     _mutation(
-        "disks in the clear", NODES, "encrypted             = true", "encrypted             = false"
+        "disks in the clear",
+        GROUPS,
+        "encrypted             = true",
+        "encrypted             = false",
     ),
     _mutation(
         "metadata in two hops",
-        NODES,
+        GROUPS,
         "http_put_response_hop_limit = 1",
         "http_put_response_hop_limit = 2",
     ),
     _mutation("metadata without a token", HOST, '"required"', '"optional"'),
-    _mutation("taints forgotten", NODES, "for_each = each.value.taints", "for_each = []"),
-    _mutation("nodes before the network", NODES, "    aws_eks_addon.before_nodes,\n", ""),
+    _mutation("taints forgotten", GROUPS, "for_each = each.value.taints", "for_each = []"),
     _mutation(
-        "nodes before their policies", NODES, "    aws_iam_role_policy_attachment.node,\n", ""
+        "nodes before the network",
+        NODES,
+        "module.public_nodes, aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]",
+        "aws_iam_role_policy_attachment.node]",
+    ),
+    _mutation(
+        "nodes before their policies",
+        NODES,
+        "= [aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]",
+        "= [aws_eks_addon.before_nodes]",
+    ),
+    _mutation(
+        "both tiers at once",
+        NODES,
+        "module.public_nodes, aws_iam_role_policy_attachment.node, ",
+        "aws_iam_role_policy_attachment.node, ",
+    ),
+    _mutation(
+        "a successor of the same name",
+        NODES,
+        '"${var.name}-eks-ng-${key}${local.suffix[key]}"',
+        '"${var.name}-eks-ng-${key}"',
+    ),
+    _mutation(
+        "fewer nodes than min_size",
+        NODES,
+        "max(group.scaling_config.min_size, min(",
+        "max(0, min(",
+    ),
+    _mutation(
+        "the autoscaler's choice undone",
+        NODES,
+        "try(data.aws_autoscaling_group.node[key].desired_capacity, group",
+        "try(group",
+    ),
+    _mutation(
+        "a control plane in three zones",
+        "main.tf",
+        "module.vpc.private_subnets, 0, 2)",
+        "module.vpc.private_subnets, 0, length(module.vpc.private_subnets))",
     ),
     _mutation("cluster before its log group", EKS, "    aws_cloudwatch_log_group.this,\n", ""),
     # Images and what the runbook reads.
@@ -311,52 +364,12 @@ MUTATIONS = (
     _mutation(
         "registry of another region", "outputs.tf", "dkr.ecr.${var.aws_region}", "dkr.ecr.us-east-1"
     ),
+    _mutation(
+        "the controller's webhook for Services",
+        "outputs.tf",
+        "enableServiceMutatorWebhook = false",
+        "enableServiceMutatorWebhook = true",
+    ),
+    _mutation("a shell without a profile", "outputs.tf", "bash --login", "sh"),
     _mutation("tunnel to another port", "outputs.tf", "portNumber=443", "portNumber=6443"),
 )
-
-
-def noticed(prepared: Terraform, mutation: Mutation, place: Path) -> str:
-    """What notices the mistake first; empty when nothing does."""
-    terraform = Terraform(copied(place))
-    (terraform.root / ".terraform").symlink_to(prepared.root / ".terraform")
-    (terraform.root / ".terraform.lock.hcl").write_bytes(
-        (prepared.root / ".terraform.lock.hcl").read_bytes()
-    )
-    file = terraform.root / mutation.file
-    text = file.read_text()
-    assert text.count(mutation.old), f"{mutation.what}: its text is not in {mutation.file}"
-    file.write_text(text.replace(mutation.old, mutation.new, 1))
-    try:
-        told = golden.differences(mocked.apply(terraform, golden.EVERYTHING))
-    except AssertionError as refused:
-        return f"Terraform refuses: {str(refused)[:160]}"
-    if told:
-        return told[0]
-    # What everything.tfvars sets hides a default: it shows without.
-    defaults = mocked.apply(terraform)
-    if wrong := specification.differences(defaults):
-        return wrong[0]
-    unit = terraform.run(".", "test", "-no-color", "-filter=tests/unit.tftest.hcl")
-    return "" if unit.returncode == 0 else "unit.tftest.hcl"
-
-
-def main() -> int:
-    """Try all, or those whose names hold an argument; print one line each, and the sum."""
-    chosen = [each for each in MUTATIONS if all(word in each.what for word in sys.argv[1:])]
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(os.cpu_count()) as workers:
-        prepared = Terraform(copied(Path(place, "prepared")))
-        started = prepared.init(".", "-backend=false")
-        assert started.returncode == 0, started.stderr
-        folders = [Path(place, str(number)) for number in range(len(chosen))]
-        caught = 0
-        tried = workers.map(noticed, [prepared] * len(chosen), chosen, folders)
-        for mutation, by in zip(chosen, tried, strict=True):
-            caught += bool(by)
-            print(f"{'caught' if by else 'PASSED'}  {mutation.what}: {by[:200]}", flush=True)
-    print(f"{caught} of {len(chosen)} caught, {time.monotonic() - began:.0f} s")
-    return 0 if caught >= min(LEAST, len(chosen)) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

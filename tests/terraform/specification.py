@@ -6,7 +6,7 @@ from terraform.mocked import Stack
 
 VPC, EKS, HOST = "module.vpc.", "module.eks.", "module.bastion[0]."
 CLUSTER, INSTANCE = f"{EKS}aws_eks_cluster.eks_cluster", f"{HOST}aws_instance.this"
-GROUP = f'{EKS}aws_eks_node_group.this["%s"]'
+GROUP = f'{EKS}module.%s_nodes.aws_eks_node_group.this["%s"]'
 
 # Address, attribute, value.
 SPECIFICATION: list[tuple[str, str, Any]] = [
@@ -49,9 +49,10 @@ SPECIFICATION: list[tuple[str, str, Any]] = [
     ),
     (CLUSTER, "role_arn", "arn:aws:iam::123456789012:role/cluster"),
     *(
-        (GROUP % tier, attribute, value)
+        (GROUP % (tier, tier), attribute, value)
         for tier in ("public", "private")
         for attribute, value in (
+            ("node_group_name", f"weather-dev-eksdemo-eks-ng-{tier}"),
             ("ami_type", "AL2023_x86_64_STANDARD"),
             ("capacity_type", "ON_DEMAND"),
             ("instance_types", ["t3.medium"]),
@@ -61,12 +62,12 @@ SPECIFICATION: list[tuple[str, str, Any]] = [
         )
     ),
     (
-        GROUP % "public",
+        GROUP % ("public", "public"),
         "subnet_ids",
         [f'@{VPC}aws_subnet.public["10.0.{block}.0/24"].id' for block in (101, 102)],
     ),
     (
-        GROUP % "private",
+        GROUP % ("private", "private"),
         "subnet_ids",
         [f'@{VPC}aws_subnet.private["10.0.{block}.0/24"].id' for block in (1, 2)],
     ),
@@ -103,5 +104,6 @@ def differences(defaults: Stack) -> list[str]:
 
 
 def _disk(stack: Stack, tier: str) -> Any:
-    [disk] = stack.resources[f'{EKS}aws_launch_template.node["{tier}"]']["block_device_mappings"]
+    template = f'{EKS}module.{tier}_nodes.aws_launch_template.node["{tier}"]'
+    [disk] = stack.resources[template]["block_device_mappings"]
     return disk["ebs"][0]["volume_size"]

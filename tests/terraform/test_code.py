@@ -31,7 +31,8 @@ def test_needs_no_other_provider_than_aws(folder: str) -> None:
     text = "\n".join(path.read_text() for path in Path(SOURCE, folder).glob("*.tf"))
     sources = re.findall(r'^ +source += "([^."].*)"', text, re.MULTILINE)
     assert sources == ["hashicorp/aws"]
-    assert '"hashicorp/aws"\n      version = ">= 5.95.0, < 7.0.0"' in text
+    assert '"hashicorp/aws"\n      version = "~> 5.100"' in text
+    assert 'required_version = ">= 1.11.4, < 2.0.0"' in text
 
 
 def test_makes_of_its_variables_what_it_should(terraform: Terraform) -> None:

@@ -5,7 +5,15 @@ import pytest
 from terraform.runner import REPOSITORY, SOURCE
 from terraform.tables import READMES, written
 
-WITH_TABLES = {".", "bootstrap", "modules/bastion", "modules/ecr", "modules/eks", "modules/vpc"}
+WITH_TABLES = {
+    ".",
+    "bootstrap",
+    "modules/bastion",
+    "modules/ecr",
+    "modules/eks",
+    "modules/node-groups",
+    "modules/vpc",
+}
 
 
 def test_each_folder_with_variables_has_a_readme() -> None:
@@ -44,11 +52,27 @@ def test_every_exception_is_told() -> None:
 
 def test_the_runbook_knows_what_surprises_on_a_real_account() -> None:
     runbook = (SOURCE / "RUNBOOK.md").read_text()
-    # The CLI would use the profile's region; Session Manager's sh reads no profile.
-    assert all("--region" in line for line in runbook.splitlines() if "get-login-password" in line)
-    shell = runbook.index("session_manager_command")
-    assert "bash --login" in runbook[shell : runbook.index("tunnel_command")]
+    commands = "\n".join(re.findall(r"```sh\n(.*?)```", runbook, re.DOTALL)).replace("\\\n", " ")
+    lines = [line for line in commands.splitlines() if " helm install" in f" {line}"]
+    assert lines
+    assert all("--version" in line for line in lines)
+    # The CLI would use the profile's region.
+    for service in ("ecr get-login-password", "acm request-certificate", "elbv2 describe"):
+        [line] = [line for line in commands.splitlines() if service in line]
+        assert "--region" in line
     assert "describe-security-groups" in runbook.partition("DependencyViolation")[2]
+    assert "Unsupported Kubernetes minor version update" in runbook
+    # A Service of type LoadBalancer is not on the internet by itself.
+    assert "service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing" in runbook
+    assert "loadBalancerClass: service.k8s.aws/nlb" in runbook
+    # Gates are injected when a pod is made.
+    assert runbook.index("pod-readiness-gate-inject=enabled") < runbook.index("kind: WeatherApp")
+
+
+def test_the_chart_that_the_role_was_compared_with_is_the_images_too() -> None:
+    runbook = (SOURCE / "RUNBOOK.md").read_text()
+    [chart] = re.findall(r"install aws-load-balancer-controller.*--version (\S+)", runbook)
+    assert set(re.findall(r"aws-load-balancer-controller:v([0-9.]+)", runbook)) == {chart}
 
 
 def test_other_names_than_the_originals_are_told() -> None:

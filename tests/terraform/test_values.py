@@ -16,7 +16,7 @@ def stacks(terraform: Terraform) -> Iterator[dict[str, Future[Stack]]]:
     with ThreadPoolExecutor() as both:
         yield {
             "everything": both.submit(mocked.apply, terraform, golden.EVERYTHING),
-            "defaults": both.submit(mocked.apply, terraform),
+            "defaults": both.submit(mocked.apply, terraform, mocked.DEFAULTS),
         }
 
 

@@ -3,6 +3,8 @@
 module "weather" {
   source = "../.."
 
+  access_entries = { admins = { principal_arn = var.administrator, policy = "AmazonEKSClusterAdminPolicy" } }
+
   environment = "fargate"
   node_groups = {}
 

@@ -4,6 +4,8 @@
 module "weather" {
   source = "../.."
 
+  access_entries = { admins = { principal_arn = var.administrator, policy = "AmazonEKSClusterAdminPolicy" } }
+
   environment            = "private"
   vpc_enable_nat_gateway = false
   vpc_interface_endpoints = [
@@ -11,5 +13,5 @@ module "weather" {
   ]
 
   node_groups      = { private = { subnet_type = "private" } }
-  ecr_repositories = ["weather", "weather-operator"]
+  ecr_repositories = ["weather", "weather-operator", "aws-load-balancer-controller", "cluster-autoscaler"]
 }

@@ -3,6 +3,8 @@
 module "weather" {
   source = "../.."
 
+  access_entries = { admins = { principal_arn = var.administrator, policy = "AmazonEKSClusterAdminPolicy" } }
+
   aws_region        = "us-east-1"
   environment       = "dev"
   business_division = "SAP"

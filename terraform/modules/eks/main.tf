@@ -130,5 +130,5 @@ resource "aws_eks_addon" "after_nodes" {
   configuration_values        = var.addons[each.value].configuration
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
-  depends_on                  = [aws_eks_node_group.this, aws_eks_fargate_profile.this]
+  depends_on                  = [module.public_nodes, module.private_nodes, aws_eks_fargate_profile.this]
 }

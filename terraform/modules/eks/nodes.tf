@@ -1,91 +1,69 @@
-resource "aws_launch_template" "node" {
-  for_each = var.node_groups
+# EKS changes neither image, price, instance types nor subnets of a group that is there: Terraform
+# makes another, which must have another name while both are. The usual choices have none in it.
 
-  name_prefix            = "${var.name}-${each.key}-"
-  update_default_version = true
+locals {
+  usual_choices = ["AL2023_x86_64_STANDARD", "ON_DEMAND", ["t3.medium"], 2]
 
-  # Here, not in the node group: beside a launch template EKS refuses its disk_size.
-  block_device_mappings {
-    device_name = startswith(each.value.ami_type, "BOTTLEROCKET") ? "/dev/xvdb" : "/dev/xvda"
+  choices    = { for key, group in var.node_groups : key => [group.ami_type, group.capacity_type, group.instance_types, length(var.subnets[group.subnet_type])] }
+  suffix     = { for key, choices in local.choices : key => jsonencode(choices) == jsonencode(local.usual_choices) ? "" : "-${substr(sha1(jsonencode(choices)), 0, 4)}" }
+  group_name = { for key in keys(var.node_groups) : key => "${var.name}-eks-ng-${key}${local.suffix[key]}" }
+}
 
-    ebs {
-      volume_size           = each.value.disk_size
-      volume_type           = "gp3"
-      encrypted             = true
-      delete_on_termination = true
-    }
+# How many nodes there are is the cluster autoscaler's choice once a group is made: what it chose is
+# read, and kept within the limits, for EKS refuses a min_size above it.
+
+data "aws_autoscaling_groups" "node" {
+  for_each = local.group_name
+
+  filter {
+    name   = "tag:eks:cluster-name"
+    values = [var.name]
   }
-
-  # One hop: pods do not reach the node's role.
-  metadata_options {
-    http_endpoint               = "enabled"
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 1
-  }
-
-  # No security groups: EKS then gives nodes and control plane the cluster's own, and all ports between them are open.
-  dynamic "tag_specifications" {
-    for_each = ["instance", "volume"]
-
-    content {
-      resource_type = tag_specifications.value
-      tags          = merge(var.tags, { Name = "${var.name}-${each.key}" })
-    }
-  }
-
-  lifecycle {
-    create_before_destroy = true
+  filter {
+    name   = "tag:eks:nodegroup-name"
+    values = [each.value]
   }
 }
 
-resource "aws_eks_node_group" "this" {
-  for_each = var.node_groups
+data "aws_autoscaling_group" "node" {
+  for_each = { for key, found in data.aws_autoscaling_groups.node : key => found.names[0] if length(found.names) > 0 }
 
-  cluster_name    = aws_eks_cluster.eks_cluster.name
-  node_group_name = "${var.name}-eks-ng-${each.key}"
-  node_role_arn   = aws_iam_role.eks_nodegroup_role.arn
-  subnet_ids      = var.subnets[each.value.subnet_type]
-  version         = coalesce(each.value.kubernetes_version, aws_eks_cluster.eks_cluster.version)
-  ami_type        = each.value.ami_type
-  capacity_type   = each.value.capacity_type
-  instance_types  = each.value.instance_types
-  labels          = each.value.labels
+  name = each.value
+}
 
-  launch_template {
-    id      = aws_launch_template.node[each.key].id
-    version = aws_launch_template.node[each.key].latest_version
-  }
+locals {
+  groups = { for key, group in var.node_groups : key => merge(group, group.scaling_config, group.update_config, {
+    name               = local.group_name[key]
+    kubernetes_version = coalesce(group.kubernetes_version, aws_eks_cluster.eks_cluster.version)
+    desired_size = max(group.scaling_config.min_size, min(group.scaling_config.max_size,
+    try(data.aws_autoscaling_group.node[key].desired_capacity, group.scaling_config.desired_size)))
+  }) }
+}
 
-  scaling_config {
-    desired_size = each.value.scaling_config.desired_size
-    min_size     = each.value.scaling_config.min_size
-    max_size     = each.value.scaling_config.max_size
-  }
+# One tier after the other: what leaves the nodes of one finds room on the other's.
 
-  update_config {
-    max_unavailable            = each.value.update_config.max_unavailable
-    max_unavailable_percentage = each.value.update_config.max_unavailable_percentage
-  }
+module "public_nodes" {
+  source = "../node-groups"
 
-  dynamic "taint" {
-    for_each = each.value.taints
+  cluster_name = aws_eks_cluster.eks_cluster.name
+  role_arn     = aws_iam_role.eks_nodegroup_role.arn
+  subnets      = var.subnets["public"]
+  groups       = { for key, group in local.groups : key => group if group.subnet_type == "public" }
+  tags         = var.tags
 
-    content {
-      key    = taint.value.key
-      value  = taint.value.value
-      effect = taint.value.effect
-    }
-  }
+  depends_on = [aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]
+}
 
-  # The cluster autoscaler's from the first day on.
-  lifecycle {
-    ignore_changes = [scaling_config[0].desired_size]
-  }
+module "private_nodes" {
+  source = "../node-groups"
 
-  depends_on = [
-    aws_iam_role_policy_attachment.node,
-    aws_eks_addon.before_nodes,
-  ]
+  cluster_name = aws_eks_cluster.eks_cluster.name
+  role_arn     = aws_iam_role.eks_nodegroup_role.arn
+  subnets      = var.subnets["private"]
+  groups       = { for key, group in local.groups : key => group if group.subnet_type == "private" }
+  tags         = var.tags
+
+  depends_on = [module.public_nodes, aws_iam_role_policy_attachment.node, aws_eks_addon.before_nodes]
 }
 
 resource "aws_eks_fargate_profile" "this" {

@@ -35,7 +35,7 @@ output "node_role_arn" {
 
 output "node_groups" {
   description = "Name → node group in EKS."
-  value       = { for name, group in aws_eks_node_group.this : name => group.node_group_name }
+  value       = merge(module.public_nodes.names, module.private_nodes.names)
 }
 
 output "pod_role_arns" {

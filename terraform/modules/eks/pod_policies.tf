@@ -26,7 +26,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
       "ec2:DescribeVpcs",
       "elasticloadbalancing:Describe*",
       "iam:ListServerCertificates",
-      "shield:GetSubscriptionState",
     ]
     resources = ["*"]
   }
@@ -37,9 +36,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
       "acm:DescribeCertificate",
       "cognito-idp:DescribeUserPoolClient",
       "iam:GetServerCertificate",
-      "shield:DescribeProtection",
-      "waf-regional:GetWebACL",
-      "waf-regional:GetWebACLForResource",
       "wafv2:GetWebACL",
       "wafv2:GetWebACLForResource",
     ]
@@ -47,8 +43,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
       "arn:${local.partition}:acm:${local.region}:${local.account}:certificate/*",
       "arn:${local.partition}:cognito-idp:${local.region}:${local.account}:userpool/*",
       "arn:${local.partition}:iam::${local.account}:server-certificate/*",
-      "arn:${local.partition}:shield::${local.account}:protection/*",
-      "arn:${local.partition}:waf-regional:${local.region}:${local.account}:webacl/*",
       "arn:${local.partition}:wafv2:${local.region}:${local.account}:regional/webacl/*",
       "${local.elb}:loadbalancer/app/*",
     ]
@@ -112,12 +106,8 @@ data "aws_iam_policy_document" "load_balancer_controller" {
   }
 
   statement {
-    sid = "MakeLoadBalancers"
-    actions = [
-      "elasticloadbalancing:AddTags",
-      "elasticloadbalancing:CreateLoadBalancer",
-      "elasticloadbalancing:CreateTargetGroup",
-    ]
+    sid       = "MakeLoadBalancers"
+    actions   = ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup"]
     resources = ["${local.elb}:loadbalancer/*", "${local.elb}:targetgroup/*"]
 
     condition {
@@ -127,11 +117,51 @@ data "aws_iam_policy_document" "load_balancer_controller" {
     }
   }
 
+  # Only while it makes them: what it could tag later it could then delete.
+  statement {
+    sid       = "TagNewLoadBalancers"
+    actions   = ["elasticloadbalancing:AddTags"]
+    resources = ["${local.elb}:loadbalancer/*", "${local.elb}:targetgroup/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "elasticloadbalancing:CreateAction"
+      values   = ["CreateLoadBalancer", "CreateTargetGroup"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/elbv2.k8s.aws/cluster"
+      values   = [var.name]
+    }
+  }
+
+  statement {
+    sid       = "TagOurLoadBalancers"
+    actions   = ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]
+    resources = ["${local.elb}:loadbalancer/*", "${local.elb}:targetgroup/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/elbv2.k8s.aws/cluster"
+      values   = [var.name]
+    }
+    condition {
+      test     = "Null"
+      variable = "aws:RequestTag/elbv2.k8s.aws/cluster"
+      values   = ["true"]
+    }
+  }
+
+  statement {
+    sid       = "TagListeners"
+    actions   = ["elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"]
+    resources = ["${local.elb}:listener/*", "${local.elb}:listener-rule/*"]
+  }
+
   statement {
     sid = "Listeners"
     actions = [
       "elasticloadbalancing:AddListenerCertificates",
-      "elasticloadbalancing:AddTags",
       "elasticloadbalancing:CreateListener",
       "elasticloadbalancing:CreateRule",
       "elasticloadbalancing:DeleteListener",
@@ -140,7 +170,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
       "elasticloadbalancing:ModifyListenerAttributes",
       "elasticloadbalancing:ModifyRule",
       "elasticloadbalancing:RemoveListenerCertificates",
-      "elasticloadbalancing:RemoveTags",
       "elasticloadbalancing:SetRulePriorities",
     ]
     resources = ["${local.elb}:listener/*", "${local.elb}:listener-rule/*", "${local.elb}:loadbalancer/*"]
@@ -149,7 +178,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
   statement {
     sid = "OurLoadBalancers"
     actions = [
-      "elasticloadbalancing:AddTags",
       "elasticloadbalancing:DeleteLoadBalancer",
       "elasticloadbalancing:DeleteTargetGroup",
       "elasticloadbalancing:DeregisterTargets",
@@ -159,7 +187,6 @@ data "aws_iam_policy_document" "load_balancer_controller" {
       "elasticloadbalancing:ModifyTargetGroup",
       "elasticloadbalancing:ModifyTargetGroupAttributes",
       "elasticloadbalancing:RegisterTargets",
-      "elasticloadbalancing:RemoveTags",
       "elasticloadbalancing:SetIpAddressType",
       "elasticloadbalancing:SetSecurityGroups",
       "elasticloadbalancing:SetSubnets",
@@ -178,14 +205,11 @@ data "aws_iam_policy_document" "load_balancer_controller" {
   statement {
     sid = "Firewall"
     actions = [
-      "waf-regional:AssociateWebACL",
-      "waf-regional:DisassociateWebACL",
       "wafv2:AssociateWebACL",
       "wafv2:DisassociateWebACL",
     ]
     resources = [
       "${local.elb}:loadbalancer/app/*",
-      "arn:${local.partition}:waf-regional:${local.region}:${local.account}:webacl/*",
       "arn:${local.partition}:wafv2:${local.region}:${local.account}:regional/webacl/*",
     ]
   }

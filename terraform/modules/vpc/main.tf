@@ -3,6 +3,8 @@ data "aws_region" "current" {}
 data "aws_availability_zones" "available" {
   #checkov:skip=CKV_AWS_394:the zones are pinned by vpc_availability_zones; left to null the region's own list is wanted
   state = "available"
+  # EKS puts no control plane there; which letter the account knows them by differs.
+  exclude_zone_ids = ["use1-az3", "usw1-az2", "cac1-az3"]
 
   filter {
     name   = "opt-in-status"

@@ -24,6 +24,15 @@ mock_data "aws_eks_addon_version" {
   defaults = { version = "v1.36.0-eksbuild.1" }
 }
 
+# No group has been made yet.
+mock_data "aws_autoscaling_groups" {
+  defaults = { names = [] }
+}
+
+mock_data "aws_autoscaling_group" {
+  defaults = { desired_capacity = 3 }
+}
+
 mock_resource "aws_iam_role" {
   defaults = { arn = "arn:aws:iam::123456789012:role/mock" }
 }

@@ -3,14 +3,13 @@
 import json
 import re
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from terraform.aws import eks_members as members
-from terraform.aws.eks import Eks, Json
+from terraform.aws.eks import Eks, Json, told
 from terraform.aws.refusals import RefusedError, missing
 
 # How an answer calls one of a kind.
@@ -33,40 +32,37 @@ def routes(eks: Eks) -> list[Route]:
         for key, value in member.items():
             if key.endswith("Arn") and str(value).startswith("arn:aws:eks:"):
                 eks.tags[value] = member["tags"]
-        return {ONE_OF[kind]: member}
+        return {ONE_OF[kind]: told(member)}
 
     def change(name: str, kind: str, member: str, asked: Json) -> Json:
         cluster = eks.cluster(name)
         if kind == "node-groups":
-            members.update_node_group(cluster, member, asked)
-            return cluster.updated("ConfigUpdate")
+            return cluster.updated(
+                "ConfigUpdate", members.update_node_group(cluster, member, asked)
+            )
         changed = members.update_plainly(cluster, kind, member, asked)
-        return {ONE_OF[kind]: changed, **cluster.updated("AddonUpdate")}
+        busy = None if kind in members.AT_ONCE else changed
+        return {ONE_OF[kind]: told(changed), **cluster.updated("AddonUpdate", busy)}
 
     def policies(name: str, principal: str) -> Json:
         found: Json = members.find(eks.cluster(name), "access-entries", principal)["policies"]
         return found
 
     def allow(name: str, principal: str, asked: Json) -> Json:
-        now = {"associatedAt": time.time(), "modifiedAt": time.time()}
-        granted = {"policyArn": asked["policyArn"], "accessScope": asked["accessScope"], **now}
-        policies(name, principal)[asked["policyArn"]] = granted
-        named = {"clusterName": name, "principalArn": principal}
-        return {**named, "associatedAccessPolicy": granted}
+        granted = members.allow(eks.cluster(name), principal, asked)
+        return {"clusterName": name, "principalArn": principal, "associatedAccessPolicy": granted}
 
     one, member, entry = "/clusters/([^/]+)", f"/clusters/([^/]+)/{KIND}/([^/]+)", "/access-entries"
     granted = f"{one}{entry}/([^/]+)/access-policies"
     return [
         ("POST", "/clusters", eks.create),
-        ("GET", one, lambda name, _: {"cluster": eks.cluster(name).description}),
+        ("GET", one, lambda name, _: {"cluster": told(eks.cluster(name).description)}),
         ("DELETE", one, lambda name, _: eks.delete(name)),
         ("POST", f"{one}/(?:update-config|updates)", eks.update),
         (
             "GET",
             f"{one}/(?:node-groups/[^/]+/)?updates/([^/]+)",
-            lambda name, update, _: {
-                "update": eks.cluster(name).updates.get(update) or missing("update")
-            },
+            lambda name, update, _: eks.cluster(name).update(update),
         ),
         ("GET", "/cluster-versions", lambda _: eks.versions()),
         ("GET", "/addons/supported-versions", _addon_versions),
@@ -90,14 +86,21 @@ def routes(eks: Eks) -> list[Route]:
         ("POST", f"{one}/{KIND}", create),
         (
             "GET",
+            f"{one}/node-groups",
+            lambda name, _: {"nodegroups": list(eks.cluster(name).all("node-groups"))},
+        ),
+        (
+            "GET",
             member,
-            lambda name, kind, each, _: {ONE_OF[kind]: members.find(eks.cluster(name), kind, each)},
+            lambda name, kind, each, _: {
+                ONE_OF[kind]: told(members.find(eks.cluster(name), kind, each))
+            },
         ),
         (
             "DELETE",
             member,
             lambda name, kind, each, _: {
-                ONE_OF[kind]: members.delete(eks.cluster(name), kind, each)
+                ONE_OF[kind]: told(members.delete(eks.cluster(name), kind, each))
             },
         ),
         ("POST", f"{member}(?:/update|/update-config|/update-version)?", change),
@@ -107,9 +110,15 @@ def routes(eks: Eks) -> list[Route]:
     ]
 
 
-def serve(eks: Eks) -> str:
-    """Address of an EKS that answers, on a free port of this machine."""
-    known, lock = routes(eks), threading.Lock()
+def serve() -> str:
+    """Address of an EKS that answers for every region, on a free port of this machine."""
+    regions: dict[str, list[Route]] = {}
+    lock = threading.Lock()
+
+    def known(region: str) -> list[Route]:
+        if region not in regions:
+            regions[region] = routes(Eks(region))
+        return regions[region]
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -118,7 +127,8 @@ def serve(eks: Eks) -> str:
             asked = json.loads(body) if body else parse_qs(url.query)
             try:
                 with lock:
-                    status, found = 200, _answer(known, self.command, url.path, asked)
+                    region = _region(self.headers["Authorization"])
+                    status, found = 200, _answer(known(region), self.command, url.path, asked)
             except RefusedError as refused:
                 status, found = refused.status, {"message": str(refused)}
                 self.kind = refused.kind
@@ -142,6 +152,12 @@ def serve(eks: Eks) -> str:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
+
+
+def _region(signature: str) -> str:
+    """Read it from the scope of the request's signature: key/day/region/service/…"""
+    [region] = re.findall(r"Credential=[^/]+/[0-9]{8}/([a-z0-9-]+)/eks/", signature)
+    return str(region)
 
 
 def _answer(known: list[Route], method: str, path: str, asked: Json) -> Json:

@@ -3,6 +3,7 @@
 from typing import Any
 from unittest.mock import patch
 
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.s3.responses import S3Response
@@ -14,6 +15,7 @@ def start() -> str:
     _keep_a_templates_own_tags_out_of_its_data()
     _remember_why_a_group_is_let_in()
     _tell_of_eventbridge()
+    _deal_out_the_zones_letters()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -52,3 +54,11 @@ def _tell_of_eventbridge() -> None:
         return (200, {}, told) if kept and kept.event_bridge is not None else answer(self)
 
     patch.object(S3Response, "get_bucket_notification", patched).start()
+
+
+def _deal_out_the_zones_letters() -> None:
+    # AWS deals them out account by account: here us-east-1a is the zone that EKS is not in.
+    zones = RegionsAndZonesBackend.zones["us-east-1"]
+    first = zones[0]
+    other = next(zone for zone in zones if zone.zone_id == "use1-az3")
+    first.zone_id, other.zone_id = other.zone_id, first.zone_id
