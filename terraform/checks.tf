@@ -19,7 +19,7 @@ check "api_not_open_to_the_world" {
 
 check "private_nodes_reach_aws" {
   assert {
-    condition = var.vpc_enable_nat_gateway || length(setsubtract(["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"], var.vpc_interface_endpoints)) == 0 || (
+    condition = var.existing_vpc != null || var.vpc_enable_nat_gateway || length(setsubtract(["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"], var.vpc_interface_endpoints)) == 0 || (
     length(var.fargate_profiles) == 0 && !anytrue([for group in values(var.node_groups) : group.enabled && group.subnet_type == "private"]))
     error_message = "Private nodes without a way out do not join: set vpc_enable_nat_gateway, or add ec2, ecr.api, ecr.dkr, eks, eks-auth and sts to vpc_interface_endpoints."
   }

@@ -6,6 +6,7 @@ locals {
 
 module "vpc" {
   source = "./modules/vpc"
+  count  = var.existing_vpc == null ? 1 : 0
 
   name                               = "${local.name}-${var.vpc_name}"
   cluster_name                       = local.cluster_name
@@ -24,13 +25,19 @@ module "vpc" {
   kms_key_arn                        = aws_kms_key.this.arn
 }
 
+locals {
+  vpc_id          = var.existing_vpc == null ? module.vpc[0].vpc_id : var.existing_vpc.vpc_id
+  public_subnets  = var.existing_vpc == null ? module.vpc[0].public_subnets : var.existing_vpc.public_subnets
+  private_subnets = var.existing_vpc == null ? module.vpc[0].private_subnets : var.existing_vpc.private_subnets
+}
+
 module "bastion" {
   source = "./modules/bastion"
   count  = var.bastion_enabled ? 1 : 0
 
   name               = "${local.name}-BastionHost"
-  vpc_id             = module.vpc.vpc_id
-  subnet_id          = module.vpc.public_subnets[0]
+  vpc_id             = local.vpc_id
+  subnet_id          = local.public_subnets[0]
   cluster_name       = local.cluster_name
   kubernetes_version = var.cluster_version
   instance_type      = var.instance_type
@@ -43,7 +50,7 @@ module "bastion" {
 
 locals {
   # The first two, in two zones: EKS takes no later subnet in a third zone.
-  control_plane_subnets = slice(var.cluster_subnet_type == "public" ? module.vpc.public_subnets : module.vpc.private_subnets, 0, 2)
+  control_plane_subnets = slice(var.cluster_subnet_type == "public" ? local.public_subnets : local.private_subnets, 0, 2)
 
   bastion_access = var.bastion_enabled && var.bastion_cluster_policy != null ? {
     bastion = { principal_arn = module.bastion[0].role_arn, policy = var.bastion_cluster_policy }
@@ -56,9 +63,9 @@ module "eks" {
   name                    = local.cluster_name
   kubernetes_version      = var.cluster_version
   support_type            = var.cluster_support_type
-  vpc_id                  = module.vpc.vpc_id
+  vpc_id                  = local.vpc_id
   control_plane_subnets   = local.control_plane_subnets
-  subnets                 = { public = module.vpc.public_subnets, private = module.vpc.private_subnets }
+  subnets                 = { public = local.public_subnets, private = local.private_subnets }
   service_ipv4_cidr       = var.cluster_service_ipv4_cidr
   endpoint_private_access = var.cluster_endpoint_private_access
   endpoint_public_access  = var.cluster_endpoint_public_access

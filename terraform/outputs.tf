@@ -8,27 +8,27 @@ locals {
 
 output "vpc_id" {
   description = "The VPC."
-  value       = module.vpc.vpc_id
+  value       = local.vpc_id
 }
 
 output "public_subnets" {
   description = "Public subnets."
-  value       = module.vpc.public_subnets
+  value       = local.public_subnets
 }
 
 output "private_subnets" {
   description = "Private subnets."
-  value       = module.vpc.private_subnets
+  value       = local.private_subnets
 }
 
 output "database_subnet_group" {
   description = "Name of the RDS subnet group; null where there is none."
-  value       = module.vpc.database_subnet_group
+  value       = one(module.vpc[*].database_subnet_group)
 }
 
 output "nat_public_ips" {
   description = "Addresses that private nodes show to the internet."
-  value       = module.vpc.nat_public_ips
+  value       = flatten(module.vpc[*].nat_public_ips)
 }
 
 output "bastion_public_ip" {
@@ -114,7 +114,7 @@ output "load_balancer_controller_values" {
   value = yamlencode(merge({
     clusterName = module.eks.name
     region      = var.aws_region
-    vpcId       = module.vpc.vpc_id
+    vpcId       = local.vpc_id
     # Its webhook refuses every Service of the cluster while the controller is away.
     enableServiceMutatorWebhook = false
     # WAF Classic is gone, Shield is a subscription, and neither answers inside the VPC alone.

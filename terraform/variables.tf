@@ -57,6 +57,21 @@ variable "kms_key_deletion_window_in_days" {
 
 # -- network --
 
+variable "existing_vpc" {
+  description = "A VPC of yours to stand in, and its subnets; null: one is made, as vpc_… say. See the README for what it needs."
+  type        = object({ vpc_id = string, public_subnets = list(string), private_subnets = list(string) })
+  default     = null
+
+  validation {
+    condition     = var.existing_vpc == null ? true : can(regex("^vpc-[0-9a-f]+$", var.existing_vpc.vpc_id)) && alltrue([for subnet in concat(var.existing_vpc.public_subnets, var.existing_vpc.private_subnets) : can(regex("^subnet-[0-9a-f]+$", subnet))])
+    error_message = "Write the ids of a VPC and of its subnets in existing_vpc, such as vpc-0123456789abcdef0 and subnet-0123456789abcdef0."
+  }
+  validation {
+    condition     = var.existing_vpc == null ? true : length(distinct(var.existing_vpc.public_subnets)) >= 2 && length(distinct(var.existing_vpc.private_subnets)) >= 2
+    error_message = "Write two public_subnets and two private_subnets at least in existing_vpc, the first two of each in different zones: the control plane and load balancers need them."
+  }
+}
+
 variable "vpc_name" {
   description = "Name of the VPC, after owner and environment."
   type        = string

@@ -4,6 +4,26 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+run "refuses_a_vpc_by_name" {
+  command = plan
+
+  variables {
+    existing_vpc = { vpc_id = "myvpc", public_subnets = ["subnet-01", "subnet-02"], private_subnets = ["subnet-03", "subnet-04"] }
+  }
+
+  expect_failures = [var.existing_vpc]
+}
+
+run "refuses_a_vpc_with_one_private_subnet" {
+  command = plan
+
+  variables {
+    existing_vpc = { vpc_id = "vpc-01", public_subnets = ["subnet-01", "subnet-02"], private_subnets = ["subnet-03"] }
+  }
+
+  expect_failures = [var.existing_vpc]
+}
+
 run "refuses_a_region_by_name" {
   command = plan
 

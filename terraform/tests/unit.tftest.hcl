@@ -12,7 +12,7 @@ run "defaults_are_the_original" {
   command = plan
 
   assert {
-    condition     = module.vpc.availability_zones == tolist(["eu-west-2a", "eu-west-2b"])
+    condition     = module.vpc[0].availability_zones == tolist(["eu-west-2a", "eu-west-2b"])
     error_message = "Two zones hold the default subnets."
   }
   assert {
@@ -97,6 +97,27 @@ run "a_gateway_in_each_zone" {
   assert {
     condition     = length(output.nat_public_ips) == 2
     error_message = "Each zone has its own gateway."
+  }
+}
+
+run "a_vpc_that_is_there_is_left_as_it_is" {
+  command = plan
+
+  variables {
+    existing_vpc = {
+      vpc_id          = "vpc-0123456789abcdef0"
+      public_subnets  = ["subnet-00000000000000001", "subnet-00000000000000002"]
+      private_subnets = ["subnet-00000000000000003", "subnet-00000000000000004"]
+    }
+  }
+
+  assert {
+    condition     = length(module.vpc) == 0 && output.vpc_id == "vpc-0123456789abcdef0" && output.database_subnet_group == null && length(output.nat_public_ips) == 0
+    error_message = "Nothing of a network is made."
+  }
+  assert {
+    condition     = local.control_plane_subnets == tolist(["subnet-00000000000000003", "subnet-00000000000000004"]) && output.public_subnets == tolist(["subnet-00000000000000001", "subnet-00000000000000002"])
+    error_message = "The cluster stands in the subnets that were named."
   }
 }
 

@@ -33,7 +33,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.vpc.aws_iam_role.flow[0]
+    target = module.vpc[0].aws_iam_role.flow[0]
     values = {
       arn = "arn:aws:iam::123456789012:role/flow-logs"
     }
@@ -84,7 +84,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.vpc.aws_cloudwatch_log_group.flow[0]
+    target = module.vpc[0].aws_cloudwatch_log_group.flow[0]
     values = {
       arn = "arn:aws:logs:eu-west-2:123456789012:log-group:flow"
     }
@@ -151,13 +151,13 @@ mock_provider "aws" {
   }
 
   override_data {
-    target = module.vpc.data.aws_iam_policy_document.flow[0]
-    values = { json = "{\"document\":\"module.vpc.flow[0]\"}" }
+    target = module.vpc[0].data.aws_iam_policy_document.flow[0]
+    values = { json = "{\"document\":\"module.vpc[0].flow[0]\"}" }
   }
 
   override_data {
-    target = module.vpc.data.aws_iam_policy_document.flow_trust
-    values = { json = "{\"document\":\"module.vpc.flow_trust\"}" }
+    target = module.vpc[0].data.aws_iam_policy_document.flow_trust
+    values = { json = "{\"document\":\"module.vpc[0].flow_trust\"}" }
   }
 }
 

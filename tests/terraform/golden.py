@@ -53,8 +53,8 @@ ORDER = (
         "module.bastion[0].aws_instance.this",
         "module.bastion.aws_iam_role_policy_attachment.session_manager",
     ),
-    ('module.vpc.aws_nat_gateway.this["eu-west-2a"]', "module.vpc.aws_route.public"),
-    ('module.vpc.aws_eip.nat["eu-west-2a"]', "module.vpc.aws_internet_gateway.this"),
+    ('module.vpc[0].aws_nat_gateway.this["eu-west-2a"]', "module.vpc.aws_route.public"),
+    ('module.vpc[0].aws_eip.nat["eu-west-2a"]', "module.vpc.aws_internet_gateway.this"),
 )
 
 

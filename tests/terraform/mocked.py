@@ -1,8 +1,8 @@
 """The whole stack as Terraform would make it, on mocks: every value, without an account.
 
 A mock gives each computed attribute eight random characters. Where another resource uses such a
-value it becomes the address that it came from (`@module.vpc.aws_vpc.this.id`), so that wiring can
-be compared; in its own resource it says nothing and is left out.
+value it becomes the address that it came from (`@module.vpc[0].aws_vpc.this.id`), so that wiring
+can be compared; in its own resource it says nothing and is left out.
 """
 
 import json

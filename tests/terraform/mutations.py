@@ -158,8 +158,8 @@ MUTATIONS = (
     _mutation(
         "bastion in a private subnet",
         "main.tf",
-        "subnet_id          = module.vpc.public_subnets[0]",
-        "subnet_id          = module.vpc.private_subnets[0]",
+        "subnet_id          = local.public_subnets[0]",
+        "subnet_id          = local.private_subnets[0]",
     ),
     _mutation(
         "S3 endpoint without routes",
@@ -253,8 +253,8 @@ MUTATIONS = (
     _mutation(
         "control plane in public subnets",
         "main.tf",
-        '== "public" ? module.vpc.public_subnets',
-        '!= "public" ? module.vpc.public_subnets',
+        '== "public" ? local.public_subnets',
+        '!= "public" ? local.public_subnets',
     ),
     _mutation(
         "Fargate in public subnets",
@@ -350,8 +350,8 @@ MUTATIONS = (
     _mutation(
         "a control plane in three zones",
         "main.tf",
-        "module.vpc.private_subnets, 0, 2)",
-        "module.vpc.private_subnets, 0, length(module.vpc.private_subnets))",
+        "local.private_subnets, 0, 2)",
+        "local.private_subnets, 0, length(local.private_subnets))",
     ),
     _mutation("cluster before its log group", EKS, "    aws_cloudwatch_log_group.this,\n", ""),
     # Images and what the runbook reads.

@@ -4,7 +4,7 @@ from typing import Any
 
 from terraform.mocked import Stack
 
-VPC, EKS, HOST = "module.vpc.", "module.eks.", "module.bastion[0]."
+VPC, EKS, HOST = "module.vpc[0].", "module.eks.", "module.bastion[0]."
 CLUSTER, INSTANCE = f"{EKS}aws_eks_cluster.eks_cluster", f"{HOST}aws_instance.this"
 GROUP = f'{EKS}module.%s_nodes.aws_eks_node_group.this["%s"]'
 
