@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -41,6 +42,17 @@ FADING = (
 )
 
 
+@cache
+def _client(service: str, region: str, address: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=address,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - any will do
+    )
+
+
 @dataclass(frozen=True)
 class Account:
     """Where its services answer."""
@@ -61,13 +73,7 @@ class Account:
 
     def client(self, service: str, region: str = "eu-west-2") -> Any:
         """Speak to one of its services."""
-        return boto3.client(
-            service,
-            endpoint_url=self.eks if service == "eks" else self.rest,
-            region_name=region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - any will do
-        )
+        return _client(service, region, self.eks if service == "eks" else self.rest)
 
     def things(self) -> set[str]:
         """Name all that there is, but for keys on their way out."""
