@@ -44,8 +44,8 @@ def test_a_created_app_becomes_ready_and_kubectl_shows_it(site: Site) -> None:
         "URL": f"http://london.{site.namespace}.svc/",
         "DESIRED": "1.0.0",
         "AUTOSCALING": "",
-        "IMAGE": "weather:1.0.0",
         "MESSAGE": "1.0.0 (yellow) serves with 2 pods",
+        "IMAGE": "weather:1.0.0",
     }
 
 

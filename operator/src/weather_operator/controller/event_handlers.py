@@ -173,7 +173,7 @@ def priority_of(before: Manifest | None, body: Manifest) -> Priority:
     The echo of a status that we wrote ourselves is nobody's change.
     """
     if not is_status_current(body):
-        return Priority.USER if "status" in body else Priority.NEW
+        return Priority.USER if "conditions" in body.get("status", {}) else Priority.NEW
     if before is None or _users_metadata(before) == _users_metadata(body):
         return Priority.RESYNC
     return Priority.USER
