@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from support.simulation import LONDON, Simulation
-from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Kind, Manifest
+from weather_operator.kube.resources import DEPLOYMENT, EVENT, HTTP_ROUTE, INGRESS, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.routes import path_of
+from weather_operator.status.conditions import condition
 
 
 def ingress(path: str) -> dict[str, Any]:
@@ -101,4 +102,30 @@ async def test_a_route_that_nothing_takes_the_place_of_goes_at_once() -> None:
     simulation.change()
     await simulation.converge()
     assert simulation.server.body(INGRESS, LONDON) is None
+    assert simulation.ready() == "Serving"
+
+
+async def test_what_a_controller_warns_of_about_the_way_in_is_relayed() -> None:
+    simulation = await Simulation.of(**ingress("/"))
+    await simulation.converge()
+    uid = simulation.body(INGRESS)["metadata"]["uid"]
+    for number, message in enumerate(("an old one", "couldn't find certificate for w.example.com")):
+        event = {
+            "metadata": {"name": f"e{number}", "namespace": "default"},
+            "involvedObject": {"uid": uid},
+            "type": "Warning",
+            "reason": "FailedBuildModel",
+            "message": message,
+            "lastTimestamp": f"2026-01-01T10:0{number}:00Z",
+        }
+        await simulation.server.create(EVENT, event)
+    outcome = await simulation.reconcile()
+    assert outcome.requeue_after
+    status = simulation.body(WEATHER_APP)["status"]
+    (blocker,) = status["blockers"]
+    assert (blocker["reason"], blocker["object"]) == ("FailedBuildModel", "Ingress/london")
+    assert "couldn't find certificate" in condition(status, "Ready")["message"]
+    simulation.server.edit(INGRESS, LONDON, status=taken_up(INGRESS))
+    await simulation.converge()
+    assert "blockers" not in simulation.body(WEATHER_APP)["status"]
     assert simulation.ready() == "Serving"

@@ -1,4 +1,4 @@
-"""Why an app's pods do not come: what is not watched is read here, and only when it is needed."""
+"""Why pods or an address do not come: what is not watched is read here, only when it is needed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from weather_operator.render import app_labels
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import reached_before
 from weather_operator.rollout.state import seconds_between
-from weather_operator.status import blockers, pods
+from weather_operator.status import blockers, pods, url
 
 DIAGNOSTICS_DELAY_SECONDS = 3.0
 """How long a change may get no further before its pods are read."""
@@ -55,6 +55,15 @@ class Diagnostics:
             return blockers.of_deployment(deployment, progress.failure)
         return await self._read(observed)
 
+    async def address_blockers(self, observed: Observed) -> tuple[Blocker, ...]:
+        """Find out why the site has no address: the newest warning about what leads to it."""
+        kind = url.way_in(observed.app)
+        leading = observed.child(kind)
+        if leading is None or url.url(observed):
+            return ()
+        about = f"{kind.name}/{leading['metadata']['name']}"
+        return blockers.of_warnings(about, await self._warnings(leading))
+
     async def _read(self, observed: Observed) -> tuple[Blocker, ...]:
         deployment = observed.child(DEPLOYMENT)
         if deployment is None:
@@ -76,8 +85,8 @@ class Diagnostics:
         found, _ = await self._client.list(kind, namespace=app.key.namespace, labels=labels)
         return found
 
-    async def _warnings(self, pod: Manifest) -> Sequence[Manifest]:
-        metadata = pod["metadata"]
+    async def _warnings(self, body: Manifest) -> Sequence[Manifest]:
+        metadata = body["metadata"]
         fields = f"involvedObject.uid={metadata['uid']},type=Warning"
         events, _ = await self._client.list(EVENT, namespace=metadata["namespace"], fields=fields)
         return events

@@ -173,7 +173,8 @@ def priority_of(before: Manifest | None, body: Manifest) -> Priority:
     The echo of a status that we wrote ourselves is nobody's change.
     """
     if not is_status_current(body):
-        return Priority.USER if "conditions" in body.get("status", {}) else Priority.NEW
+        is_known = body.get("status", {}).get("observedGeneration", -1) > 0
+        return Priority.USER if is_known else Priority.NEW
     if before is None or _users_metadata(before) == _users_metadata(body):
         return Priority.RESYNC
     return Priority.USER

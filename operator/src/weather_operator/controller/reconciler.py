@@ -14,7 +14,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from weather_operator.controller.children import Children, apply_error
-from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
+from weather_operator.controller.diagnostics import (
+    DIAGNOSTICS_DELAY_SECONDS,
+    Diagnostics,
+    diagnostics_delay,
+)
 from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.repairs import Repairs
 from weather_operator.controller.status_writer import StatusWriter
@@ -52,11 +56,13 @@ from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.status.blockers import dated
-from weather_operator.status.conditions import status
+from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
+from weather_operator.status.ready import ADDRESS_PENDING
 from weather_operator.status.url import node_address
 
 _LONGEST_WAIT_SECONDS = 30.0
+_LONGEST_ADDRESS_WAIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +198,8 @@ class Reconciler:
         if pod_blockers is None:
             try:
                 pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
+                if observed.progress.complete:
+                    pod_blockers = await self._diagnostics.address_blockers(observed)
             except (RefusedError, UnavailableError) as error:
                 pod_blockers = (_blocker_or_raise(POD, app, error),)
         previous = app.status.get("blockers", ())
@@ -201,14 +209,15 @@ class Reconciler:
             pod_blockers=dated(pod_blockers, previous, at=observed.now),
             conflicts=dated(conflicts(observed), previous, at=observed.now),
         )
-        await self._status_writer.write_status(app, status(observed, planned))
+        found = status(observed, planned)
+        await self._status_writer.write_status(app, found)
         if any(each.object for each in observed.apply_errors):
             return Outcome(failed=True)  # of the catalogue's errors we hear when they end
         if planned.decision and planned.decision.action is Action.MARK_FAILED:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
             self._rolling_out.discard(app.key)
-            return Outcome()
+            return Outcome(requeue_after=_look_for_address(found, observed.now))
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
@@ -238,6 +247,15 @@ def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
 
 def _namespace_of(app: WeatherApp) -> Key:
     return Key(namespace=app.key.namespace, name="")
+
+
+def _look_for_address(status: Manifest, now: str) -> float | None:
+    """Say when to look again why there is no address: of warnings about a route nobody tells us."""
+    ready = condition(status, "Ready")
+    if ready["reason"] != ADDRESS_PENDING:
+        return None
+    age = seconds_between(ready["lastTransitionTime"], now)
+    return min(max(age, DIAGNOSTICS_DELAY_SECONDS), _LONGEST_ADDRESS_WAIT_SECONDS)
 
 
 def _next_look(change: RolloutState, now: str, soonest: float) -> float:

@@ -1,6 +1,6 @@
 """Why an app waits, as its status shows it, with what to do about each cause."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,20 @@ def of_deployment(deployment: Manifest, failure: str) -> tuple[Blocker, ...]:
     elif "violates PodSecurity" in failure or "admission webhook" in failure:
         reason = "AdmissionDenied"
     return (Blocker(reason=reason, message=failure, object=_reference(deployment)),)
+
+
+def of_warnings(about: str, events: Sequence[Manifest]) -> tuple[Blocker, ...]:
+    """Return what the newest of these warnings about an object says."""
+    newest = max(events, key=last_seen, default=None)
+    if newest is None:
+        return ()
+    reason, message = newest.get("reason") or "Warning", newest.get("message", "")
+    return (Blocker(reason=reason, message=message, object=about),)
+
+
+def last_seen(event: Manifest) -> str:
+    """Return when an event came last, in RFC 3339."""
+    return event.get("lastTimestamp") or event.get("eventTime") or ""
 
 
 def no_pods(deployment: Manifest, *, observed: bool) -> Blocker:

@@ -16,6 +16,7 @@ from weather_operator.render.pods import CONTAINER, REVISION_ANNOTATION
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import image_errors
+from weather_operator.status.blockers import last_seen
 
 # What a container waits for while all is well: its pod is on the way, or its events have the cause.
 _QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
@@ -61,7 +62,7 @@ def with_events(
     observed: Observed | None = None,
 ) -> tuple[Blocker, ...]:
     """Return the blockers with what the newest telling warning about a pod says."""
-    newest = max(filter(_tells, events), key=_last_seen, default=None)
+    newest = max(filter(_tells, events), key=last_seen, default=None)
     if newest is None or (not found and _only_starts(newest)):
         return found
     reason, message = newest.get("reason") or "Warning", newest.get("message", "")
@@ -280,7 +281,3 @@ def _reference(pod: Manifest) -> str:
 def _name(pod: Manifest) -> str:
     name: str = pod["metadata"]["name"]
     return name
-
-
-def _last_seen(event: Manifest) -> str:
-    return event.get("lastTimestamp") or event.get("eventTime") or ""

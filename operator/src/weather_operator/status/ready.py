@@ -16,6 +16,10 @@ WAITING = "Waiting"
 """The reason while others are rolled out first."""
 
 
+ADDRESS_PENDING = "AddressPending"
+"""The reason while the pods serve and the way in has no address."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyCondition:
     """Ready's status, reason and message, and the two conditions that tell who has to act."""
@@ -51,8 +55,14 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         message = f"rolling out {name}: its Deployment is to be made"
         return _reconciling("RollingOut", message)
     if url is None:
-        return _reconciling("AddressPending", pending(observed))
+        return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
+
+
+def _pending(observed: Observed) -> str:
+    """Say what is waited for, and what its controller warns of."""
+    warnings = [_about(each) for each in observed.pod_blockers or ()]
+    return ". ".join([pending(observed), *warnings[:1]])
 
 
 def why_failed(observed: Observed) -> str:

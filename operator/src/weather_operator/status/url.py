@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.routes import leads_somewhere, path_of
@@ -22,6 +22,13 @@ def url(observed: Observed) -> str | None:
     if app.gateway:
         return _through_gateway(observed, app.gateway)
     return _of_service(observed)
+
+
+def way_in(app: WeatherApp) -> Kind:
+    """Return the kind of the child whose address is the site's."""
+    if app.ingress:
+        return INGRESS
+    return HTTP_ROUTE if app.gateway else SERVICE
 
 
 def pending(observed: Observed) -> str:
