@@ -178,6 +178,8 @@ def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> Non
     assert not is_fleet_rollout(observed(app("a", generation=2))), "a user has just changed it"
     assert not is_fleet_rollout(observed(app("a"), updated=1)), "it rolls out already"
     assert not is_fleet_rollout(observed(app("a", {})))
+    other = Release(version="3.0.0", colour="red", image="w:3")
+    assert not is_fleet_rollout(observed(app("a"), release=other))
     paused = app("a")
     paused["spec"]["rollout"]["paused"] = True
     assert not is_fleet_rollout(observed(paused))

@@ -150,17 +150,21 @@ class Fleet:
 
 
 def is_fleet_rollout(observed: Observed) -> bool:
-    """Tell whether the app is at rest, and would begin a rollout that its spec does not ask for."""
+    """Tell whether the app is at rest, and would begin a rollout that its spec does not ask for.
+
+    Another version is always what its spec asks for, also where that had to wait for something.
+    """
     app, live, release = observed.app, observed.live, observed.release
-    if live is None or release is None or observed.is_digest_pending or app.suspend:
+    if live is None or release is None or live.version != release.version:
+        return False
+    if observed.is_digest_pending or app.suspend or app.rollout.paused:
         return False
     is_told = app.status.get("observedGeneration") == app.generation
     if not is_told or not observed.progress.complete or not observed.progress.desired:
         return False
     desired = render.revision(app, release)
-    if app.rollout.paused or desired == live.revision:
-        return False
-    return failure(app.status, desired, attempt=app.rollout.attempt) is None
+    has_failed = failure(app.status, desired, attempt=app.rollout.attempt) is not None
+    return desired != live.revision and not has_failed
 
 
 def limit_of(limit: str, size: int) -> int:
