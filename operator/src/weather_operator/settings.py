@@ -45,7 +45,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         lease_name=environment.get("LEASE_NAME") or "weather-operator",
         http_port=_number(environment, "HTTP_PORT", default=8080, low=0, high=65535),
         log_level=log_level,
-        workers=_number(environment, "WORKERS", default=16, low=1, high=256),
+        workers=_number(environment, "WORKERS", default=20, low=1, high=256),
         resync_seconds=_number(environment, "RESYNC_SECONDS", default=600, low=1, high=86400),
         refresh_seconds=_number(environment, "REFRESH_SECONDS", default=600, low=0, high=86400),
         insecure_registries=_names(environment, "INSECURE_REGISTRIES"),

@@ -6,7 +6,7 @@ def test_nothing_set_gives_the_defaults() -> None:
     settings = from_environment({})
     assert settings.namespaces == ()
     assert (settings.pod_namespace, settings.lease_name) == ("default", "weather-operator")
-    assert (settings.http_port, settings.workers, settings.resync_seconds) == (8080, 16, 600)
+    assert (settings.http_port, settings.workers, settings.resync_seconds) == (8080, 20, 600)
     assert settings.pod_name != from_environment({}).pod_name, "no two processes are one holder"
 
 

@@ -14,7 +14,7 @@ Who goes first of those that are due:
    of many that begin together the first are finished soon, and not all of them at the end;
 3. of these, the namespaces by turns, and in each of them whoever has been due the longest.
 
-One namespace has half of the workers at most, so that the others find one free. A pass that takes
+One namespace has three quarters of the workers at most, so that the others find one free. A pass that takes
 long is `set_aside`: another may begin in its place, so that workers are not held by what hangs.
 
 After a pass that failed, `add_rate_limited` adds the key, as urgent as it was, with a delay that
@@ -95,13 +95,13 @@ class WorkQueue:
     def __init__(
         self,
         *,
-        workers: int = 16,
+        workers: int = 20,
         clock: Callable[[], float] = time.monotonic,
         call_later: CallLater | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._workers = workers
-        self._workers_of_one = (workers + 1) // 2
+        self._workers_of_one = workers - workers // 4
         self._clock = clock
         self._call_later = call_later
         self._jitter = jitter
