@@ -39,7 +39,7 @@ def _operator(
     operator = Operator(
         kubeconfig=_proxy.kubeconfig,
         log=tmp_path_factory.mktemp("operator") / "log",
-        environment={"WORKERS": "40"},
+        environment={"WORKERS": "60"},
     )
     yield operator
     operator.stop()
