@@ -15,7 +15,8 @@ from weather_operator.kube.resources import DEPLOYMENT, NODE, Key, Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
 
-TOLD = {"observedGeneration": 1}
+TOLD = {"observedGeneration": 1, "conditions": [{"type": "Ready"}]}
+UNSEEN = {"observedGeneration": 0}
 
 HALF = deployment(replicas=3, updated=1, available=2)
 
@@ -50,6 +51,7 @@ def body(*, status: Manifest | None = None, generation: int = 1, **metadata: Any
         (body(status=TOLD), body(status=TOLD, deletionTimestamp="now"), Priority.USER),
         (None, body(status=TOLD, generation=2), Priority.USER),
         (None, body(), Priority.NEW),
+        (None, body(status=UNSEEN), Priority.NEW),
         (body(), body(generation=2), Priority.NEW),
         (None, body(status=TOLD), Priority.RESYNC),
         (body(), body(status=TOLD, managedFields=[{}]), Priority.RESYNC),
@@ -61,6 +63,7 @@ def body(*, status: Manifest | None = None, generation: int = 1, **metadata: Any
         "it is being deleted",
         "the spec changed while nobody looked",
         "it is new",
+        "it is new and has what the definition fills in",
         "it is new and changed again",
         "nothing is new",
         "its first status was written",

@@ -14,8 +14,9 @@ Who goes first of those that are due:
    of many that begin together the first are finished soon, and not all of them at the end;
 3. of these, the namespaces by turns, and in each of them whoever has been due the longest.
 
-One namespace has three quarters of the workers at most, so that the others find one free. A pass that takes
-long is `set_aside`: another may begin in its place, so that workers are not held by what hangs.
+One namespace has three quarters of the workers at most, so that the others find one free. A pass
+that takes long is `set_aside`: another may begin in its place, so that workers are not held by what
+hangs.
 
 After a pass that failed, `add_rate_limited` adds the key, as urgent as it was, with a delay that
 doubles with each failure in a row; `forget_failures` ends the row.
