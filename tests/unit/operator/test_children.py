@@ -7,7 +7,7 @@ import pytest
 from support.fake_api_server import Request
 from support.simulation import LONDON, Simulation
 from weather_operator.controller.workqueue import Priority
-from weather_operator.kube.errors import UnavailableError
+from weather_operator.kube.errors import RefusedError, UnavailableError
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -406,3 +406,22 @@ async def test_a_site_of_no_pods_starts_none() -> None:
     assert running
     assert not any(running)
     assert simulation.body(DEPLOYMENT)["spec"].get("paused") is not True
+
+
+async def test_where_the_status_is_refused_the_children_are_written_and_an_event_says_it() -> None:
+    def refuse(request: Request) -> None:
+        if request.kind is WEATHER_APP and request.part == "status":
+            raise RefusedError(403, "Forbidden", "a policy does not like this status")
+
+    simulation = await Simulation.of()
+    simulation.server.before = refuse
+    await simulation.reconcile()
+    simulation.turn()
+    with pytest.raises(RefusedError):
+        await simulation.reconcile()
+    for kind in (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET):
+        assert simulation.server.body(kind, LONDON)
+    assert "StatusRefused" in simulation.events()
+    simulation.server.before = lambda _: None
+    await simulation.converge()
+    assert simulation.ready() == "Serving"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from weather_operator.kube.apply import difference
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
+from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.events import Recorder
 from weather_operator.kube.resources import Manifest
 from weather_operator.metrics import Metrics
@@ -43,7 +44,12 @@ class StatusWriter:
         where = {"manager": FIELD_MANAGER, "subresource": "status"}
         if body is not None and not difference(manifest, body, **where):
             return
-        answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
+        try:
+            answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
+        except RefusedError as error:
+            # Where the status cannot say it, an event may.
+            await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
+            raise
         self._cache.put(WEATHER_APP, answer)
         for outcome in _ended(app.status, status):
             self._metrics.rollouts.labels(outcome).inc()
