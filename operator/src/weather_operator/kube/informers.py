@@ -311,9 +311,11 @@ class Informers:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for session in sessions:
-                await session.close()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:
+                for session in sessions:
+                    await session.close()
 
     def _register(self, kind: Kind, registry: "kopf.OperatorRegistry") -> None:
         import kopf
