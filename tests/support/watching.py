@@ -29,7 +29,10 @@ class Record:
 
 @contextmanager
 def watching(site: Site, *what: str, show: str) -> Iterator[Record]:
-    """Record, while the context lasts, what `kubectl get` shows of the objects by a JSONPath."""
+    """Record, while the context lasts, what `kubectl get` shows of the objects by a JSONPath.
+
+    It must do without `range`: kubectl's watch shows that of the first state alone.
+    """
     with tempfile.TemporaryDirectory() as directory:
         record = Record(file=Path(directory) / "record")
         words = ("kubectl", "-n", site.namespace, "get", *what, "--watch")
