@@ -37,6 +37,7 @@ _LEAST_FAILED = 2
 _MOST_FAILED = 0.2
 _LOOK_SECONDS = 1.0
 _STOPPED_SECONDS = 10.0
+_IDLE_SECONDS = 5.0
 _BEGUN_SECONDS = 10.0
 
 
@@ -113,10 +114,10 @@ class Fleet:
         while True:
             state = self._look()
             self._log_failed(state)
-            await asyncio.sleep(_STOPPED_SECONDS if self._failed_images else _LOOK_SECONDS)
-            state = self._look()
             for key in self._waiting(state)[: self._free(state)]:
                 self._queue.add(key, Priority.RELEASE)
+            pause = _STOPPED_SECONDS if self._failed_images else _LOOK_SECONDS
+            await asyncio.sleep(pause if state.waiting else _IDLE_SECONDS)
 
     def _free(self, state: FleetState) -> int:
         """Return how many may begin now."""
