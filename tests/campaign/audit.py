@@ -1,0 +1,92 @@
+"""What the API server's audit log says of a plan's namespace."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+OPERATOR = "weather-operator"
+_WRITES = frozenset({"create", "update", "patch", "delete"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write that was answered, with when it came and was answered, in seconds."""
+
+    agent: str
+    verb: str
+    kind: str
+    subresource: str
+    name: str
+    manager: str
+    code: int
+    came: float
+    answered: float
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether the operator asked for it."""
+        return self.agent == OPERATOR
+
+    def __str__(self) -> str:
+        what = f"{self.verb} {self.kind}/{self.name} {self.subresource}".strip()
+        return f"{what} by {self.manager or self.agent}: {self.code}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLog:
+    """The log from an offset on."""
+
+    file: Path
+    since: int
+
+    @classmethod
+    def from_now(cls, file: Path) -> "AuditLog":
+        """Return the log of what is yet to come."""
+        return cls(file=file, since=file.stat().st_size)
+
+    def writes(self, namespace: str) -> list[Write]:
+        """Return the writes into a namespace."""
+        found = self._events(f'"namespace":"{namespace}"')
+        return [_write(event) for event in found if event["verb"] in _WRITES]
+
+    def renewals(self) -> int:
+        """How often the operator has renewed its Lease."""
+        return sum(
+            event.get("userAgent") == OPERATOR and event["verb"] == "update"
+            for event in self._events('"resource":"leases"')
+        )
+
+    def _events(self, word: str) -> Iterator[dict[str, object]]:
+        is_shorter = self.file.stat().st_size < self.since  # it began anew
+        with self.file.open() as lines:
+            lines.seek(0 if is_shorter else self.since)
+            for line in lines:
+                if word in line and line.endswith("\n"):
+                    event = json.loads(line)
+                    if event["stage"] == "ResponseComplete" and "objectRef" in event:
+                        yield event
+
+
+def _write(event: dict[str, object]) -> Write:
+    subject, answer = event["objectRef"], event.get("responseStatus") or {}
+    assert isinstance(subject, dict)
+    assert isinstance(answer, dict)
+    query = parse_qs(urlsplit(str(event["requestURI"])).query)
+    return Write(
+        agent=str(event.get("userAgent", "")),
+        verb=str(event["verb"]),
+        kind=subject.get("resource", ""),
+        subresource=subject.get("subresource", ""),
+        name=subject.get("name", ""),
+        manager=query.get("fieldManager", [""])[0],
+        code=int(answer.get("code", 0)),
+        came=_seconds(event["requestReceivedTimestamp"]),
+        answered=_seconds(event["stageTimestamp"]),
+    )
+
+
+def _seconds(timestamp: object) -> float:
+    return datetime.fromisoformat(str(timestamp)).timestamp()

@@ -1,0 +1,86 @@
+"""Mistakes made in the operator on purpose: each has to be caught by the campaign.
+
+A mistake is a small replacement in a copy of the operator's source, which a process finds first.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import weather_operator
+
+SOURCE = Path(weather_operator.__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """In `file`, below the package, `old` stands once and becomes `new`."""
+
+    file: str
+    old: str
+    new: str
+
+    def planted(self, directory: Path) -> dict[str, str]:
+        """Copy the operator with this mistake; return the environment in which Python finds it."""
+        package = directory / SOURCE.name
+        shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        file = package / self.file
+        text = file.read_text()
+        assert text.count(self.old) == 1, f"{self.file} has changed: {self.old!r} is not in it once"
+        file.write_text(text.replace(self.old, self.new))
+        return {"PYTHONPATH": str(directory)}
+
+
+BUGS = {
+    "replicas beside an autoscaler": Bug(
+        file="rollout/plan.py",
+        old="    if observed.autoscalers:\n        return False\n    autoscaler =",
+        new="    autoscaler =",
+    ),
+    "a failed revision is tried again": Bug(
+        file="rollout/state.py",
+        old='if each["revision"] == revision and each["attempt"] >= attempt:',
+        new='if each["revision"] == revision and each["attempt"] > attempt:',
+    ),
+    "a foreign object is adopted": Bug(
+        file="render/labels.py",
+        old='    labels = live["metadata"].get("labels", {})\n    if not common_labels(app)',
+        new="    return True\n    labels = {}\n    if not common_labels(app)",
+    ),
+    "a child that is asked for no longer stays": Bug(
+        file="rollout/plan.py",
+        old="            if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):",
+        new="            if kind is AUTOSCALER and recreate_autoscaler:",
+    ),
+    "no status after a refusal": Bug(
+        file="controller/reconciler.py",
+        old="        if written.anything and not written.apply_errors:\n",
+        new="        if written.apply_errors:\n            return Outcome(failed=True)\n"
+        "        if written.anything and not written.apply_errors:\n",
+    ),
+    "changes of children are not heard": Bug(
+        file="controller/event_handlers.py",
+        old="            for key in self._apps_of(kind, before, body):\n",
+        new="            for key in () if before else self._apps_of(kind, before, body):\n",
+    ),
+    "a release's new image is not rolled out": Bug(
+        file="controller/event_handlers.py",
+        old="            self.enqueue_for_release(body)\n",
+        new="",
+    ),
+    "what is so already is written again": Bug(
+        file="controller/children.py",
+        old="        if not found or self._waits(write, found, live):\n            return\n",
+        new="        if self._waits(write, found, live):\n            return\n",
+    ),
+    "a suspended app is changed": Bug(
+        file="rollout/plan.py",
+        old="    if release is None or app.suspend or observed.is_digest_pending:",
+        new="    if release is None or observed.is_digest_pending:",
+    ),
+    "edited fields stay": Bug(
+        file="controller/children.py",
+        old="        if not found or self._waits(write, found, live):\n            return\n",
+        new="        if not found or (live and self._is_repair()):\n            return\n",
+    ),
+}

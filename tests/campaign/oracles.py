@@ -1,0 +1,347 @@
+"""What has to hold at the end of a plan, and what had to hold all the while.
+
+Each oracle returns what is wrong, in sentences; none means that all is well.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from support.fleet import differences
+
+from campaign.api import CHILDREN, Body, Record
+from campaign.audit import AuditLog, Write
+from campaign.plans import Act
+from campaign.predictions import End, Prediction, manifest_of
+
+if TYPE_CHECKING:
+    from campaign.play import Run
+
+SILENT_RENEWALS = 2
+_NOTICED_SECONDS = 5.0
+"""Within which time the operator knows what others did, unless it stood still."""
+
+_REPLICAS = "weather-operator-replicas"
+_ALLOCATED = frozenset(
+    {"clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort", "uid", "creationTimestamp"}
+)
+_NUMBER = frozenset({"replicas", "minAvailable", "maxUnavailable"})
+_OURS = ("app.kubernetes.io/managed-by", "weather-operator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """A run whose steps and faults are over, what it must end in and what was recorded of it."""
+
+    run: "Run"
+    prediction: Prediction
+    audit: AuditLog
+    record: Record
+    patience: float
+
+    @cached_property
+    def blind_seconds(self) -> float:
+        """How long after others did something the operator may not know of it."""
+        return _NOTICED_SECONDS + self.run.plan.longest_stop
+
+
+Found = list[str]
+
+
+def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
+    """Return after how many seconds all had come to its end, and what was wrong."""
+    began = time.monotonic()
+    failures = _awaited(context, final_states)
+    settled = time.monotonic() - began
+    if not failures:
+        failures += clean_start(context)
+        failures += _awaited(context, orphans)
+        failures += silence(context)
+    failures += untouched(context)
+    writes = context.audit.writes(context.run.namespace)
+    failures += replicas_beside_autoscalers(context, writes)
+    failures += writes_while_suspended(context, writes)
+    failures += failed_revisions_tried_again(context.record)
+    failures += tracebacks(logs)
+    return settled, failures
+
+
+def _awaited(context: Context, oracle: Callable[[Context], Found]) -> Found:
+    """Return what an oracle still says when patience ends."""
+    deadline = time.monotonic() + context.patience
+    while (found := oracle(context)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
+# -- at the end --
+
+
+def final_states(context: Context) -> Found:
+    """Every app says that it has come to the end that its spec leads to."""
+    return _states(context, context.run.namespace, context.prediction.apps)
+
+
+def _states(context: Context, namespace: str, ends: Mapping[str, End]) -> Found:
+    live = {
+        each["metadata"]["name"]: each for each in context.run.api.list("weatherapps", namespace)
+    }
+    missing = [f"{name} is missing" for name in ends.keys() - live.keys()]
+    left = [f"{name} is still there" for name in live.keys() - ends.keys()]
+    return (
+        missing
+        + left
+        + [
+            f"{name} says {reason or 'nothing'}, not {' or '.join(sorted(end.reasons))}: {said}"
+            for name, end in sorted(ends.items())
+            if name in live
+            for reason, said in [_ready(live[name])]
+            if reason not in end.reasons
+        ]
+    )
+
+
+def _ready(app: Body) -> tuple[str, str]:
+    """Return Ready's reason and message, if they are about what the spec says now."""
+    status = app.get("status", {})
+    if status.get("observedGeneration") != app["metadata"]["generation"]:
+        return "", "its status is not about its spec"
+    found = [each for each in status.get("conditions", ()) if each["type"] == "Ready"]
+    return (found[0]["reason"], found[0]["message"]) if found else ("", "")
+
+
+def clean_start(context: Context) -> Found:
+    """The children are those that the same specs lead to where nothing else ever happened."""
+    run, prediction = context.run, context.prediction
+    ends = {name: end for name, end in prediction.apps.items() if end.is_determined}
+    run.make_namespace(run.clean_namespace)
+    for act, app in sorted(prediction.foreign):
+        if app in ends:
+            kind, body = manifest_of(act, app, run.clean_namespace)
+            run.api.apply(kind, body)
+    for name, end in ends.items():
+        run.apply_app(name, end.spec, run.clean_namespace)
+
+    def clean(context: Context) -> Found:
+        return _states(context, run.clean_namespace, ends)
+
+    def same(context: Context) -> Found:
+        there, here = (_children(context, each) for each in (run.namespace, run.clean_namespace))
+        return [
+            f"{kind}/{name} is not as after a clean start: {'; '.join(found[:4])}"
+            for name, end in ends.items()
+            for kind in CHILDREN
+            if (
+                found := differences(
+                    _shown(there.get((kind, name)), end), _shown(here.get((kind, name)), end)
+                )
+            )
+        ]
+
+    if found := _awaited(context, clean):
+        return [f"a clean start: {each}" for each in found]
+    return _awaited(context, same)
+
+
+def _children(context: Context, namespace: str) -> dict[tuple[str, str], Body]:
+    return {
+        (kind, body["metadata"]["name"]): body
+        for kind in CHILDREN
+        for body in context.run.api.list(kind, namespace)
+    }
+
+
+def _shown(body: Body | None, end: End) -> Any:
+    """Return what is compared of a child, None where there is none."""
+    if body is None:
+        return None
+    metadata, masked = body["metadata"], _ALLOCATED | (_NUMBER if end.number_is_free else set())
+    annotations = dict(metadata.get("annotations", {}))
+    annotations.pop("deployment.kubernetes.io/revision", None)
+    owners = [(each["kind"], each["name"]) for each in metadata.get("ownerReferences", ())]
+    return {
+        "labels": metadata.get("labels", {}),
+        "annotations": annotations,
+        "owners": owners,
+        "spec": _masked(body["spec"], masked),
+    }
+
+
+def _masked(value: Any, names: frozenset[str] | set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(item, names) for key, item in value.items() if key not in names}
+    return [_masked(item, names) for item in value] if isinstance(value, list) else value
+
+
+def orphans(context: Context) -> Found:
+    """Nothing of the operator's is there without its app.
+
+    What somebody took its owner off just before the app was deleted is nobody's to delete.
+    """
+    apps = context.prediction.apps
+    unowned = {
+        (step.kind, step.about)
+        for step in context.run.plan.steps
+        if step.act is Act.EDIT and "ownerReferences" in step.value.get("metadata", {})
+    }
+    return [
+        f"{kind}/{name} is left without its app"
+        for (kind, name), body in _children(context, context.run.namespace).items()
+        if _OURS in body["metadata"].get("labels", {}).items()
+        and name not in apps
+        and (kind, name) not in unowned
+    ]
+
+
+def silence(context: Context) -> Found:
+    """Once all has come to its end nothing is written.
+
+    The message about an unknown version lists the releases, and those of other plans change.
+    """
+    quiet = AuditLog.from_now(context.run.stage.cluster.audit_log)
+    deadline = time.monotonic() + context.patience
+    while quiet.renewals() < SILENT_RENEWALS and time.monotonic() < deadline:
+        time.sleep(0.5)
+    unknown = {n for n, end in context.prediction.apps.items() if "UnknownVersion" in end.reasons}
+    written = [
+        str(write)
+        for write in quiet.writes(context.run.namespace)
+        if write.is_operators and write.name not in unknown and write.kind != "events"
+    ]
+    return [f"not silent: {', '.join(written[:5])}"] if written else []
+
+
+def untouched(context: Context) -> Found:
+    """What others made is as they made it."""
+    namespace = context.run.namespace
+    live = _children(context, namespace)
+    found = []
+    for act, app in sorted(context.prediction.foreign):
+        kind, made = manifest_of(act, app, namespace)
+        body = live.get((kind, made["metadata"]["name"]))
+        if body is None:
+            found.append(f"somebody else's {kind}/{made['metadata']['name']} is gone")
+            continue
+        managers = {each["manager"] for each in body["metadata"].get("managedFields", ())}
+        if managers & {"weather-operator", _REPLICAS} or body["metadata"].get("ownerReferences"):
+            found.append(f"somebody else's {kind}/{made['metadata']['name']} was written")
+    return found
+
+
+# -- all the while --
+
+
+def replicas_beside_autoscalers(context: Context, writes: Iterable[Write]) -> Found:
+    """The operator sets no number of pods while an autoscaler is there that it can know of."""
+    writes = [*writes]
+    found = []
+    for scaler, app, begin, end in _autoscalers(writes):
+        grace = 0.5 if scaler == app else context.blind_seconds
+        found += [
+            f"replicas of {app} were written beside the autoscaler {scaler}"
+            for each in writes
+            if (each.manager, each.kind, each.name) == (_REPLICAS, "deployments", app)
+            and each.is_operators
+            and each.code in (200, 201)
+            and begin + grace < each.came < end
+        ]
+    return found
+
+
+def _autoscalers(writes: list[Write]) -> Iterator[tuple[str, str, float, float]]:
+    """Return each autoscaler with its app, and from when to when it was there."""
+    of_scalers = [each for each in writes if each.kind == "horizontalpodautoscalers"]
+    for made in of_scalers:
+        if made.code != 201:
+            continue
+        ends = (
+            each.came
+            for each in of_scalers
+            if each.verb == "delete"
+            and each.name == made.name
+            and each.code == 200
+            and each.answered > made.came
+        )
+        yield made.name, made.name.removesuffix("-theirs"), made.answered, min(ends, default=1e18)
+
+
+def writes_while_suspended(context: Context, writes: Iterable[Write]) -> Found:
+    """Nothing that belongs to a suspended app is written once the operator can know of it."""
+    writes = [*writes]
+    return [
+        f"{name} is suspended, and yet: {each}"
+        for name, begin, end in _suspensions(context, writes)
+        for each in writes
+        if each.is_operators and each.kind in CHILDREN and each.name == name
+        if each.code in (200, 201) and begin + context.blind_seconds < each.came < end
+    ]
+
+
+def _suspensions(context: Context, writes: list[Write]) -> Iterator[tuple[str, float, float]]:
+    """Return each app that its user suspended, from when to when."""
+    for name in {step.about for step in context.run.plan.steps if step.act is Act.APPLY}:
+        steps = [
+            step
+            for step in context.run.plan.steps
+            if step.about == name and step.act in (Act.APPLY, Act.DELETE)
+        ]
+        done = [
+            each
+            for each in writes
+            if (each.kind, each.name, each.subresource) == ("weatherapps", name, "")
+            and not each.is_operators
+            and each.code in (200, 201)
+        ]
+        if len(steps) != len(done):
+            continue  # an answer was lost, and the step was done twice
+        ends = [*(each.came for each in done[1:]), 1e18]
+        for step, write, end in zip(steps, done, ends, strict=True):
+            if step.act is Act.APPLY and step.value.get("suspend"):
+                yield name, write.answered, end
+
+
+def failed_revisions_tried_again(record: Record) -> Found:
+    """A Deployment goes to no revision that failed, until a higher attempt is asked for."""
+    found = []
+    apps: dict[str, Body] = {}
+    revisions: dict[str, str] = {}
+    for _, type_, kind, body in record.in_order():
+        name = body["metadata"]["name"]
+        if kind == "weatherapps":
+            if type_ == "DELETED":
+                apps.pop(name, None)
+            else:
+                apps[name] = body
+            continue
+        annotations = body["spec"]["template"]["metadata"].get("annotations", {})
+        revision = annotations.get("weather.quantspark.io/revision", "")
+        changed = type_ == "MODIFIED" and revisions.get(name, revision) != revision
+        revisions[name] = revision
+        if changed and name in apps and _has_failed(apps[name], revision):
+            found.append(f"{name} was brought to revision {revision}, which had failed")
+    return found if record.is_whole else []
+
+
+def _has_failed(app: Body, revision: str) -> bool:
+    attempt = app["spec"].get("rollout", {}).get("attempt", 0)
+    return any(
+        each["revision"] == revision and each["attempt"] >= attempt
+        for each in app.get("status", {}).get("failedRevisions", ())
+    )
+
+
+def tracebacks(logs: Mapping[Path, int]) -> Found:
+    """The operator's log has no traceback since these offsets."""
+    found = []
+    for log, since in logs.items():
+        with log.open() as lines:
+            lines.seek(since)
+            for line in lines:
+                if "exc_info" in line or "Traceback" in line:
+                    said = json.loads(line).get("exc_info", line) if line[0] == "{" else line
+                    found.append(f"a traceback was logged: {str(said)[-300:]}")
+    return found[:3]

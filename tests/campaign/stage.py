@@ -1,0 +1,154 @@
+"""Where plans are played: one cluster, the operator's processes, and a proxy between them."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from support.clusters import running_cluster
+from support.deadlines import eventually
+from support.faults import Proxy
+from support.kubectl import Shell
+from support.operator import Operator
+from weather_cluster import processes
+from weather_cluster.clusters import Cluster
+
+from campaign.api import Api
+
+
+@dataclass(slots=True)
+class Stage:
+    """All that plans share. Several may be played at once, each in namespaces of its own."""
+
+    cluster: Cluster
+    proxy: Proxy
+    api: Api
+    operators: "Operators"
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    runs: int = 0
+
+    def next_run(self) -> int:
+        """Return a number that no other run of a plan has."""
+        with self.lock:
+            self.runs += 1
+            return self.runs
+
+    def restart(self, component: str) -> None:
+        """Kill a component of the cluster and start it as it was."""
+        with self.lock:
+            directory = self.cluster.directory
+            found = [each for each in processes.running(directory) if each.component == component]
+            for each in found:
+                command = Path(f"/proc/{each.pid}/cmdline").read_text().rstrip("\0").split("\0")
+                os.kill(each.pid, signal.SIGKILL)
+                eventually(partial(_is_gone, each.pid))
+                processes.start(directory, component, command)
+
+
+def _is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+class Operators:
+    """One operator that is started again whenever it ends, as a kubelet would, and at times two."""
+
+    def __init__(self, kubeconfig: Path, directory: Path, environment: dict[str, str]) -> None:
+        self._kubeconfig, self._directory = kubeconfig, directory
+        self._environment = environment
+        self.logs = (directory / "first.log", directory / "second.log")
+        for log in self.logs:
+            log.touch()
+        self._first = self._make("first")
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+
+    @contextmanager
+    def running(self) -> Iterator["Operators"]:
+        """Keep the operator running while the context lasts."""
+        self._first.start()
+        eventually(lambda: self._first.metric("weather_operator_leader"), seconds=180)
+        self._keeper.start()
+        try:
+            yield self
+        finally:
+            self._ended.set()
+            self._keeper.join(30)
+            self._end(self._first)
+
+    def kill(self) -> None:
+        """Kill it without a warning."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self, seconds: float) -> None:
+        """Let it stand still for so long, and go on."""
+        self._signal(signal.SIGSTOP)
+        time.sleep(seconds)  # for which time it stands still is what is tried
+        self._signal(signal.SIGCONT)
+
+    def double(self) -> None:
+        """Start a second one, kill the first, and end the second once it was ready."""
+        second = self._make("second")
+        second.start()
+        try:
+            with suppress(AssertionError):
+                eventually(lambda: second.get("/readyz")[0] == 200, seconds=20)
+            self.kill()
+        finally:
+            self._end(second)
+
+    def _make(self, name: str) -> Operator:
+        return Operator(
+            kubeconfig=self._kubeconfig,
+            log=self._directory / f"{name}.log",
+            environment={"LEASE_NAME": "campaign", "POD_NAME": name, **self._environment},
+        )
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            process = self._first.process
+            if process and process.poll() is None:
+                process.send_signal(number)
+
+    def _keep(self) -> None:
+        while not self._ended.wait(0.2):
+            with self._lock:
+                process = self._first.process
+                if process is None or process.poll() is not None:
+                    self._first.start()
+
+    @staticmethod
+    def _end(operator: Operator) -> None:
+        if operator.process is None:
+            return
+        operator.process.send_signal(signal.SIGCONT)
+        with suppress(Exception):
+            operator.stop()
+        if operator.process is not None:
+            operator.kill()
+
+
+@contextmanager
+def stage(cluster: Cluster, directory: Path, environment: dict[str, str]) -> Iterator[Stage]:
+    """Set up a stage on a cluster: the kinds, a proxy and an operator with this environment."""
+    shell = Shell.of(cluster)
+    shell.kubectl("apply", "-f", "crds/")
+    shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy(cluster.kubeconfig).running(directory / "kubeconfig"))
+        operators = Operators(proxy.kubeconfig, directory, environment)
+        stack.enter_context(operators.running())
+        api = Api(cluster.kubeconfig)
+        yield Stage(cluster=cluster, proxy=proxy, api=api, operators=operators)
+
+
+@contextmanager
+def own_cluster() -> Iterator[Cluster]:
+    """A control plane of the campaign's own, which it may harm."""
+    with running_cluster("campaign", control_plane_only=True) as cluster:
+        yield cluster
