@@ -155,6 +155,12 @@ lint: $(READY) ## style, types and layers
 	$(BIN)/mypy operator/src webapp/src cluster/src plugin/src tests
 	$(BIN)/lint-imports
 
+SEEDS ?= 350
+.PHONY: campaign
+campaign: setup ## generated plans with generated faults: make campaign SEEDS=350, or SEED=17 for one
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m campaign \
+	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(CAMPAIGN_FLAGS)
+
 .PHONY: bench
 bench: setup ## figures in tables; no assertion on time
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)

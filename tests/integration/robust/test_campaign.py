@@ -1,0 +1,49 @@
+"""A few plans of the campaign and a planted bug to catch; `make campaign` plays all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from campaign.bugs import BUGS
+from campaign.plans import generate
+from campaign.play import Result, play
+from campaign.stage import stage
+from support.operator import Operator
+from weather_cluster.clusters import Cluster
+
+SEEDS = (1, 2, 3, 4)
+PATIENCE_SECONDS = 90
+
+Play = Callable[[Sequence[int], dict[str, str]], list[Result]]
+
+
+@pytest.fixture
+def playing(plane: Cluster, _operator: Operator, tmp_path: Path) -> Iterator[Play]:
+    """Plays the plans of some seeds side by side, with an operator of this environment."""
+    # Two operators of different Leases would both lead.
+    _operator.stop()
+    with ExitStack() as stack:
+
+        def played(seeds: Sequence[int], environment: dict[str, str]) -> list[Result]:
+            here = stack.enter_context(stage(plane, tmp_path, environment))
+            with ThreadPoolExecutor(len(seeds)) as pool:
+                runs = [
+                    pool.submit(play, here, generate(seed), patience=PATIENCE_SECONDS)
+                    for seed in seeds
+                ]
+                return [run.result() for run in runs]
+
+        yield played
+
+
+def test_plans_end_as_predicted_whatever_happens_meanwhile(playing: Play) -> None:
+    results = playing(SEEDS, {})
+    assert {each.plan.seed: each.failures for each in results} == dict.fromkeys(SEEDS, ())
+
+
+def test_a_planted_bug_is_caught(playing: Play, tmp_path: Path) -> None:
+    bug = BUGS["a child that is asked for no longer stays"]
+    (found,) = playing((1,), bug.planted(tmp_path / "planted"))
+    assert found.failures
