@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
     )
     which.add_argument("--seed", type=int, help="one plan, which is then played alone")
     add("--side-by-side", type=int, default=3, metavar="N", help="so many plans at once")
-    add("--patience", type=float, default=120, metavar="S", help="seconds until an end must come")
+    add("--patience", type=float, default=300, metavar="S", help="seconds until an end must come")
     add("--minimise", type=float, metavar="S", help="drop steps of what fails, for S seconds each")
     add("--show", action="store_true", help="print the plans and play none")
     add(
@@ -144,7 +144,7 @@ def _hunt(
 
 def _minimise(here: Stage, result: Result, options: argparse.Namespace, console: Console) -> None:
     def still_fails(plan: Plan) -> bool:
-        return bool(play(here, plan, patience=min(options.patience, 40)).failures)
+        return bool(play(here, plan, patience=options.patience).failures)
 
     console.print(f"seed {result.plan.seed}, as small as it could be made:")
     _show(minimised(result.plan, still_fails, seconds=options.minimise), console)

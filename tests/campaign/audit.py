@@ -52,13 +52,6 @@ class AuditLog:
         found = self._events(f'"namespace":"{namespace}"')
         return [_write(event) for event in found if event["verb"] in _WRITES]
 
-    def renewals(self) -> int:
-        """How often the operator has renewed its Lease."""
-        return sum(
-            event.get("userAgent") == OPERATOR and event["verb"] == "update"
-            for event in self._events('"resource":"leases"')
-        )
-
     def _events(self, word: str) -> Iterator[dict[str, object]]:
         is_shorter = self.file.stat().st_size < self.since  # it began anew
         with self.file.open() as lines:
@@ -68,6 +61,43 @@ class AuditLog:
                     event = json.loads(line)
                     if event["stage"] == "ResponseComplete" and "objectRef" in event:
                         yield event
+
+
+class Quiet:
+    """Tells for how long the operator has written nothing into some namespaces.
+
+    That is counted in renewals of its Lease, one in two seconds where it has the time: an operator
+    that is starved, or starts, is not quiet.
+    """
+
+    def __init__(self, file: Path, namespaces: tuple[str, ...]) -> None:
+        self._file = file
+        self._offset = file.stat().st_size
+        self._words = tuple(f'"namespace":"{name}"' for name in namespaces)
+        self._renewals = 0
+
+    def renewals(self) -> int:
+        """How often the Lease was renewed since the last write, or since this began."""
+        if self._file.stat().st_size < self._offset:
+            self._offset = 0  # the log began anew
+        with self._file.open() as lines:
+            lines.seek(self._offset)
+            while (line := lines.readline()).endswith("\n"):
+                self._offset = lines.tell()
+                self._count(line)
+        return self._renewals
+
+    def _count(self, line: str) -> None:
+        is_renewal = '"resource":"leases"' in line
+        if not is_renewal and not any(word in line for word in self._words):
+            return
+        event = json.loads(line)
+        if event.get("userAgent") != OPERATOR or event["verb"] not in _WRITES:
+            return
+        if is_renewal:
+            self._renewals += event.get("responseStatus", {}).get("code") == 200
+        elif event["objectRef"]["resource"] != "events":
+            self._renewals = 0
 
 
 def _write(event: dict[str, object]) -> Write:

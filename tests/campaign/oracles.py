@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from support.fleet import differences
 
 from campaign.api import CHILDREN, Body, Record
-from campaign.audit import AuditLog, Write
+from campaign.audit import AuditLog, Quiet, Write
 from campaign.plans import Act
 from campaign.predictions import End, Prediction, manifest_of
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from campaign.play import Run
 
 SILENT_RENEWALS = 2
+STUCK_RENEWALS = 15
+"""After so many renewals of the Lease without a write nothing is to be expected any more."""
+
 _NOTICED_SECONDS = 5.0
 """Within which time the operator knows what others did, unless it stood still."""
 
@@ -48,6 +51,11 @@ class Context:
         """How long after others did something the operator may not know of it."""
         return _NOTICED_SECONDS + self.run.plan.longest_stop
 
+    def quiet(self) -> Quiet:
+        """Return what tells for how long nothing has been written for this run from now on."""
+        namespaces = (self.run.namespace, self.run.clean_namespace)
+        return Quiet(self.run.stage.cluster.audit_log, namespaces)
+
 
 Found = list[str]
 
@@ -71,10 +79,15 @@ def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
 
 
 def _awaited(context: Context, oracle: Callable[[Context], Found]) -> Found:
-    """Return what an oracle still says when patience ends."""
+    """Return what an oracle still says when the operator has come to rest, or patience ends."""
     deadline = time.monotonic() + context.patience
-    while (found := oracle(context)) and time.monotonic() < deadline:
-        time.sleep(0.5)
+    quiet = context.quiet()
+    while found := oracle(context):
+        if quiet.renewals() >= STUCK_RENEWALS:
+            break
+        if time.monotonic() > deadline:
+            return [f"{each} (and it goes on)" for each in found]
+        time.sleep(1)
     return found
 
 
@@ -202,14 +215,15 @@ def silence(context: Context) -> Found:
 
     The message about an unknown version lists the releases, and those of other plans change.
     """
-    quiet = AuditLog.from_now(context.run.stage.cluster.audit_log)
+    log = AuditLog.from_now(context.run.stage.cluster.audit_log)
     deadline = time.monotonic() + context.patience
+    quiet = Quiet(log.file, ())
     while quiet.renewals() < SILENT_RENEWALS and time.monotonic() < deadline:
         time.sleep(0.5)
     unknown = {n for n, end in context.prediction.apps.items() if "UnknownVersion" in end.reasons}
     written = [
         str(write)
-        for write in quiet.writes(context.run.namespace)
+        for write in log.writes(context.run.namespace)
         if write.is_operators and write.name not in unknown and write.kind != "events"
     ]
     return [f"not silent: {', '.join(written[:5])}"] if written else []

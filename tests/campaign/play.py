@@ -88,7 +88,7 @@ class Run:
 def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
     """Carry out a plan's steps, end its faults, and ask every oracle.
 
-    What has to come is waited for, for so many seconds of `patience`.
+    What has to come is waited for until the operator rests, and for `patience` seconds at most.
     """
     run = Run(stage=stage, plan=plan, number=stage.next_run())
     began = time.monotonic()

@@ -14,7 +14,7 @@ from support.operator import Operator
 from weather_cluster.clusters import Cluster
 
 SEEDS = (1, 2, 3, 4)
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 200
 
 Play = Callable[[Sequence[int], dict[str, str]], list[Result]]
 
