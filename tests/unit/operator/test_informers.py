@@ -12,7 +12,7 @@ from support.fake_api_server import FakeApiServer, Request
 from support.virtual_time import in_virtual_time, now
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.errors import ApiError, RefusedError, UnavailableError, error_of
-from weather_operator.kube.informers import Informers, mute_kopf_logs
+from weather_operator.kube.informers import Informers, _first_end, mute_kopf_logs
 from weather_operator.kube.resources import (
     DEPLOYMENT,
     GATEWAY,
@@ -278,6 +278,22 @@ async def test_after_a_restored_backup_the_cache_is_as_the_server_and_the_stream
     assert [each["metadata"] for each in handler.cache.all(NODE)] == [older["metadata"]]
     assert lost.is_set()
     assert not listing._history_lost.is_set()
+
+
+async def test_streams_end_with_one_of_their_tasks_or_for_a_reason_to_begin_anew() -> None:
+    async def break_down() -> None:
+        raise KeyError("kind")
+
+    reason, never = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(never.wait())
+    waiting = asyncio.create_task(_first_end([running], {"restored": reason.wait}))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    reason.set()
+    assert await waiting == "restored"
+    running.cancel()
+    broken = asyncio.create_task(break_down())
+    assert await _first_end([broken], {"restored": never.wait}) == repr(KeyError("kind"))
 
 
 class BrokenOff:

@@ -30,6 +30,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import aiohttp
@@ -52,6 +53,8 @@ _FIRST_LIST_SECONDS = 15
 _RELIST_SECONDS = 1.0
 _LONG_SECONDS = 60
 _RESTORED = "the API server has lost what it knew: it was restored from a backup"
+
+_Wait = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class Handler(Protocol):
@@ -240,10 +243,10 @@ class Informers:
                 await self._wait_until_served(kinds[0])
             began = time.monotonic()
             listed = asyncio.Event()
-            anew = {
-                _RESTORED: self._history_lost.wait(),
-                "the certificates have changed": self._client.connection.renewed.wait(),
-                "kopf does not know the kinds": self._overdue(listed),
+            anew: dict[str, _Wait] = {
+                _RESTORED: self._history_lost.wait,
+                "the certificates have changed": self._client.connection.renewed.wait,
+                "kopf does not know the kinds": partial(self._overdue, listed),
             }
             async with self._streaming(kinds, listed) as tasks:
                 handle_signals()
@@ -337,11 +340,9 @@ class _Backoffs:
             delay = min(2 * delay, 10)
 
 
-async def _first_end(
-    tasks: Collection[asyncio.Task[Any]], anew: Mapping[str, Coroutine[Any, Any, Any]]
-) -> str:
+async def _first_end(tasks: Collection[asyncio.Task[Any]], anew: Mapping[str, _Wait]) -> str:
     """Wait until a task or one of the reasons to begin anew ends, and say which in words."""
-    reasons = {asyncio.create_task(waiting): reason for reason, waiting in anew.items()}
+    reasons = {asyncio.create_task(wait()): reason for reason, wait in anew.items()}
     try:
         ended, _ = await asyncio.wait((*tasks, *reasons), return_when=asyncio.FIRST_COMPLETED)
     finally:
