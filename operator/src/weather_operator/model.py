@@ -51,7 +51,8 @@ class Release:
     """One version in the catalogue.
 
     `digest` is what the image's tag meant when the registry was first asked about this object,
-    known by `uid_generation`; `is_resolved` whether its status has the registry's answer.
+    known by `uid_generation`; `is_resolved` whether its status has the registry's answer. `missing`
+    is that answer where the registry does not have the image.
     """
 
     version: str
@@ -60,6 +61,7 @@ class Release:
     digest: str | None = field(default=None, compare=False)
     uid_generation: str = field(default="", compare=False)
     is_resolved: bool = field(default=False, compare=False)
+    missing: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.version} ({self.colour})"
@@ -274,7 +276,17 @@ def _parse_release(body: Manifest) -> Release:
         digest=status.get("digest") if is_resolved else None,
         uid_generation=f"{metadata['uid']}/{metadata.get('generation', 1)}",
         is_resolved=is_resolved,
+        missing=_missing(status) if is_resolved else "",
     )
+
+
+def _missing(status: Manifest) -> str:
+    """Return the registry's words where it said that it does not have a release's image."""
+    for each in status.get("conditions", ()):
+        if (each["type"], each["reason"]) == ("Available", "NotFound"):
+            message: str = each["message"]
+            return message
+    return ""
 
 
 def _parse_app(body: Manifest) -> WeatherApp:

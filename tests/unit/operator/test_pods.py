@@ -1,11 +1,12 @@
 """What pods say, and what of it condemns the version that is tried."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.manifests import app_body, deployment, template
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import Blocker, parse_app
+from weather_operator.model import Blocker, parse_app, parse_release
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import pods as told
 
@@ -229,6 +230,24 @@ def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() 
     (asked,) = told.with_events(found, one, events, observed())
     assert (asked.reason, asked.condemns) == ("ImagePullBackOff", True)
     assert asked.message == f"the registry has no image {IMAGE}"
+
+
+def test_what_the_registry_lacks_is_said_as_the_release_says_it() -> None:
+    words = "registry.example has no tag 2.0.0 of weather"
+    condition = {"type": "Available", "status": "False", "reason": "NotFound", "message": words}
+    body: dict[str, Any] = {
+        "metadata": {"name": "2.0.0", "uid": "release-1", "generation": 1},
+        "spec": {"version": "2.0.0", "colour": "green", "image": IMAGE},
+        "status": {"observedGeneration": 1, "conditions": [condition]},
+    }
+    seen = replace(observed(), release=parse_release(body))
+    (found,) = told.of_pods([pod(waiting=MISSING)], seen)
+    assert found.message == words
+    (found,) = told.of_pods([pod(waiting=UNREACHABLE)], seen)
+    assert "does not answer" in found.message
+    body["spec"]["image"] = "weather:another"
+    (found,) = told.of_pods([pod(waiting=MISSING)], replace(seen, release=parse_release(body)))
+    assert found.message == f"the registry has no image {IMAGE}"
 
 
 def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:

@@ -69,7 +69,10 @@ def with_events(
     told = Blocker(reason=reason, message=message, object=_reference(pod))
     if "pull image" in message:
         told = _of_image(pod, _own_container(pod), reason, message)
-        told = replace(told, condemns=told.condemns and _is_judged(pod, observed))
+        if observed and _is_judged(pod, observed):
+            told = _in_the_catalogues_words(told, pod, observed)
+        else:
+            told = replace(told, condemns=False)
     same = (each.condemns for each in found if each.reason == told.reason)
     told = replace(told, condemns=told.condemns or any(same))
     others = (each for each in found if each.reason != told.reason)
@@ -126,7 +129,9 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
         message = waiting.get("message", reason)
         if image_errors.is_image_error(reason):
             found = _of_image(pod, container, reason, message)
-            return replace(found, condemns=found.condemns and is_judged)
+            if judged_by is None:
+                return replace(found, condemns=False)
+            return _in_the_catalogues_words(found, pod, judged_by)
         condemns = reason == _CRASHES or (
             reason in _CREATING and not any(each in message for each in _LATE)
         )
@@ -157,6 +162,15 @@ def _of_image(pod: Manifest, container: Manifest, reason: str, text: str) -> Blo
     return Blocker(
         reason=name, message=error.message, object=_reference(pod), condemns=error.condemns
     )
+
+
+def _in_the_catalogues_words(blocker: Blocker, pod: Manifest, observed: Observed) -> Blocker:
+    """Say it as the release's status does, which knows what exactly the registry lacks."""
+    release = observed.release
+    if not (blocker.condemns and release and release.missing):
+        return blocker
+    is_same = _image(pod, CONTAINER) == release.image
+    return replace(blocker, message=release.missing) if is_same else blocker
 
 
 def _gates(pod: Manifest) -> Iterator[Blocker]:
