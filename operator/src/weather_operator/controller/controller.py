@@ -3,9 +3,9 @@
     queue.take → reconciler.reconcile → done | conflict | unavailable | error | bug → queue.done
 
 Several passes go on at a time; the queue says how many, and that no two have the same key. A pass
-that hangs is set aside, and another begins; where all of them take long the API server has too much
-to do, and no more begin. A pass knows nothing of retries: it returns an Outcome or raises, and
-`_reconcile` is the one place that says what each ending means.
+that hangs while others overtake it is set aside, and another begins; where all of them take long
+the API server has too much to do, and no more begin. A pass knows nothing of retries: it returns an
+Outcome or raises, and `_reconcile` is the one place that says what each ending means.
 
 | Ending | What follows |
 |---|---|
@@ -22,8 +22,8 @@ to do, and no more begin. A pass knows nothing of retries: it returns an Outcome
 
 import asyncio
 import logging
+import math
 import time
-from collections import deque
 from collections.abc import Callable
 
 from weather_operator.controller.reconciler import Outcome, Reconciler
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 _RECONCILE_SECONDS = 60
 _STUCK_SECONDS = 2 * _RECONCILE_SECONDS
 _LONG_SECONDS = 3.0
-_LAST_PASSES = 4
 
 
 class Controller:
@@ -57,7 +56,8 @@ class Controller:
         self._metrics = metrics
         self._clock = clock
         self._last_end = self._clock()
-        self._last_seconds: deque[float] = deque(maxlen=_LAST_PASSES)
+        self._newest_ended = -math.inf
+        self._long: dict[Key, asyncio.TimerHandle] = {}
         metrics.queue_depth.set_function(queue.__len__)
         metrics.queue_oldest_age.set_function(queue.oldest_age)
 
@@ -79,20 +79,26 @@ class Controller:
         return f"no reconcile has ended for {idle:.0f} s, and WeatherApps are due"
 
     async def _work(self, work: Work) -> None:
-        began, loop = self._clock(), asyncio.get_running_loop()
-        takes_long = loop.call_later(_LONG_SECONDS, self._set_aside, work.key)
+        began = self._clock()
+        self._consider_later(work.key, began)
         try:
             await self._reconcile(work)
         finally:
-            takes_long.cancel()
+            self._long.pop(work.key).cancel()
             self._queue.done(work.key)
             self._last_end = self._clock()
-            self._last_seconds.append(self._last_end - began)
+            self._newest_ended = max(self._newest_ended, began)
 
-    def _set_aside(self, key: Key) -> None:
-        """Let another pass begin beside this one, unless those that ended last took as long."""
-        if min(self._last_seconds, default=0) < _LONG_SECONDS:
+    def _consider_later(self, key: Key, began: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._long[key] = loop.call_later(_LONG_SECONDS, self._consider, key, began)
+
+    def _consider(self, key: Key, began: float) -> None:
+        """Let another pass begin beside this one if one that began later has ended already."""
+        if self._newest_ended > began:
             self._queue.set_aside(key)
+        else:
+            self._consider_later(key, began)
 
     async def _reconcile(self, work: Work) -> None:
         """Reconcile one key and decide, for every way in which that can end, what follows."""

@@ -43,7 +43,7 @@ LONGEST_BACKOFF_SECONDS = 10.0
 RETRIES_PER_SECOND = 10
 """How often all keys that fail are tried: the more there are, the more seldom each."""
 
-MOST_SET_ASIDE = 32
+MOST_SET_ASIDE = 16
 """How many passes may go on beside those that the workers do, because they take long."""
 
 
