@@ -67,12 +67,13 @@ docs: $(READY) ## the API reference, made anew from crds/
 
 .PHONY: demo
 demo: setup ## a cluster, the operator and London in it, upgraded by colour; leaves it running
-	$(BIN)/weather-cluster up
+	$(BIN)/weather-cluster up --no-metrics
 	$(BIN)/weather-cluster images
 	@eval "$$($(BIN)/weather-cluster env)" && \
 	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
 	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
 	  $(BIN)/weather-cluster demo
+	$(BIN)/weather-cluster up
 
 .PHONY: cluster-up cluster-down
 cluster-up: setup ## the cluster alone

@@ -44,12 +44,14 @@ def main() -> None:
 @name_option
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 4))
 @click.option("--control-plane-only", is_flag=True, help="No pod really runs; needs no root.")
-def up(name: str, nodes: int, control_plane_only: bool) -> None:
+@click.option("--no-metrics", is_flag=True, help="Without metrics of pods, until the next up.")
+def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool) -> None:
     """Bring a cluster up; harmless when it runs already."""
     cluster = clusters.up(
         name,
         nodes=nodes,
         control_plane_only=control_plane_only,
+        metrics=not no_metrics,
         report=_report(),
     )
     option = "" if name == clusters.DEFAULT_NAME else f" --name {name}"
@@ -60,7 +62,8 @@ def up(name: str, nodes: int, control_plane_only: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
 def build(everything: bool) -> None:
     """Build a cluster's programs, as far as they are not built yet."""
-    names = {*bootstrap.WITH_NODES, *(bootstrap.CONTROL_PLANE if everything else ())}
+    names = {*bootstrap.WITH_NODES, *bootstrap.METRICS}
+    names |= {*bootstrap.CONTROL_PLANE} if everything else set()
     ordered = [name for name in binaries.BINARIES if name in names]
     binaries.ensure(ordered, settings.from_environment(), _report())
 

@@ -16,10 +16,11 @@ from weather_cluster.api import Api
 from weather_cluster.control_plane import DNS_ADDRESS
 from weather_cluster.errors import ClusterError
 from weather_cluster.host import is_listening
-from weather_cluster.network import Network
+from weather_cluster.network import Network, Node
 from weather_cluster.pki import Authority
 
-BINARIES = ("coredns", "metrics-server", "registry")
+BINARIES = ("coredns", "registry")
+METRICS_SERVER = "metrics-server"
 DNS_PORT = 1053
 METRICS_PORT = 4443
 REGISTRY_PORT = 5000
@@ -47,16 +48,20 @@ def wait_for_coredns(directory: Path, network: Network) -> None:
     )
 
 
-def start_metrics_server(directory: Path, network: Network, authority: Authority, api: Api) -> None:
-    """Start metrics-server in the first node's network and register it with the API server."""
+def start_metrics_server(directory: Path, node: Node, authority: Authority, api: Api) -> None:
+    """Start metrics-server in this node's network and register it with the API server."""
     kubeconfig = directory / "metrics-server.kubeconfig"
     authority.kubeconfig(kubeconfig, api.server, "metrics-server")
     certificate, key = authority.issue("metrics", "metrics-server.kube-system.svc")
+    ports = [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": METRICS_PORT}]
+    _apply_service(api, METRICS_SERVER, node.address, ports)
+    api.apply(METRICS_API_SERVICE, _metrics_api_service(authority))
+    # Last, so that where it runs all of this was done.
     processes.start(
         directory,
-        "metrics-server",
+        METRICS_SERVER,
         [
-            "metrics-server",
+            METRICS_SERVER,
             f"--secure-port={METRICS_PORT}",
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
@@ -68,11 +73,8 @@ def start_metrics_server(directory: Path, network: Network, authority: Authority
             "--metric-resolution=10s",
             "--kubelet-request-timeout=5s",
         ],
-        enter=network.nodes[0].enter,
+        enter=node.enter,
     )
-    ports = [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": METRICS_PORT}]
-    _apply_service(api, "metrics-server", network.nodes[0].address, ports)
-    api.apply(METRICS_API_SERVICE, _metrics_api_service(authority))
 
 
 def wait_for_metrics(directory: Path, api: Api) -> None:
@@ -80,7 +82,7 @@ def wait_for_metrics(directory: Path, api: Api) -> None:
     processes.wait_until(
         lambda: api.is_true(METRICS_API_SERVICE, "Available"),
         directory,
-        "metrics-server",
+        METRICS_SERVER,
         seconds=60,
     )
 

@@ -1,68 +1,78 @@
-"""The programs of a cluster, built from the pinned Go modules and kept in the user's cache.
+"""The programs of a cluster, built from pinned Go modules and kept in the user's cache.
 
-`BINARIES` says what there is and how it is built. A built program's file name holds a hash of its
-module's pins and its flags, so another pin is another file and nothing in the cache is ever stale.
+`BINARIES` says what there is and how it is built. One module pins nearly all of them, so that they
+share what they compile: client-go alone is most of some. A built program's file name holds a hash
+of its module's pins and its flags, so another pin is another file and nothing in the cache is ever
+stale.
 """
 
 import fcntl
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from weather_cluster import toolchain
-from weather_cluster.host import require_disk_space, require_programs, run
-from weather_cluster.progress import Report
+from weather_cluster import go_build, toolchain
+from weather_cluster.go_build import GoBuild
+from weather_cluster.host import require_disk_space, require_programs
+from weather_cluster.progress import Report, silent
 from weather_cluster.settings import Settings
 
+MODULE = "cluster"
 KUBERNETES_VERSION = "1.36.3"
 NEEDED_SPACE_GB = 6
-_VERSION = "k8s.io/component-base/version"
-_STAMP = (
-    f"-X {_VERSION}.gitVersion=v{KUBERNETES_VERSION} -X {_VERSION}.gitMajor=1 "
-    f"-X {_VERSION}.gitMinor=36 -X k8s.io/client-go/pkg/version.gitVersion=v{KUBERNETES_VERSION}"
-)
+_OURS = f"weather-operator.local/{MODULE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binary:
-    """One program: the module that pins it, its Go package, and how it is built."""
+    """One program: its Go package, the module that pins it, and how it is built."""
 
     name: str
-    module: str
     package: str
-    ldflags: str = ""
+    module: str = MODULE
     tags: str = ""
     cgo: bool = False
 
     @property
-    def arguments(self) -> tuple[str, ...]:
-        """The arguments of `go build`, without the output file."""
-        flags = f"-s -w {self.ldflags}".strip()
+    def flags(self) -> tuple[str, ...]:
+        """The flags of `go build`, those that decide what it compiles and links."""
         return (
             "-trimpath",
             "-mod=readonly",
             f"-tags={self.tags}",
-            f"-ldflags={flags}",
-            self.package,
+            # Nobody debugs these: a fifth less to compile.
+            "-gcflags=all=-dwarf=false",
+            f"-ldflags=-s -w {_stamp(KUBERNETES_VERSION)}",
         )
 
 
+def _stamp(version: str) -> str:
+    """Return the linker's flags that tell Kubernetes its version; other programs lack the names."""
+    base, (major, minor, _) = "k8s.io/component-base/version", version.split(".")
+    values = {
+        f"{base}.gitVersion": f"v{version}",
+        f"{base}.gitMajor": major,
+        f"{base}.gitMinor": minor,
+        "k8s.io/client-go/pkg/version.gitVersion": f"v{version}",
+    }
+    return " ".join(f"-X {name}={value}" for name, value in values.items())
+
+
 def _kubernetes(name: str) -> Binary:
-    return Binary(
-        name=name, module="kubernetes", package=f"k8s.io/kubernetes/cmd/{name}", ldflags=_STAMP
-    )
+    return Binary(name=name, package=f"k8s.io/kubernetes/cmd/{name}")
 
 
 def _containerd(name: str) -> Binary:
-    package = f"github.com/containerd/containerd/v2/cmd/{name}"
-    return Binary(name=name, module="runtime", package=package)
+    return Binary(name=name, package=f"github.com/containerd/containerd/v2/cmd/{name}")
 
 
 def _cni(name: str, kind: str) -> Binary:
     package = f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
-    return Binary(name=name, module="runtime", package=package)
+    return Binary(name=name, package=package)
 
 
 BINARIES = {
@@ -74,34 +84,21 @@ BINARIES = {
         _kubernetes("kubectl"),
         _kubernetes("kubelet"),
         _kubernetes("kube-proxy"),
-        Binary(name="etcd", module="kubernetes", package="go.etcd.io/etcd/server/v3"),
+        Binary(name="etcd", package="go.etcd.io/etcd/server/v3"),
         _containerd("containerd"),
         _containerd("containerd-shim-runc-v2"),
         _containerd("ctr"),
-        Binary(
-            name="runc",
-            module="runtime",
-            package="github.com/opencontainers/runc",
-            tags="seccomp",
-            cgo=True,
-        ),
+        Binary(name="runc", package="github.com/opencontainers/runc", tags="seccomp", cgo=True),
         _cni("bridge", "main"),
         _cni("loopback", "main"),
         _cni("host-local", "ipam"),
         _cni("portmap", "meta"),
-        Binary(
-            name="registry",
-            module="registry",
-            package="github.com/distribution/distribution/v3/cmd/registry",
-        ),
-        Binary(name="coredns", module="coredns", package="github.com/coredns/coredns"),
-        Binary(name="helm", module="helm", package="helm.sh/helm/v4/cmd/helm"),
-        Binary(
-            name="metrics-server",
-            module="metrics-server",
-            package="sigs.k8s.io/metrics-server/cmd/metrics-server",
-        ),
-        Binary(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+        # Mains of our own, with the plugins that a cluster uses and no cloud's storage.
+        Binary(name="registry", package=f"{_OURS}/registry"),
+        Binary(name="coredns", package=f"{_OURS}/coredns"),
+        Binary(name="helm", package="helm.sh/helm/v4/cmd/helm"),
+        Binary(name="metrics-server", package="sigs.k8s.io/metrics-server/cmd/metrics-server"),
+        Binary(name="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
     )
 }
 
@@ -109,56 +106,89 @@ BINARIES = {
 def ensure(names: Sequence[str], settings: Settings, report: Report) -> dict[str, Path]:
     """Return the file of each named binary, built now if the cache lacks it."""
     files = {name: path_of(BINARIES[name], settings) for name in names}
-    missing = [BINARIES[name] for name, file in files.items() if not file.exists()]
-    if missing:
+    if not all(file.exists() for file in files.values()):
         require_disk_space(
             settings.cache, NEEDED_SPACE_GB, "building the cluster", "XDG_CACHE_HOME"
         )
         go = toolchain.find(settings, report)
-        for binary in missing:
-            _build(binary, settings, go, report)
+        with locked(settings.cache / "binaries/build.lock", report) as lock:
+            missing = [BINARIES[name] for name, file in files.items() if not file.exists()]
+            for together in _alike(missing):
+                _build(together, settings, go, report, lock)
     return files
 
 
 def path_of(binary: Binary, settings: Settings) -> Path:
     """Return where the cache keeps this binary; other sources or flags give another name."""
-    key = hashlib.sha256(repr((binary.arguments, binary.cgo)).encode())
-    for file in ("go.mod", "go.sum"):
-        key.update((settings.modules / binary.module / file).read_bytes())
+    key = hashlib.sha256(repr((binary.package, binary.flags, binary.cgo)).encode())
+    module = settings.modules / binary.module
+    for file in (module / "go.mod", module / "go.sum", *sorted(module.rglob("*.go"))):
+        key.update(file.read_bytes())
     return settings.cache / "binaries" / f"{binary.name}-{key.hexdigest()[:12]}"
 
 
 @contextmanager
-def locked_output(file: Path) -> Iterator[tuple[Path, int]]:
-    """Let one command at a time create a file of the cache, which is complete whenever it exists.
+def locked(file: Path, report: Report = silent) -> Iterator[int]:
+    """Hold a lock of the cache, and yield its file descriptor.
 
-    Yields the path to write to and the lock's file descriptor. A child that inherits the
-    descriptor keeps others out for as long as it lives, even when this process is killed.
+    A child that inherits the descriptor keeps others out for as long as it lives, even when this
+    process is killed.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    with file.with_name(f"{file.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with file.open("w") as lock:
         try:
-            yield unfinished, lock.fileno()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with report("wait for another command that builds"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+@contextmanager
+def locked_output(file: Path) -> Iterator[Path]:
+    """Let one command at a time create a file of the cache, which is complete whenever it exists.
+
+    Yields the path to write to.
+    """
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    with locked(file.with_name(f"{file.name}.lock")):
+        try:
+            yield unfinished
             if unfinished.exists():
                 unfinished.rename(file)
         finally:
             unfinished.unlink(missing_ok=True)
 
 
-def _build(binary: Binary, settings: Settings, go: Path, report: Report) -> None:
-    if binary.cgo:
+def _alike(binaries: Sequence[Binary]) -> Iterator[list[Binary]]:
+    """Yield those that one `go build` makes together; last what a C compiler has a part in."""
+
+    def kind(binary: Binary) -> tuple[object, ...]:
+        return binary.cgo, binary.module, binary.flags
+
+    for _, alike in groupby(sorted(binaries, key=kind), key=kind):
+        yield list(alike)
+
+
+def _build(
+    binaries: Sequence[Binary], settings: Settings, go: Path, report: Report, lock: int
+) -> None:
+    """Build programs that have module and flags in common into the cache."""
+    first, output = binaries[0], settings.cache / "binaries/unfinished"
+    if first.cgo:
         require_programs("gcc", "pkg-config")
-    with report(f"build {binary.name}"), locked_output(path_of(binary, settings)) as (file, lock):
-        if not path_of(binary, settings).exists():
-            run(
-                go,
-                "build",
-                "-o",
-                file,
-                *binary.arguments,
-                directory=settings.modules / binary.module,
-                environment=toolchain.environment(cgo=binary.cgo),
-                inherit=lock,
-            )
+    # What an earlier command left when it was killed.
+    shutil.rmtree(output, ignore_errors=True)
+    build = GoBuild(
+        module=settings.modules / first.module,
+        packages=tuple(binary.package for binary in binaries),
+        flags=first.flags,
+        environment=toolchain.environment(cgo=first.cgo),
+    )
+    try:
+        go_build.build(go, build, output, report, inherit=lock)
+        for binary in binaries:
+            built = output / go_build.program_name(binary.package)
+            built.rename(path_of(binary, settings))
+    finally:
+        shutil.rmtree(output, ignore_errors=True)

@@ -2,8 +2,8 @@
 
 A control plane alone takes free ports of the loopback and lets kwok simulate nodes and pods. With
 nodes there is a network first, then the registry and each node's containerd, the control plane in
-the first node's network, and at last what waits for an API server: kubelet, kube-proxy, DNS and
-metrics.
+the first node's network, and at last what waits for an API server: kubelet, kube-proxy and DNS.
+Metrics of pods can be added at any time.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weather_cluster import (
     addons,
+    api,
     control_plane,
     kwok,
     network,
@@ -27,6 +28,8 @@ from weather_cluster.progress import Report
 
 CONTROL_PLANE = (*control_plane.BINARIES, *kwok.BINARIES)
 WITH_NODES = (*control_plane.BINARIES, *node_components.BINARIES, *addons.BINARIES, "helm")
+METRICS = (addons.METRICS_SERVER,)
+API_PORT = 6443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,16 @@ def start(name: str, directory: Path, nodes: int, report: Report) -> Cluster:
     return _start_with_nodes(name, directory, nodes, report)
 
 
+def add_metrics(cluster: Cluster, report: Report) -> None:
+    """Start metrics-server in a cluster with nodes, which then answers `kubectl top`."""
+    node = network.nodes_of(cluster.number, cluster.nodes)[0]
+    authority = pki.load(cluster.name, cluster.directory / "pki")
+    connection = api.connect(f"https://{node.address}:{API_PORT}", authority)
+    with report("start metrics-server"):
+        addons.start_metrics_server(cluster.directory, node, authority, connection)
+        addons.wait_for_metrics(cluster.directory, connection)
+
+
 def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
     with reserved_ports(3) as (port, etcd_port, peer_port):
         plane = ControlPlane(
@@ -67,11 +80,11 @@ def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
             peer_port=peer_port,
         )
         with report("start the control plane"):
-            api = control_plane.start(plane)
+            connection = control_plane.start(plane)
     with report("start kwok"):
-        kwok.start(directory, api)
-        kwok.wait_for_nodes(directory, api)
-        control_plane.wait_for_service_account(plane, api)
+        kwok.start(directory, connection)
+        kwok.wait_for_nodes(directory, connection)
+        control_plane.wait_for_service_account(plane, connection)
     return _cluster(name, plane)
 
 
@@ -82,7 +95,7 @@ def _start_with_nodes(name: str, directory: Path, nodes: int, report: Report) ->
         directory=directory,
         authority=pki.create(name, directory / "pki"),
         address=net.nodes[0].address,
-        port=6443,
+        port=API_PORT,
         etcd_port=2379,
         peer_port=2380,
         enter=net.nodes[0].enter,
@@ -101,18 +114,16 @@ def _start_with_nodes(name: str, directory: Path, nodes: int, report: Report) ->
     for host in hosts:
         node_components.start_containerd(host)
     with report("start the control plane"):
-        api = control_plane.start(plane)
+        connection = control_plane.start(plane)
     with report("start the nodes"):
         _start_nodes(hosts, pause_image)
-        addons.start_coredns(directory, net, plane.authority, api)
-        addons.start_metrics_server(directory, net, plane.authority, api)
+        addons.start_coredns(directory, net, plane.authority, connection)
         for host in hosts:
-            node_components.wait_for_node(host, api)
-        control_plane.wait_for_service_account(plane, api)
-    with report("wait for registry, DNS and metrics"):
+            node_components.wait_for_node(host, connection)
+        control_plane.wait_for_service_account(plane, connection)
+    with report("wait for registry and DNS"):
         addons.wait_for_registry(directory, net.host)
         addons.wait_for_coredns(directory, net)
-        addons.wait_for_metrics(directory, api)
     return _cluster(name, plane, net)
 
 

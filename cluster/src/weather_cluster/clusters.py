@@ -30,14 +30,24 @@ def up(
     *,
     nodes: int = 1,
     control_plane_only: bool = False,
+    metrics: bool = True,
     report: Report = silent,
 ) -> Cluster:
     """Return a running cluster: the one there is, or a new one in place of a broken one.
 
-    Raises ClusterError, with nothing left behind, when this machine cannot run it.
+    With nodes it has metrics of pods; without `metrics` a cluster that has none yet does for now,
+    and a later call adds them. Raises ClusterError, with nothing left behind, when this machine
+    cannot run it.
     """
-    directory = _directory(name)
     size = 0 if control_plane_only else nodes
+    cluster = _running(name, size, report)
+    if metrics and size:
+        _add_metrics(cluster, report)
+    return cluster
+
+
+def _running(name: str, size: int, report: Report) -> Cluster:
+    directory = _directory(name)
     if _is_complete(directory):
         return _of_size(find(name), size)
     _check_machine(directory, with_nodes=bool(size))
@@ -48,7 +58,9 @@ def up(
             return _of_size(find(name), size)
         _clean(directory)
         try:
-            _create_directory(directory, files)
+            for folder in (directory / "bin", directory / "log"):
+                folder.mkdir(parents=True)
+            _link(directory, files)
             cluster = bootstrap.start(name, directory, size, report)
             _save(cluster)
         except BaseException:
@@ -129,9 +141,20 @@ def _has_traces(directory: Path) -> bool:
     )
 
 
-def _create_directory(directory: Path, files: dict[str, Path]) -> None:
-    (directory / "bin").mkdir(parents=True)
-    (directory / "log").mkdir()
+def _add_metrics(cluster: Cluster, report: Report) -> None:
+    def has_metrics() -> bool:
+        return all(processes.components(cluster.directory).get(name) for name in bootstrap.METRICS)
+
+    if has_metrics():
+        return
+    files = binaries.ensure(bootstrap.METRICS, settings.from_environment(), report)
+    with exclusive(str(cluster.directory)):
+        if not has_metrics():
+            _link(cluster.directory, files)
+            bootstrap.add_metrics(cluster, report)
+
+
+def _link(directory: Path, files: dict[str, Path]) -> None:
     for name, file in files.items():
         (directory / "bin" / name).symlink_to(file)
 

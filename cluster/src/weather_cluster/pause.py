@@ -21,7 +21,7 @@ def ensure(settings: Settings, report: Report) -> Path:
     kubelet = binaries.path_of(binaries.BINARIES["kubelet"], settings)
     archive = kubelet.with_name(f"{kubelet.name}.pause.tar")
     if not archive.exists():
-        with report("build pause image"), binaries.locked_output(archive) as (file, _):
+        with report("build pause image"), binaries.locked_output(archive) as file:
             _write_archive(file, _compile(settings, report))
     return archive
 
@@ -36,7 +36,7 @@ def _compile(settings: Settings, report: Report) -> bytes:
         "download",
         "-json",
         f"k8s.io/kubernetes@v{version}",
-        directory=settings.modules / "kubernetes",
+        directory=settings.modules / binaries.MODULE,
         environment=toolchain.environment(),
     )
     source = Path(json.loads(module)["Dir"], "build/pause/linux/pause.c")

@@ -8,6 +8,8 @@ import trustme
 import yaml
 
 MASTERS = "system:masters"
+CERTIFICATE = "ca.crt"
+KEY = "ca.key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +23,12 @@ class Authority:
     @property
     def certificate(self) -> Path:
         """The file with the authority's own certificate."""
-        return self.directory / "ca.crt"
+        return self.directory / CERTIFICATE
 
     @property
     def key(self) -> Path:
         """The file with the authority's own key."""
-        return self.directory / "ca.key"
+        return self.directory / KEY
 
     def issue(
         self, name: str, *addresses: str, user: str | None = None, group: str | None = None
@@ -90,6 +92,13 @@ def create(cluster: str, directory: Path) -> Authority:
     authority.ca.cert_pem.write_to_path(authority.certificate)
     _write_private(authority.key, authority.ca.private_key_pem)
     return authority
+
+
+def load(cluster: str, directory: Path) -> Authority:
+    """Return the authority that was created in this directory."""
+    certificate, key = ((directory / name).read_bytes() for name in (CERTIFICATE, KEY))
+    ca = trustme.CA.from_pem(certificate, key)
+    return Authority(cluster=cluster, directory=directory, ca=ca)
 
 
 def _write_private(path: Path, blob: trustme.Blob) -> None:

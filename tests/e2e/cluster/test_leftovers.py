@@ -56,6 +56,16 @@ def namespaces(number: int) -> set[int]:
     return {path.stat().st_ino for path in Path("/run/netns").glob(f"weather-{number}-*")}
 
 
+def test_metrics_come_with_the_next_up(name: str) -> None:
+    cluster = clusters.up(name, metrics=False)
+    before = {process.pid for process in processes.running(cluster.directory)}
+    assert "metrics-server" not in processes.components(cluster.directory)
+    assert clusters.up(name) == cluster
+    assert processes.components(cluster.directory)["metrics-server"]
+    assert before <= {process.pid for process in processes.running(cluster.directory)}
+    assert eventually(lambda: "node-1" in Shell.of(cluster).kubectl("top", "nodes"))
+
+
 def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> None:
     before = Before()
     cluster = clusters.up(name, nodes=2)

@@ -1,12 +1,17 @@
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from weather_cluster import binaries
-from weather_cluster.binaries import BINARIES
+from support.deadlines import eventually
+from weather_cluster import binaries, go_build
+from weather_cluster.binaries import BINARIES, MODULE
+from weather_cluster.progress import Report, Update
 from weather_cluster.settings import Settings
 
 
@@ -22,18 +27,19 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.mark.parametrize("file", ["go.mod", "go.sum"])
-def test_other_pins_are_another_binary(settings: Settings, file: str) -> None:
+@pytest.mark.parametrize("file", ["go.mod", "go.sum", "coredns/main.go"])
+def test_other_pins_or_sources_are_another_binary(settings: Settings, file: str) -> None:
     before = {name: binaries.path_of(binary, settings) for name, binary in BINARIES.items()}
-    (settings.modules / "runtime" / file).write_text("go 1.26.0\nanother pin\n")
+    changed = settings.modules / MODULE / file
+    changed.parent.mkdir(exist_ok=True)
+    changed.write_text("go 1.26.0\n// another\n")
     after = {name: binaries.path_of(binary, settings) for name, binary in BINARIES.items()}
-    changed = {name for name in BINARIES if before[name] != after[name]}
-    assert changed == {name for name, binary in BINARIES.items() if binary.module == "runtime"}
+    assert not set(before.values()) & set(after.values())
 
 
 def test_other_flags_are_another_binary(settings: Settings) -> None:
     runc = BINARIES["runc"]
-    variants = [runc, replace(runc, tags=""), replace(runc, cgo=False), replace(runc, ldflags="-X")]
+    variants = [runc, replace(runc, tags=""), replace(runc, cgo=False)]
     assert len({binaries.path_of(variant, settings) for variant in variants}) == len(variants)
 
 
@@ -42,17 +48,24 @@ def test_every_binary_has_a_file_of_its_own(settings: Settings) -> None:
     assert len(places) == len(BINARIES)
 
 
-def test_every_module_with_a_binary_is_pinned() -> None:
+def test_every_program_is_pinned_or_has_its_main_here() -> None:
     modules = Path(__file__).parents[3] / "cluster/modules"
     for binary in BINARIES.values():
-        tools = (modules / binary.module / "go.mod").read_text()
-        assert binary.package in tools
-        assert (modules / binary.module / "go.sum").stat().st_size
+        module = modules / binary.module
+        ours = binary.package.removeprefix(f"weather-operator.local/{binary.module}/")
+        is_pinned = f"\t{binary.package}\n" in (module / "go.mod").read_text()
+        assert is_pinned or (module / ours / "main.go").exists()
+        assert (module / "go.sum").stat().st_size
+
+
+def test_programs_of_one_build_do_not_overwrite_one_another() -> None:
+    names = [go_build.program_name(binary.package) for binary in BINARIES.values()]
+    assert len(set(names)) == len(names)
 
 
 def test_a_failed_making_leaves_neither_file_nor_rest(tmp_path: Path) -> None:
     def fail() -> None:
-        with binaries.locked_output(tmp_path / "etcd") as (unfinished, _):
+        with binaries.locked_output(tmp_path / "etcd") as unfinished:
             unfinished.write_text("half")
             raise OSError("the disk is full")
 
@@ -61,13 +74,13 @@ def test_a_failed_making_leaves_neither_file_nor_rest(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["etcd.lock"]
 
 
-def test_a_making_waits_for_the_child_of_a_killed_one(tmp_path: Path) -> None:
+def test_a_build_waits_for_the_child_of_a_killed_one(tmp_path: Path) -> None:
     """A killed command's compiler may still write: nobody else may touch the file until it ends."""
     script = f"""
 import os, subprocess
 from pathlib import Path
-from weather_cluster import binaries
-with binaries.locked_output(Path({str(tmp_path / "etcd")!r})) as (unfinished, lock):
+from weather_cluster import binaries, go_build
+with binaries.locked(Path({str(tmp_path / "build.lock")!r})) as lock:
     child = subprocess.Popen(["cat"], pass_fds=(lock,))
     print(child.pid, flush=True)
     os._exit(1)
@@ -80,10 +93,32 @@ with binaries.locked_output(Path({str(tmp_path / "etcd")!r})) as (unfinished, lo
         assert parent.stdout
         assert int(parent.stdout.readline())
         parent.wait()
-        waiter = subprocess.Popen(["flock", "--timeout", "0.2", tmp_path / "etcd.lock", "true"])
+        waiter = subprocess.Popen(["flock", "--timeout", "0.2", tmp_path / "build.lock", "true"])
         assert waiter.wait() == 1
         os.close(write)
         assert (
-            subprocess.run(["flock", "--timeout", "5", tmp_path / "etcd.lock", "true"]).returncode
+            subprocess.run(["flock", "--timeout", "5", tmp_path / "build.lock", "true"]).returncode
             == 0
         )
+
+
+def test_who_waits_for_another_build_says_so(tmp_path: Path) -> None:
+    said: list[str] = []
+    file = tmp_path / "build.lock"
+
+    @contextmanager
+    def report(step: str) -> Iterator[Update]:
+        said.append(step)
+        yield lambda words, share: None
+
+    with binaries.locked(file, report):
+        assert said == []
+        waiter = threading.Thread(target=hold, args=(file, report))
+        waiter.start()
+        assert eventually(lambda: said, every=0.01) == ["wait for another command that builds"]
+    waiter.join()
+
+
+def hold(file: Path, report: Report) -> None:
+    with binaries.locked(file, report):
+        pass
