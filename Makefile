@@ -67,8 +67,8 @@ docs: $(READY) ## the API reference, made anew from crds/
 
 .PHONY: demo
 demo: setup ## a cluster, the operator and London in it, upgraded by colour; leaves it running
+	$(BIN)/weather-cluster build --no-metrics --images
 	$(BIN)/weather-cluster up --no-metrics
-	$(BIN)/weather-cluster images
 	@eval "$$($(BIN)/weather-cluster env)" && \
 	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
 	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
@@ -124,8 +124,7 @@ promtool:
 
 .PHONY: test
 test: setup $(CHECKOV) promtool lint ## everything, with one summary
-	$(BIN)/weather-cluster build --all
-	$(BIN)/weather-cluster images
+	$(BIN)/weather-cluster build --all --images
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: test-unit

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -60,12 +61,20 @@ def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool) -> Non
 
 @main.command()
 @click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
-def build(everything: bool) -> None:
+@click.option("--no-metrics", is_flag=True, help="Not yet what `up --no-metrics` can do without.")
+@click.option("--images", "with_images", is_flag=True, help="And the images at the same time.")
+def build(everything: bool, no_metrics: bool, with_images: bool) -> None:
     """Build a cluster's programs, as far as they are not built yet."""
-    names = {*bootstrap.WITH_NODES, *bootstrap.METRICS}
+    names = {*bootstrap.WITH_NODES, *(() if no_metrics else bootstrap.METRICS)}
     names |= {*bootstrap.CONTROL_PLANE} if everything else set()
     ordered = [name for name in binaries.BINARIES if name in names]
-    binaries.ensure(ordered, settings.from_environment(), _report())
+    report = _report()
+    # Images wait for the network where compilers wait for nothing.
+    with ThreadPoolExecutor(1) as beside:
+        building = beside.submit(images.build, report) if with_images else None
+        binaries.ensure(ordered, settings.from_environment(), report)
+    if building:
+        building.result()
 
 
 @main.command()

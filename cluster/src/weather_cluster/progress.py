@@ -28,29 +28,47 @@ def on_console(console: Console, *, every: float = SECONDS_BETWEEN_LINES) -> Rep
     """Report what runs, then its seconds and its name.
 
     While it runs a terminal shows a spinner, and a bar where the step says how far it is; a log
-    gets a line each `every` seconds.
+    gets a line each `every` seconds. Several steps may run at once, in threads.
     """
+    terminal = _Terminal(console)
 
     @contextmanager
     def report(step: str) -> Iterator[Update]:
         began = time.monotonic()
-        shown = (
-            _on_terminal(console, step) if console.is_terminal else _in_log(console, step, every)
-        )
-        with shown as update:
+        with (
+            terminal.show(step) if console.is_terminal else _in_log(console, step, every) as update
+        ):
             yield update
         _print(console, time.monotonic() - began, step)
 
     return report
 
 
-@contextmanager
-def _on_terminal(console: Console, step: str) -> Iterator[Update]:
-    name = TextColumn("{task.description}", markup=False)
-    words = TextColumn("{task.fields[words]}", markup=False)
-    with Progress(SpinnerColumn(), name, _Bar(), words, console=console, transient=True) as shown:
-        task = shown.add_task(step, total=None, words="")
-        yield lambda words, share: shown.update(task, total=1, completed=share, words=words)
+class _Terminal:
+    """A line for each step that runs."""
+
+    def __init__(self, console: Console) -> None:
+        name = TextColumn("{task.description}", markup=False)
+        words = TextColumn("{task.fields[words]}", markup=False)
+        self._shown = Progress(
+            SpinnerColumn(), name, _Bar(), words, console=console, transient=True
+        )
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def show(self, step: str) -> Iterator[Update]:
+        with self._lock:
+            task = self._shown.add_task(step, total=None, words="")
+            self._shown.start()
+        try:
+            yield lambda words, share: self._shown.update(
+                task, total=1, completed=share, words=words
+            )
+        finally:
+            with self._lock:
+                self._shown.remove_task(task)
+                if not self._shown.tasks:
+                    self._shown.stop()
 
 
 @contextmanager

@@ -34,3 +34,15 @@ def test_a_terminal_shows_a_bar_once_a_step_says_how_far_it_is() -> None:
         update("1,234 of 2,468 packages", 0.5)
         assert eventually(lambda: "1,234 of 2,468 packages" in written.getvalue(), every=0.01)
         assert "━" in written.getvalue()
+
+
+def test_a_terminal_shows_steps_that_run_at_once() -> None:
+    shown, written = console(terminal=True)
+    report = progress.on_console(shown)
+    with report("build kubelet"):
+        with report("image weather:1.0.0"):
+            assert eventually(lambda: "image weather" in written.getvalue(), every=0.01)
+        assert eventually(
+            lambda: "build kubelet" in written.getvalue().rpartition("image weather:1.0.0")[2],
+            every=0.01,
+        )
