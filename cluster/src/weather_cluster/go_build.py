@@ -69,8 +69,10 @@ class Meter:
         whole = sum(self.sizes.values()) + LINK_BYTES * programs
         done = sum(self.sizes[name] for name in self.seen) + LINK_BYTES * linked
         share, passed = done / whole, self.clock() - self.began
-        packages = f"{len(self.seen):,} of {len(self.sizes):,} packages"
-        words = f"{packages}, {linked} of {programs} programs"
+        if len(self.seen) < len(self.sizes):
+            words = f"{len(self.seen):,} of {len(self.sizes):,} packages"
+        else:
+            words = f"{linked} of {programs} programs linked"
         if share < 0.02 or share == 1 or passed < 10:
             return words, share
         left = passed * (1 - share) / share

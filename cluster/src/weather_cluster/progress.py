@@ -51,7 +51,7 @@ class _Terminal:
         name = TextColumn("{task.description}", markup=False)
         words = TextColumn("{task.fields[words]}", markup=False)
         self._shown = Progress(
-            SpinnerColumn(), name, _Bar(), words, console=console, transient=True
+            SpinnerColumn(), name, _Bar(16), words, console=console, transient=True
         )
         self._lock = threading.Lock()
 

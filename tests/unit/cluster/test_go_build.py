@@ -21,7 +21,7 @@ def test_a_build_counts_the_packages_that_go_names() -> None:
     counted = meter(Clock())
     lines = ("small", "# large", "small", "kubelet")
     assert [counted.begins(line) for line in lines] == [True, False, True, True]
-    assert counted.state() == ("1 of 2 packages, 0 of 1 programs", 0.1)
+    assert counted.state() == ("1 of 2 packages", 0.1)
 
 
 def test_the_rest_is_estimated_by_the_size_of_what_is_left() -> None:
@@ -29,16 +29,16 @@ def test_the_rest_is_estimated_by_the_size_of_what_is_left() -> None:
     counted = meter(clock)
     counted.begins("small")
     clock.now = 60
-    assert counted.state()[0] == "1 of 2 packages, 0 of 1 programs, about 9 min left"
+    assert counted.state()[0] == "1 of 2 packages, about 9 min left"
     counted.begins("large")
-    assert counted.state()[0] == "2 of 2 packages, 0 of 1 programs, under a minute left"
+    assert counted.state()[0] == "0 of 1 programs linked, under a minute left"
 
 
 def test_nothing_is_estimated_without_evidence() -> None:
     clock = Clock()
     counted = meter(clock)
     clock.now = 60
-    assert counted.state() == ("0 of 2 packages, 0 of 1 programs", 0)
+    assert counted.state() == ("0 of 2 packages", 0)
 
 
 def test_all_is_done_when_the_programs_are_linked() -> None:
@@ -47,7 +47,7 @@ def test_all_is_done_when_the_programs_are_linked() -> None:
     for package in ("small", "large"):
         counted.begins(package)
     clock.now = 60
-    assert counted.state() == ("2 of 2 packages, 1 of 1 programs", 1)
+    assert counted.state() == ("1 of 1 programs linked", 1)
 
 
 @pytest.mark.parametrize(
