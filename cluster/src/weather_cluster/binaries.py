@@ -179,7 +179,9 @@ def _build(
         require_programs("gcc", "pkg-config")
     # What an earlier command left when it was killed.
     shutil.rmtree(output, ignore_errors=True)
+    names = [binary.name for binary in binaries]
     build = GoBuild(
+        title=", ".join(names) if len(names) < 4 else f"{len(names)} programs",
         module=settings.modules / first.module,
         packages=tuple(binary.package for binary in binaries),
         flags=first.flags,

@@ -29,8 +29,9 @@ _STALE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoBuild:
-    """Programs of one module, each a Go package, that the same flags make."""
+    """Programs of one module, each a Go package, that the same flags make; `title` says which."""
 
+    title: str
     module: Path
     packages: tuple[str, ...]
     flags: tuple[str, ...]
@@ -91,10 +92,9 @@ def build(go: Path, what: GoBuild, output: Path, report: Report, *, inherit: int
     work.mkdir(parents=True)
     environment = {**what.environment, "GOTMPDIR": str(work)}
     names = [program_name(package) for package in what.packages]
-    programs = ", ".join(names) if len(names) < 4 else f"{len(names)} programs"
-    with report(f"fetch the sources of {programs}") as update:
+    with report(f"fetch the sources of {what.title}") as update:
         sizes = _sizes_of_stale(go, what, environment, update)
-    with report(f"build {programs}") as update:
+    with report(f"build {what.title}") as update:
         meter = Meter(
             sizes=sizes,
             programs=what.packages,

@@ -53,6 +53,7 @@ class Said:
 
 def build(module: Path, output: Path, said: Said) -> None:
     what = GoBuild(
+        title="weather",
         module=module,
         packages=PROGRAMS,
         flags=BINARIES["etcd"].flags,
@@ -69,7 +70,7 @@ def test_programs_are_built_together_and_counted(module: Path, tmp_path: Path) -
     for name in ("sun", "rain"):
         ran = subprocess.run([tmp_path / "output" / name], capture_output=True, text=True)
         assert ran.stderr.startswith(f"{name} ")
-    words, share = said.last["build sun, rain"]
+    words, share = said.last["build weather"]
     assert words == "2 of 2 programs linked"
     assert share == 1
 
