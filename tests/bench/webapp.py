@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,15 @@ STARTS = 5
 RESTARTS = 10
 STEADY_SECONDS = 60
 CLIENTS = 4
+TOGETHER = 30
+KINDS: dict[str, tuple[str, dict[str, str]]] = {
+    "cold page": ("/?city=Tokyo", {}),
+    "unknown city": ("/?city=Atlantis", {}),
+    "refused": ("/?units=kelvin", {}),
+    "not found": ("/nowhere", {}),
+    "failing on purpose": ("/", {"FAULT_ERROR_RATE": "1"}),
+    "200 ms later on purpose": ("/", {"FAULT_LATENCY_MS": "200"}),
+}
 APP = """
 import sys
 from aiohttp import web
@@ -74,7 +84,8 @@ def measure() -> list[Figure]:
         with _app(cached) as port:
             for name, path in PATHS.items() if cached else [("page", "/")]:
                 alone += _load(f"{name}, {title}", port, path)
-    return [*through_nginx, *static, *alone, *sizes, *memory, _starts(), *_restarts()]
+    together = [_together(kind, *asked) for kind, asked in KINDS.items()]
+    return [*through_nginx, *static, *alone, *together, *sizes, *memory, _starts(), *_restarts()]
 
 
 def _load(name: str, port: int, path: str) -> list[Figure]:
@@ -95,6 +106,21 @@ def _load(name: str, port: int, path: str) -> list[Figure]:
         Figure(name=name, values=[float(rate[1])], unit="requests/s"),
         Figure(name=f"{name}: 99 of 100 within", values=[milliseconds], unit="ms"),
     ]
+
+
+def _together(kind: str, path: str, environment: dict[str, str]) -> Figure:
+    """Return how long each of many waits who ask in the same moment."""
+    barrier = threading.Barrier(TOGETHER)
+
+    def visit(site: Site) -> float:
+        barrier.wait()
+        began = time.monotonic()
+        site.get(path)
+        return (time.monotonic() - began) * 1000
+
+    with running(**environment) as site, ThreadPoolExecutor(TOGETHER) as pool:
+        waited = list(pool.map(visit, [ready(site)] * TOGETHER))
+    return Figure(name=f"{TOGETHER} at once, {kind}", values=waited, unit="ms")
 
 
 def _pin(pid: int) -> None:

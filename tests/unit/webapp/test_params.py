@@ -7,7 +7,6 @@ from weather_webapp.params import (
     Form,
     WeatherQuery,
     accepts_gzip,
-    is_terminal,
     negotiate_form,
     negotiate_language,
     parse_city,
@@ -15,6 +14,7 @@ from weather_webapp.params import (
     parse_query,
 )
 from weather_webapp.settings import Settings
+from weather_webapp.user_agents import is_terminal
 
 CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",

@@ -2,6 +2,8 @@ import base64
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -232,3 +234,12 @@ def test_a_log_line_is_one_json_object() -> None:
     line = JsonFormatter().format(record)
     assert "\n" not in line
     assert json.loads(line)["city"] == "Zürich"
+
+
+def test_the_first_process_stays_small() -> None:
+    """It lives as long as the container and needs nothing of the app."""
+    program = "import sys, weather_webapp.supervisor; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert not {"aiohttp", "jinja2", "babel", "prometheus_client"} & set(
+        loaded.stdout.decode().split()
+    )

@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from weather_webapp.params import TERMINALS
 from weather_webapp.settings import Settings
+from weather_webapp.user_agents import TERMINALS
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,8 @@ def _access_log() -> str:
     except OSError as error:
         log.warning("requests are not logged", extra={"reason": str(error)})
         return "off"
-    return "/dev/stdout json if=$is_logged"
+    # A write for each line would take a third of NGINX's time; 4 kB are written in one piece.
+    return "/dev/stdout json buffer=4k flush=500ms if=$is_logged"
 
 
 def _addresses(port: int) -> list[str]:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from weather_webapp.errors import HttpError
 from weather_webapp.settings import Language, Settings, Units
+from weather_webapp.user_agents import is_terminal
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -20,7 +21,6 @@ UNITS: tuple[Units, ...] = get_args(Units)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 # What negotiation depends on; NGINX keeps its cached pages apart by the same headers.
 VARY = "Accept, Accept-Encoding, Accept-Language, User-Agent"
-TERMINALS = ("curl", "wget", "httpie", "xh", "hurl", "powershell", "lwp-request", "aria2")
 MAX_CITY_LENGTH = 80
 # Some scripts cannot be written without them, unlike all other characters that are invisible.
 JOINERS = "\u200c\u200d"
@@ -102,12 +102,6 @@ def negotiate_form(path: str, accept: str, agent: str) -> Form:
     qualities = _parse_qualities(accept)
     candidates = [Form.TEXT, *Form] if is_terminal(agent) else list(Form)
     return max(candidates, key=lambda form: _quality(form, qualities))
-
-
-def is_terminal(agent: str) -> bool:
-    """Whether this user agent shows plain text to a person."""
-    # Not casefold, which makes other letters into these; NGINX does not.
-    return agent.lower().startswith(TERMINALS)
 
 
 def negotiate_language(accept: str, available: Sequence[Choice], default: Choice) -> Choice:
