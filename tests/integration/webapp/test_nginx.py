@@ -235,7 +235,9 @@ class UnixConnection(http.client.HTTPConnection):
 _paths = itertools.count()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @example(
     [
         {"Accept-Language": "fr application/json,"},

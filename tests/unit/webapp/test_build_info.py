@@ -99,3 +99,8 @@ def test_the_three_versions_have_their_colours_and_another_is_neutral() -> None:
     assert palette_for("red").shape_name == "square"
     assert palette_for("blue").band == "#0000FF"
     assert palette_for("octarine") is NEUTRAL
+
+
+def test_every_colour_that_css_names_is_known() -> None:
+    assert len(css_colours()) == 148
+    assert palette_for("rebeccapurple").band == "#663399"
