@@ -6,9 +6,9 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
         "--bugs",
         nargs="*",
         metavar="BUG",
-        help=f"plant these mistakes, or all, one after the other: {'; '.join(BUGS)}",
+        help=f"plant these mistakes, or all, each in an operator of its own: {'; '.join(BUGS)}",
     )
     add("--log", type=Path, metavar="FILE", help="append a line of JSON for each plan")
     options = parser.parse_args()
@@ -108,7 +108,7 @@ def _play_all(
     return results
 
 
-def _results(here: Stage, plans: Iterable[Plan], options: argparse.Namespace) -> Iterator[Result]:
+def _results(here: Stage, plans: Iterable[Plan], options: argparse.Namespace) -> Generator[Result]:
     with ThreadPoolExecutor(options.side_by_side) as pool:
         playing = [pool.submit(play, here, plan, patience=options.patience) for plan in plans]
         try:
@@ -121,25 +121,28 @@ def _results(here: Stage, plans: Iterable[Plan], options: argparse.Namespace) ->
 def _hunt(
     cluster: Cluster, plans: Sequence[Plan], options: argparse.Namespace, console: Console
 ) -> int:
-    """Plant one bug after the other and play plans until one of them fails."""
-    table = Table("bug", "caught by seed", "plans", "as", title="Planted bugs")
-    missed = 0
-    for name in options.bugs:
+    """Plant the bugs, each in an operator of its own, and play plans until one of them fails."""
+    table = Table("bug", "caught by seed", "as", title="Planted bugs", title_justify="left")
+
+    def hunt(number: int, name: str) -> Result | None:
+        runs = range(number * len(plans) + 1, (number + 1) * len(plans) + 1)
         with tempfile.TemporaryDirectory() as directory:
             environment = BUGS[name].planted(Path(directory))
-            with _set(cluster, environment) as here:
-                caught, played = None, 0
-                for result in _results(here, plans, options):
-                    played += 1
-                    if result.failures:
-                        caught = result
-                        break
-        missed += caught is None
-        seed, said = ("none", "") if caught is None else (str(caught.plan.seed), caught.failures[0])
-        console.print(f"{name}: {f'seed {seed}: {said}' if caught else 'not caught'}")
-        table.add_row(name, seed, str(played), said)
+            with (
+                stage(cluster, Path(directory), environment, runs=runs) as here,
+                closing(_results(here, plans, options)) as results,
+            ):
+                found = next((result for result in results if result.failures), None)
+        said = f"seed {found.plan.seed}: {found.failures[0]}" if found else "not caught"
+        console.print(f"{name}: {said}", soft_wrap=True)
+        return found
+
+    with ThreadPoolExecutor(options.side_by_side) as pool:
+        caught = [*pool.map(hunt, range(len(options.bugs)), options.bugs)]
+    for name, found in zip(options.bugs, caught, strict=True):
+        table.add_row(name, *((str(found.plan.seed), found.failures[0]) if found else ("none", "")))
     console.print(table)
-    return 1 if missed else 0
+    return 0 if all(caught) else 1
 
 
 def _minimise(here: Stage, result: Result, options: argparse.Namespace, console: Console) -> None:

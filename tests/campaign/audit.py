@@ -70,10 +70,11 @@ class Quiet:
     that is starved, or starts, is not quiet.
     """
 
-    def __init__(self, file: Path, namespaces: tuple[str, ...]) -> None:
+    def __init__(self, file: Path, lease: str, namespaces: tuple[str, ...]) -> None:
         self._file = file
         self._offset = file.stat().st_size
         self._words = tuple(f'"namespace":"{name}"' for name in namespaces)
+        self._lease = f'"name":"{lease}"'
         self._renewals = 0
 
     def renewals(self) -> int:
@@ -88,7 +89,7 @@ class Quiet:
         return self._renewals
 
     def _count(self, line: str) -> None:
-        is_renewal = '"resource":"leases"' in line
+        is_renewal = '"resource":"leases"' in line and self._lease in line
         if not is_renewal and not any(word in line for word in self._words):
             return
         event = json.loads(line)

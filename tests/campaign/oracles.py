@@ -54,7 +54,8 @@ class Context:
     def quiet(self) -> Quiet:
         """Return what tells for how long nothing has been written for this run from now on."""
         namespaces = (self.run.namespace, self.run.clean_namespace)
-        return Quiet(self.run.stage.cluster.audit_log, namespaces)
+        stage = self.run.stage
+        return Quiet(stage.cluster.audit_log, stage.lease, namespaces)
 
 
 Found = list[str]
@@ -217,7 +218,7 @@ def silence(context: Context) -> Found:
     """
     log = AuditLog.from_now(context.run.stage.cluster.audit_log)
     deadline = time.monotonic() + context.patience
-    quiet = Quiet(log.file, ())
+    quiet = Quiet(log.file, context.run.stage.lease, ())
     while quiet.renewals() < SILENT_RENEWALS and time.monotonic() < deadline:
         time.sleep(0.5)
     unknown = {n for n, end in context.prediction.apps.items() if "UnknownVersion" in end.reasons}

@@ -40,6 +40,7 @@ class Act(StrEnum):
     DROP_SQUATTER = "free the name"
     SET_IMAGE = "set a release's image"
     DELETE_RELEASE = "delete a release"
+    AWAIT = "let the operator come to rest"
     REFUSE = "refuse requests"
     LOSE = "lose answers"
     RESET = "break connections"
@@ -123,10 +124,11 @@ class _Generator:
             self._add(Act.ADD_SQUATTER, self._chance.choice(names))
         for name in names:
             self._apply(name)
+        self._add(Act.AWAIT)
         for _ in range(self._chance.randint(14, 28)):
             self._chance.choices(
-                (self._by_user, self._by_another, self._by_cluster, self._fault),
-                weights=(9, 6, 2, 5),
+                (self._by_user, self._by_another, self._by_cluster, self._fault, self._rest),
+                weights=(9, 6, 2, 8, 2),
             )[0]()
         return Plan(seed=seed, steps=tuple(self._steps))
 
@@ -228,7 +230,10 @@ class _Generator:
         else:
             self._add(act, name, kind=kind)
 
-    # -- the cluster --
+    # -- the cluster, and chance --
+
+    def _rest(self) -> None:
+        self._add(Act.AWAIT)
 
     def _by_cluster(self) -> None:
         release = self._chance.choice(RELEASES)

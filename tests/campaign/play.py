@@ -10,12 +10,13 @@ from support.faults import WRITES, Request, Rule
 
 from campaign import oracles
 from campaign.api import Api
-from campaign.audit import AuditLog
+from campaign.audit import AuditLog, Quiet
 from campaign.plans import RELEASES, Act, Plan, Spec, Step
 from campaign.predictions import FOREIGN, manifest_of, predict
-from campaign.stage import Stage
+from campaign.stage import Stage, namespaces_of
 
 _AT_MOST_FAULTY_SECONDS = 30.0
+_LONGEST_REST_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,12 @@ class Run:
     @property
     def namespace(self) -> str:
         """Where the plan's apps are."""
-        return f"plan-{self.plan.seed}-run-{self.number}"
+        return namespaces_of(self.number)[0]
 
     @property
     def clean_namespace(self) -> str:
         """Where the same apps are made anew at the end."""
-        return f"{self.namespace}-clean"
+        return namespaces_of(self.number)[1]
 
     def version(self, release: str) -> str:
         """The number by which the apps of this run name a release."""
@@ -184,6 +185,14 @@ def _delete_release(run: Run, step: Step) -> None:
     run.api.delete("weatherreleases", "", run.release_name(step.about))
 
 
+def _await(run: Run, _: Step) -> None:
+    """Go on when nothing was written between two renewals: what comes next meets what is done."""
+    quiet = Quiet(run.stage.cluster.audit_log, run.stage.lease, (run.namespace,))
+    deadline = time.monotonic() + _LONGEST_REST_SECONDS
+    while quiet.renewals() < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
 def _matches(run: Run, step: Step) -> Callable[[Request], bool]:
     """Return which of the operator's writes into the plan's namespace a fault is about."""
     namespace, kind = run.namespace, step.kind
@@ -233,6 +242,7 @@ _DO: dict[Act, Callable[[Run, Step], None]] = {
     Act.DROP_SQUATTER: _drop,
     Act.SET_IMAGE: _set_image,
     Act.DELETE_RELEASE: _delete_release,
+    Act.AWAIT: _await,
     Act.REFUSE: _refuse,
     Act.LOSE: _lose,
     Act.RESET: _reset,

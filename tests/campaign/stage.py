@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from support.clusters import running_cluster
@@ -29,14 +30,14 @@ class Stage:
     proxy: Proxy
     api: Api
     operators: "Operators"
+    lease: str
+    numbers: Iterator[int]
     lock: threading.Lock = field(default_factory=threading.Lock)
-    runs: int = 0
 
     def next_run(self) -> int:
         """Return a number that no other run of a plan has."""
         with self.lock:
-            self.runs += 1
-            return self.runs
+            return next(self.numbers)
 
     def restart(self, component: str) -> None:
         """Kill a component of the cluster and start it as it was."""
@@ -106,7 +107,7 @@ class Operators:
         return Operator(
             kubeconfig=self._kubeconfig,
             log=self._directory / f"{name}.log",
-            environment={"LEASE_NAME": "campaign", "POD_NAME": name, **self._environment},
+            environment={"POD_NAME": name, **self._environment},
         )
 
     def _signal(self, number: signal.Signals) -> None:
@@ -134,17 +135,42 @@ class Operators:
 
 
 @contextmanager
-def stage(cluster: Cluster, directory: Path, environment: dict[str, str]) -> Iterator[Stage]:
-    """Set up a stage on a cluster: the kinds, a proxy and an operator with this environment."""
+def stage(
+    cluster: Cluster,
+    directory: Path,
+    environment: Mapping[str, str],
+    *,
+    runs: range | None = None,
+) -> Iterator[Stage]:
+    """Set up a stage on a cluster: the kinds, a proxy and an operator with this environment.
+
+    With the numbers of its `runs` several stages can share a cluster: each operator sees its own.
+    """
     shell = Shell.of(cluster)
     shell.kubectl("apply", "-f", "crds/")
     shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
+    lease = "campaign"
+    if runs:
+        lease = f"campaign-{runs.start}"
+        watched = ",".join(name for number in runs for name in namespaces_of(number))
+        environment = {**environment, "WATCH_NAMESPACES": watched}
     with ExitStack() as stack:
         proxy = stack.enter_context(Proxy(cluster.kubeconfig).running(directory / "kubeconfig"))
-        operators = Operators(proxy.kubeconfig, directory, environment)
+        operators = Operators(proxy.kubeconfig, directory, {"LEASE_NAME": lease, **environment})
         stack.enter_context(operators.running())
-        api = Api(cluster.kubeconfig)
-        yield Stage(cluster=cluster, proxy=proxy, api=api, operators=operators)
+        yield Stage(
+            cluster=cluster,
+            proxy=proxy,
+            api=Api(cluster.kubeconfig),
+            operators=operators,
+            lease=lease,
+            numbers=iter(runs) if runs else count(1),
+        )
+
+
+def namespaces_of(run: int) -> tuple[str, str]:
+    """Return where the apps of a run are, and where the same are made anew at its end."""
+    return f"plan-{run}", f"plan-{run}-clean"
 
 
 @contextmanager
