@@ -32,6 +32,7 @@ def main() -> int:
         for plan in plans:
             _show(plan, console)
         return 0
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # the proxy breaks connections
     with own_cluster() as cluster:
         if options.bugs:
             return _hunt(cluster, plans, options, console)
@@ -85,7 +86,6 @@ def _range(text: str) -> range:
 @contextmanager
 def _set(cluster: Cluster, environment: dict[str, str]) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory() as directory:
-        logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # the proxy breaks connections
         with stage(cluster, Path(directory), environment) as here:
             yield here
 

@@ -142,13 +142,10 @@ def stage(
     *,
     runs: range | None = None,
 ) -> Iterator[Stage]:
-    """Set up a stage on a cluster: the kinds, a proxy and an operator with this environment.
+    """Set up a stage on a cluster that has the kinds: a proxy, an operator with this environment.
 
     With the numbers of its `runs` several stages can share a cluster: each operator sees its own.
     """
-    shell = Shell.of(cluster)
-    shell.kubectl("apply", "-f", "crds/")
-    shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
     lease = "campaign"
     if runs:
         lease = f"campaign-{runs.start}"
@@ -175,6 +172,9 @@ def namespaces_of(run: int) -> tuple[str, str]:
 
 @contextmanager
 def own_cluster() -> Iterator[Cluster]:
-    """A control plane of the campaign's own, which it may harm."""
+    """A control plane of the campaign's own, which it may harm, with the kinds."""
     with running_cluster("campaign", control_plane_only=True) as cluster:
+        shell = Shell.of(cluster)
+        shell.kubectl("apply", "-f", "crds/")
+        shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
         yield cluster
