@@ -85,9 +85,11 @@ def _range(text: str) -> range:
 
 @contextmanager
 def _set(cluster: Cluster, environment: dict[str, str]) -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as directory:
-        with stage(cluster, Path(directory), environment) as here:
-            yield here
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        stage(cluster, Path(directory), environment) as here,
+    ):
+        yield here
 
 
 def _play_all(
