@@ -48,6 +48,6 @@ def test_plans_end_as_predicted_whatever_happens_meanwhile(playing: Play) -> Non
 
 
 def test_a_planted_bug_is_caught(playing: Play, tmp_path: Path) -> None:
-    bug = BUGS["what is so already is written again"]
-    (found,) = playing(range(201, 202), (1,), bug.planted(tmp_path / "planted"))
+    bug = BUGS["a foreign object is adopted"]
+    (found,) = playing(range(201, 202), (5,), bug.planted(tmp_path / "planted"))
     assert found.failures
