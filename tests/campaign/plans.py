@@ -286,7 +286,7 @@ _UNOWNED: dict[str, Any] = {"metadata": {"ownerReferences": None}}
 
 EDITS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "deployments": (
-        {"spec": {"minReadySeconds": 7}},
+        {"spec": {"minReadySeconds": 2}},
         {"spec": {"template": {"metadata": {"labels": {"app.kubernetes.io/version": "0.0.0"}}}}},
         _LABEL,
         _UNOWNED,
