@@ -130,6 +130,16 @@ class Weather:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """When rollouts may begin: on these days (Mon to Sun, none is all), from `start` to `end`."""
+
+    days: tuple[str, ...]
+    start: str
+    end: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutSpec:
     """How pods of one revision give way to those of another. A surge may be a percentage."""
 
@@ -141,6 +151,7 @@ class RolloutSpec:
     paused: bool
     attempt: int
     history_limit: int
+    windows: tuple[Window, ...]
 
     @property
     def surges(self) -> bool:
@@ -392,6 +403,16 @@ def _parse_rollout(spec: Manifest) -> RolloutSpec:
         paused=spec.get("paused", False),
         attempt=spec.get("attempt", 0),
         history_limit=spec.get("historyLimit", 10),
+        windows=tuple(map(_parse_window, spec.get("windows", ()))),
+    )
+
+
+def _parse_window(spec: Manifest) -> Window:
+    return Window(
+        days=tuple(spec.get("days", ())),
+        start=spec["start"],
+        end=spec["end"],
+        time_zone=spec.get("timeZone", "UTC"),
     )
 
 

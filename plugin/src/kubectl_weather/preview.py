@@ -125,6 +125,9 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
     decision, desired = plan.decision, plan.desired
     if decision is None:
         return
+    if decision.outside_window:
+        yield f"no change window is open: {decision.outside_window}"
+        return
     if decision.action is Action.ROLL_OUT:
         if decision.paused:
             yield "spec.rollout.paused is true: no pod is replaced before kubectl weather resume"

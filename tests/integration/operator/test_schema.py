@@ -223,6 +223,11 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     ({"rollout": {"attempt": -1}}, "attempt is -1: write a number from 0 on"),
     ({"rollout": {"historyLimit": 0}}, "historyLimit is 0: write a number from 1 to 50"),
     ({"rollout": {"historyLimit": 51}}, "historyLimit is 51"),
+    (
+        {"rollout": {"windows": [{"start": "25:00", "end": "04:00"}]}},
+        '"25:00" is no time of a day: write for example 09:00 or 22:30',
+    ),
+    ({"rollout": {"windows": [{"start": "22:00", "end": "4 am"}]}}, '"4 am" is no time of a day'),
 ]
 
 

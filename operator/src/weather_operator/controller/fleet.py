@@ -25,6 +25,7 @@ from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.state import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, failure
+from weather_operator.rollout.windows import closed
 from weather_operator.status.conditions import condition
 from weather_operator.status.ready import WAITING
 
@@ -159,6 +160,8 @@ def is_fleet_rollout(observed: Observed) -> bool:
     if live is None or release is None or live.version != release.version:
         return False
     if observed.is_digest_pending or app.suspend or app.rollout.paused:
+        return False
+    if closed(app.rollout.windows, observed.now):
         return False
     is_told = app.status.get("observedGeneration") == app.generation
     if not is_told or not observed.progress.complete or not observed.progress.desired:

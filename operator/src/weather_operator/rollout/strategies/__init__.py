@@ -25,7 +25,8 @@ class Decision:
 
     `template_from` is whose template it gets instead of the spec's, `rollback_to` the revision that
     a failed one goes back to, `rollback_blocked` why that is not done, `paused` whether the
-    Deployment stands still, `waits_for` for what it stays as it is until its turn comes.
+    Deployment stands still, `waits_for` for what it stays as it is until its turn comes,
+    `outside_window` when the next change window opens if none is open now.
     """
 
     action: Action = Action.ROLL_OUT
@@ -34,3 +35,4 @@ class Decision:
     rollback_blocked: str = ""
     paused: bool = False
     waits_for: str = ""
+    outside_window: str = ""

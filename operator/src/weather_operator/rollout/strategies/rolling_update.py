@@ -12,6 +12,7 @@ from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.revisions import ReplicaSetRevision, Revision, replica_set_revisions
 from weather_operator.rollout.state import failure, last_good, rollout_state
 from weather_operator.rollout.strategies import Action, Decision
+from weather_operator.rollout.windows import closed
 
 _NOWHERE = "there is no other version that has served to go back to"
 
@@ -30,6 +31,13 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     if app.rollout.paused and desired.revision != last_good(app.status):
         revisions = _revisions(observed)
         return None if revisions is None else _hold(observed, desired, live, revisions)
+    if desired.revision != last_good(app.status) and (
+        outside := closed(app.rollout.windows, observed.now)
+    ):
+        revisions = _revisions(observed)
+        if revisions is None:
+            return None
+        return replace(_hold(observed, desired, live, revisions), outside_window=outside.message)
     if observed.waits_for:
         return Decision(action=Action.HOLD, waits_for=observed.waits_for)
     return Decision()
