@@ -173,6 +173,11 @@ class Planner:
         children = []
         for kind, name in _children_of(writes):
             own = [each for each in writes if (each.kind, each.name) == (kind, name)]
+            if kind is AUTOSCALER and after is None:
+                # There is nothing to scale: it goes, and comes with its Deployment.
+                own = [each for each in own if each.manifest is None]
+            if not own:
+                continue
             child, body = self._child(observed, own)
             children.append(child)
             is_deployment = (kind, name) == (DEPLOYMENT, child_name(observed.app))
