@@ -2,8 +2,8 @@
 
 It knows what the operator can tell from outside: resourceVersions, uids, generations, the status
 subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema
-and no controllers; `replicas` alone has a default. That it does as the real one is
-tested in tests/integration/operator/test_fake_api_server.py.
+and no controllers; `replicas` and the status of our kinds have a default. That it does as the real
+one is tested in tests/integration/operator/test_fake_api_server.py.
 """
 
 import asyncio
@@ -25,12 +25,13 @@ from weather_operator.kube.resources import (
     Manifest,
     key_of,
 )
-from weather_operator.model import WEATHER_APP
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
 
 _IDENTITY = ("namespace", "name", "uid", "resourceVersion", "generation", "managedFields")
 _WITHOUT_GENERATION = (EVENT, LEASE, SERVICE)
 _FIRST_VERSION = 100
 _PAGE = 2
+_WITH_STATUS = (WEATHER_APP, WEATHER_RELEASE)
 _DEFAULT_REPLICAS = {DEPLOYMENT: 1, WEATHER_APP: 2}
 
 
@@ -205,6 +206,8 @@ class FakeApiServer(Client):
         kind, metadata = request.kind, body["metadata"]
         if kind in _DEFAULT_REPLICAS:
             body["spec"].setdefault("replicas", _DEFAULT_REPLICAS[kind])
+        if kind in _WITH_STATUS:
+            body.setdefault("status", {"observedGeneration": -1})
         self.admission(kind, body)
         live = self._objects.get((kind, request.key))
         if body == live:

@@ -226,13 +226,13 @@ def test_changes_while_the_operator_is_away_are_made_good(site: Site, operator: 
     assert site.find(HPA) is None
 
 
-def test_a_foreign_autoscaler_of_this_name_is_a_conflict_and_stays(site: Site) -> None:
+def test_a_foreign_autoscaler_of_this_name_is_named_and_stays(site: Site) -> None:
     site.apply()
     site.wait_for("Serving")
     site.kubectl("autoscale", "deployment/london", "--min=1", "--max=3", "--cpu=50%")
     site.apply(**between(4, 6))
-    status = site.wait_for("NameConflict")
-    assert "there is a HorizontalPodAutoscaler london that the operator did not" in str(status)
+    status = site.wait_for("AutoscalerConflict")
+    assert "the HorizontalPodAutoscaler london sets the number of pods" in str(status)
     assert site.get(HPA)["spec"]["maxReplicas"] == 3
     assert replicas(site) == 2
     site.kubectl("delete", HPA, "london")

@@ -240,7 +240,7 @@ def test_it_acts_only_in_the_namespaces_it_is_given(
     inside.wait_for("Serving")
     inside.apply(colour="green")
     eventually(lambda: inside.status().get("version") == "2.0.0")
-    assert outside.get().get("status") is None
+    assert outside.get()["status"] == {"observedGeneration": -1}
     shell.kubectl("delete", "namespace", outside.namespace, "--wait=false")
     another.stop()
 
