@@ -47,7 +47,7 @@ class Request:
     @property
     def is_write(self) -> bool:
         """Whether it may change something."""
-        return self.verb in ("apply", "create", "replace", "delete")
+        return self.verb in ("apply", "create", "replace", "patch", "delete")
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.verb, self.kind.name, str(self.key), self.part)))
@@ -107,6 +107,16 @@ class FakeApiServer(Client):
         replaced = server_side_apply.copy_of(body)
         server_side_apply.update(live, replaced)
         return self._store(request, replaced)
+
+    async def set_managed_fields(
+        self, kind: Kind, live: Manifest, entries: Sequence[Manifest]
+    ) -> Manifest:
+        key = key_of(live)
+        request = self._begin("patch", kind, key)
+        body = server_side_apply.copy_of(self._objects[kind, key])
+        _check_preconditions(live, body, "")
+        body["metadata"]["managedFields"] = list(entries)
+        return self._store(request, body)
 
     async def delete(self, kind: Kind, key: Key, *, uid: str) -> None:
         request = self._begin("delete", kind, key)

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from weather_cluster.progress import silent
 HOME, OURS, OTHERS = "rights-home", "rights-ours", "rights-others"
 ACCOUNT = f"system:serviceaccount:{HOME}:weather-operator"
 MODES = {"cluster": (), "namespaced": (OURS,)}
+NO_MANAGED_FIELDS = json.dumps(
+    [{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]
+)
 ROLES = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
@@ -147,8 +151,19 @@ def test_these_rights_are_enough(limited: Operator, shell: Shell) -> None:
         fleet.apply({"london": spec})
         fleet.wait_until("Serving", {"london": spec})
     assert shell.get("-n", OURS, "events", "--field-selector=involvedObject.name=london")["items"]
+    # What a backup brings back has no owner and no record of our fields.
+    shell.kubectl("-n", OURS, "delete", "weatherapp", "london", "--cascade=orphan")
+    for kind in ("deployment", "service"):
+        eventually(partial(_is_orphaned, shell, kind))
+        shell.kubectl("-n", OURS, "patch", kind, "london", "--type=json", "-p", NO_MANAGED_FIELDS)
+    fleet.apply({"london": spec})
+    fleet.wait_until("Serving", {"london": spec})
     fleet.delete(["london"])
     assert 'code="403"' not in limited.get("/metrics")[1]
+
+
+def _is_orphaned(shell: Shell, kind: str) -> bool:
+    return "ownerReferences" not in shell.get("-n", OURS, kind, "london")["metadata"]
 
 
 @pytest.mark.parametrize("mode", ["cluster"], indirect=True)

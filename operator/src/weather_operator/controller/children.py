@@ -164,7 +164,7 @@ class Children:
                 kind, manifest, manager=write.manager, force=live is not None
             )
             if live and managed_fields(live, manager=FIELD_MANAGER) is None:
-                answer = await self._take_over(kind, key, answer)
+                answer = await self._take_over(kind, answer)
         except ConflictError:
             self._cache.forget(kind, key)
             raise
@@ -243,7 +243,7 @@ class Children:
         self._cache.put(kind, live)
         return live
 
-    async def _take_over(self, kind: Kind, key: Key, live: Manifest) -> Manifest:
+    async def _take_over(self, kind: Kind, live: Manifest) -> Manifest:
         """Leave the fields of an adopted object to us alone.
 
         Whoever restored it would go on owning them, so that none could be taken away later.
@@ -251,8 +251,7 @@ class Children:
         entries = live["metadata"]["managedFields"]
         ours = (FIELD_MANAGER, REPLICAS_MANAGER)
         kept = [each for each in entries if each["manager"] in ours or each.get("subresource")]
-        metadata = {**live["metadata"], "managedFields": kept}
-        return await self._client.replace(kind, key, {**live, "metadata": metadata})
+        return await self._client.set_managed_fields(kind, live, kept)
 
     async def _delete(self, write: Write) -> None:
         kind, key = write.kind, self._key(write)

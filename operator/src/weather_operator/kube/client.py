@@ -12,6 +12,7 @@ from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 
 _APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
 _FOLLOW_SECONDS = 240
 _PAGE = 500
 
@@ -53,6 +54,17 @@ class Client:
     async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
         """Replace an object; one that is past the body's resourceVersion is a ConflictError."""
         return await self.connection.request("PUT", "replace", kind, path_of(kind, key), body=body)
+
+    async def set_managed_fields(
+        self, kind: Kind, live: Manifest, entries: Sequence[Manifest]
+    ) -> Manifest:
+        """Replace the record of who owns which field; an object that changed is a ConflictError."""
+        version = live["metadata"]["resourceVersion"]
+        body = {"metadata": {"resourceVersion": version, "managedFields": list(entries)}}
+        path = path_of(kind, key_of(live))
+        return await self.connection.request(
+            "PATCH", "patch", kind, path, body=body, content_type=_MERGE
+        )
 
     async def delete(self, kind: Kind, key: Key, *, uid: str) -> None:
         """Delete the object of this uid; none there is as good, another one is a ConflictError."""
