@@ -2,7 +2,7 @@
 
 It knows what the operator can tell from outside: resourceVersions, uids, generations, the status
 subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema
-and no controllers; `replicas` and the status of our kinds have a default. That it does as the real
+and no controllers; `replicas` and a WeatherApp's status have a default. That it does as the real
 one is tested in tests/integration/operator/test_fake_api_server.py.
 """
 
@@ -25,13 +25,12 @@ from weather_operator.kube.resources import (
     Manifest,
     key_of,
 )
-from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
+from weather_operator.model import WEATHER_APP
 
 _IDENTITY = ("namespace", "name", "uid", "resourceVersion", "generation", "managedFields")
 _WITHOUT_GENERATION = (EVENT, LEASE, SERVICE)
 _FIRST_VERSION = 100
 _PAGE = 2
-_WITH_STATUS = (WEATHER_APP, WEATHER_RELEASE)
 _DEFAULT_REPLICAS = {DEPLOYMENT: 1, WEATHER_APP: 2}
 
 
@@ -216,7 +215,7 @@ class FakeApiServer(Client):
         kind, metadata = request.kind, body["metadata"]
         if kind in _DEFAULT_REPLICAS:
             body["spec"].setdefault("replicas", _DEFAULT_REPLICAS[kind])
-        if kind in _WITH_STATUS:
+        if kind is WEATHER_APP:
             body.setdefault("status", {"observedGeneration": -1})
         self.admission(kind, body)
         live = self._objects.get((kind, request.key))
