@@ -341,6 +341,16 @@ async def test_a_child_of_a_predecessor_is_waited_for_and_said() -> None:
     assert simulation.ready() == "Serving"
 
 
+async def test_a_deployment_that_is_deleted_again_at_once_begins_with_the_least_number() -> None:
+    simulation = await Simulation.of(autoscaling=AUTOSCALING)
+    for _ in range(3):
+        await simulation.converge()
+        simulation.server.remove(DEPLOYMENT, LONDON)
+        simulation.priority = Priority.CHILD
+        await simulation.reconcile()
+        assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == AUTOSCALING["minReplicas"]
+
+
 def somebodys_autoscaler(name: str) -> Manifest:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "london"}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9}

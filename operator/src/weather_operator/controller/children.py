@@ -177,6 +177,8 @@ class Children:
         """Tell whether the child stays as it is for now, and note until when and what differs."""
         if live is None and not self._is_repair():
             return False
+        if write.manager == REPLICAS_MANAGER and self._is_new:
+            return False  # a Deployment begins with the number that is the API server's own
         wait = self._repairs.wait(self._app.key, _attempted(write), found)
         if not wait:
             return False
@@ -189,8 +191,8 @@ class Children:
     ) -> None:
         """Note what an apply has done: one that changed nothing was no write."""
         remaining = difference(write.manifest or {}, answer, manager=write.manager)
-        if live or self._is_repair():
-            self._repairs.record(self._app.key, _attempted(write), found, remaining)
+        repaired = found if self._is_repair() else Difference()
+        self._repairs.record(self._app.key, _attempted(write), repaired, remaining)
         self._note_overridden(write, remaining.fields, answer)
         if live and answer["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]:
             return
