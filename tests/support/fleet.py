@@ -152,5 +152,6 @@ def _masked(value: Any, app: str) -> Any:
         items = [_masked(item, app) for item in value]
         return sorted(items, key=_type) if all(map(_type, items)) else items
     if isinstance(value, str):
-        return re.sub(rf"\b{re.escape(app)}(-[0-9a-f]{{6,10}})?\b", "APP", value)
+        named = re.sub(rf"\b{re.escape(app)}(-[0-9a-f]{{6,10}})?\b", "APP", value)
+        return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", named)
     return value
