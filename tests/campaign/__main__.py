@@ -41,7 +41,7 @@ def main() -> int:
             console.print(_summary(results))
             failed = [result for result in results if result.failures]
             for result in failed:
-                _tell(result, console)
+                _print_failures(result, console)
                 if options.minimise:
                     _minimise(here, result, options, console)
     return 1 if failed else 0
@@ -161,7 +161,7 @@ def _show(plan: Plan, console: Console) -> None:
         console.print(f"  {step.after:4.2f} s  {step}", markup=False, soft_wrap=True)
 
 
-def _tell(result: Result, console: Console) -> None:
+def _print_failures(result: Result, console: Console) -> None:
     console.print(f"seed {result.plan.seed} failed; again: make campaign SEED={result.plan.seed}")
     for failure in result.failures:
         console.print(f"  {failure}", markup=False, soft_wrap=True)

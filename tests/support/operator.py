@@ -182,6 +182,13 @@ class Site:
 
         return eventually(reached, seconds=seconds)
 
+    def blocker(self, reason: str) -> dict[str, Any]:
+        """The first blocker of this reason; fail where there is none."""
+        found: list[dict[str, Any]] = self.status().get("blockers", [])
+        matching = [each for each in found if each["reason"] == reason]
+        assert matching, f"no {reason} in {found}"
+        return matching[0]
+
     def events(self, reason: str) -> list[dict[str, Any]]:
         """The events of this reason about the WeatherApp."""
         found = self.shell.get("-n", self.namespace, "events")["items"]
@@ -204,6 +211,28 @@ def audited(log: Path, *, since: int = 0) -> Iterator[dict[str, Any]]:
             ours = event.get("userAgent") == AGENT and "objectRef" in event
             if ours and event["stage"] == "ResponseComplete":
                 yield event
+
+
+def writes_in(namespace: str, log: Path, *, since: int) -> list[str]:
+    """The operator's writes into one namespace, but the Lease's, since an offset of the audit log.
+
+    Only those into the test's own: those of earlier tests are going away meanwhile.
+    """
+    return [
+        f"{event['verb']} {event['requestURI']}"
+        for event in audited(log, since=since)
+        if is_write(event) and event["objectRef"].get("namespace") == namespace
+    ]
+
+
+def wait_for_renewals(log: Path, *, since: int, number: int) -> None:
+    """Let time pass by the one thing that an idle operator does: it renews its Lease."""
+
+    def renewed() -> bool:
+        events = audited(log, since=since)
+        return len([each for each in events if each["objectRef"]["resource"] == "leases"]) >= number
+
+    eventually(renewed)
 
 
 def is_write(event: dict[str, Any]) -> bool:

@@ -126,7 +126,7 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
     if decision is None:
         return
     if decision.outside_window:
-        yield f"no change window is open: {decision.outside_window}"
+        yield f"no change window is open: {decision.outside_window.message}"
         return
     if decision.action is Action.ROLL_OUT:
         if decision.paused:

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
-from support.operator import Site, audited, is_write
+from support.operator import Site, wait_for_renewals, writes_in
 from weather_cluster.clusters import Cluster
 from weather_operator.kube.resources import (
     AUTOSCALER,
@@ -111,32 +110,11 @@ def policies(shell: Shell, namespace: str) -> Iterator[Policies]:
     made.remove()
 
 
-def writes(log: Path, namespace: str, since: int) -> list[str]:
-    return [
-        f"{event['verb']} {event['requestURI']}"
-        for event in audited(log, since=since)
-        if is_write(event) and event["objectRef"].get("namespace") == namespace
-    ]
-
-
 def is_silent(cluster: Cluster, namespace: str, renewals: int = 3) -> bool:
     """Whether the operator writes nothing in a namespace while it renews its Lease so often."""
     since = cluster.audit_log.stat().st_size
-
-    def renewed() -> bool:
-        events = audited(cluster.audit_log, since=since)
-        found = [each for each in events if each["objectRef"]["resource"] == "leases"]
-        return len(found) >= renewals
-
-    eventually(renewed)
-    return not writes(cluster.audit_log, namespace, since)
-
-
-def blocker(site: Site, reason: str) -> dict[str, Any]:
-    found = [each for each in site.status().get("blockers", ()) if each["reason"] == reason]
-    assert found, f"no {reason} in {site.status().get('blockers')}"
-    only: dict[str, Any] = found[0]
-    return only
+    wait_for_renewals(cluster.audit_log, since=since, number=renewals)
+    return not writes_in(namespace, cluster.audit_log, since=since)
 
 
 def test_an_image_that_a_policy_rewrites_is_said_and_served_upgraded_and_rolled_back(
@@ -148,10 +126,10 @@ def test_an_image_that_a_policy_rewrites_is_said_and_served_upgraded_and_rolled_
     site.apply()
     site.wait_for("FieldOverridden")
     assert site.condition("Ready")["status"] == "True"
-    found = blocker(site, "FieldOverridden")
+    found = site.blocker("FieldOverridden")
     assert found["object"] == "Deployment/london"
     assert "containers[web].image is mirror.example/weather:1.0.0 instead of" in found["message"]
-    assert len(writes(control_plane.audit_log, site.namespace, since)) < 15
+    assert len(writes_in(site.namespace, control_plane.audit_log, since=since)) < 15
     eventually(partial(is_silent, control_plane, site.namespace), seconds=60)
     site.apply(colour="green")
     eventually(lambda: site.status().get("colour") == "green")
@@ -195,7 +173,7 @@ def test_a_webhook_that_is_down_for_one_kind_hinders_no_other_and_is_named(
     eventually(lambda: _is_refused(site, kind))
     site.apply(**EVERY_CHILD)
     site.wait_for("WebhookUnavailable")
-    found = blocker(site, "WebhookUnavailable")
+    found = site.blocker("WebhookUnavailable")
     assert found["object"] == f"{kind.name}/london"
     assert "down.example.com" in found["message"]
     expected = set(CHILDREN) - {kind}
@@ -224,10 +202,10 @@ def test_a_field_that_somebody_changes_all_the_time_is_put_back_ever_later(
     for _ in range(40):
         site.kubectl(*label)
     site.wait_for("FieldOverridden")
-    found = blocker(site, "FieldOverridden")
+    found = site.blocker("FieldOverridden")
     assert found["object"] == "Service/london"
     named = "metadata.labels.app.kubernetes.io/name is theirs instead of weather, by kubectl-label"
     assert found["message"] == named
-    written = writes(control_plane.audit_log, site.namespace, since)
+    written = writes_in(site.namespace, control_plane.audit_log, since=since)
     assert 2 <= len([each for each in written if "/services/" in each]) <= 8
     site.wait_for("Serving", seconds=60)

@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 from support.deadlines import eventually
@@ -25,18 +24,11 @@ def pods(site: Site) -> set[str]:
     return {each["metadata"]["uid"] for each in found}
 
 
-def blocker(site: Site, reason: str) -> dict[str, Any]:
-    found = [each for each in site.status().get("blockers", ()) if each["reason"] == reason]
-    assert found, f"no {reason} in {site.status().get('blockers')}"
-    only: dict[str, Any] = found[0]
-    return only
-
-
 def test_an_autoscaler_of_somebody_elses_sets_the_number_and_is_named(london: Site) -> None:
     london.kubectl("autoscale", "deployment/london", "--min=4", "--max=4")
     london.wait_for("AutoscalerConflict")
     assert london.condition("Ready")["status"] == "True"
-    found = blocker(london, "AutoscalerConflict")
+    found = london.blocker("AutoscalerConflict")
     assert found["object"] == "HorizontalPodAutoscaler/london"
     london.kubectl("scale", "deployment/london", "--replicas=4")
     eventually(lambda: london.status().get("ready") == "4/4")
@@ -130,7 +122,7 @@ def test_a_service_that_hangs_in_its_deletion_is_said_and_made_anew(london: Site
     london.kubectl("patch", "service", "london", "--type=merge", "-p", add)
     london.kubectl("delete", "service", "london", "--wait=false")
     london.wait_for("WaitingForDeletion")
-    found = blocker(london, "WaitingForDeletion")
+    found = london.blocker("WaitingForDeletion")
     assert found["object"] == "Service/london"
     assert "example.com/balancer" in found["message"]
     london.apply(colour="green")

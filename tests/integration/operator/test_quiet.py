@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.deadlines import eventually
-from support.operator import Operator, Site, audited, is_write
+from support.operator import Operator, Site, audited, is_write, wait_for_renewals, writes_in
 from weather_cluster.clusters import Cluster
 
 EVERYTHING: dict[str, Any] = {
@@ -41,25 +41,7 @@ def end_of(log: Path) -> int:
 
 
 def writes(cluster: Cluster, namespace: str, since: int) -> list[str]:
-    """The operator's writes, but the Lease's, since an offset of the audit log.
-
-    Only those into the test's namespace: those of earlier tests are going away meanwhile.
-    """
-    return [
-        f"{event['verb']} {event['requestURI']}"
-        for event in audited(cluster.audit_log, since=since)
-        if is_write(event) and event["objectRef"].get("namespace") == namespace
-    ]
-
-
-def wait_for_renewals(cluster: Cluster, since: int, number: int) -> None:
-    """Let time pass by the one thing that an idle operator does."""
-
-    def renewed() -> bool:
-        events = audited(cluster.audit_log, since=since)
-        return len([each for each in events if each["objectRef"]["resource"] == "leases"]) >= number
-
-    eventually(renewed)
+    return writes_in(namespace, cluster.audit_log, since=since)
 
 
 @pytest.fixture
@@ -88,9 +70,9 @@ def fleet(site: Site) -> list[Site]:
 def test_a_converged_fleet_costs_no_write_but_the_lease(
     control_plane: Cluster, namespace: str
 ) -> None:
-    wait_for_renewals(control_plane, end_of(control_plane.audit_log), 1)
+    wait_for_renewals(control_plane.audit_log, since=end_of(control_plane.audit_log), number=1)
     start = end_of(control_plane.audit_log)
-    wait_for_renewals(control_plane, start, 4)
+    wait_for_renewals(control_plane.audit_log, since=start, number=4)
     requests = list(audited(control_plane.audit_log, since=start))
     # Of warnings about a way in nobody tells: they are looked for, ever more seldom.
     assert {
@@ -113,7 +95,7 @@ def test_a_restart_writes_nothing(
     operator.ensure_leading()
     eventually(lambda: operator.metric("weather_operator_reconciles_total") >= 6)
     eventually(lambda: operator.metric("weather_operator_queue_oldest_age_seconds") == 0)
-    wait_for_renewals(control_plane, start, 3)
+    wait_for_renewals(control_plane.audit_log, since=start, number=3)
     assert writes(control_plane, namespace, start) == []
 
 
@@ -147,12 +129,12 @@ def test_applying_the_same_app_again_writes_nothing(
 ) -> None:
     site.apply()
     site.wait_for("Serving")
-    wait_for_renewals(control_plane, end_of(control_plane.audit_log), 2)
+    wait_for_renewals(control_plane.audit_log, since=end_of(control_plane.audit_log), number=2)
     start = end_of(control_plane.audit_log)
     site.apply()
     site.kubectl("label", "wa/london", "mine=yes")
     site.kubectl("annotate", "wa/london", "mine=yes")
-    wait_for_renewals(control_plane, start, 2)
+    wait_for_renewals(control_plane.audit_log, since=start, number=2)
     assert writes(control_plane, namespace, start) == []
 
 

@@ -48,7 +48,7 @@ def settle(thing: Json) -> bool:
     return True
 
 
-def told(thing: Json) -> Json:
+def described(thing: Json) -> Json:
     """What an answer says of a thing."""
     return {key: value for key, value in thing.items() if not key.startswith("_")}
 
@@ -88,14 +88,14 @@ class Cluster:
         }
         if thing is not None:
             begin(thing, "UPDATING")
-        return {"update": told(self.updates[identity])}
+        return {"update": described(self.updates[identity])}
 
     def update(self, identity: str) -> Json:
         """How far a change is."""
         update = self.updates.get(identity) or missing("update")
         if time.monotonic() >= update["_until"]:
             update["status"] = "Successful"
-        return {"update": told(update)}
+        return {"update": described(update)}
 
 
 class Eks:
@@ -135,7 +135,7 @@ class Eks:
         cluster = Cluster(self._described(asked, version), self.neighbours)
         self.clusters[name] = cluster
         self.tags[cluster.description["arn"]] = cluster.description["tags"]
-        return {"cluster": told(cluster.description)}
+        return {"cluster": described(cluster.description)}
 
     def delete(self, name: str) -> Json:
         """Take away a cluster that nothing runs on, and whose role still may do its work."""
@@ -146,7 +146,7 @@ class Eks:
         self.neighbours.require_role(role, "eks.amazonaws.com", *CLUSTER_POLICIES)
         group = cluster.description["resourcesVpcConfig"]["clusterSecurityGroupId"]
         self.neighbours.delete_cluster_group(group)
-        return {"cluster": told(begin(cluster.description, "DELETING"))}
+        return {"cluster": described(begin(cluster.description, "DELETING"))}
 
     def update(self, name: str, asked: Json) -> Json:
         """Change one aspect of a cluster, as EKS does: one minor up, no way back from API."""

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from terraform.aws import eks_members as members
-from terraform.aws.eks import Eks, Json, told
+from terraform.aws.eks import Eks, Json, described
 from terraform.aws.refusals import RefusedError, missing
 
 # How an answer calls one of a kind.
@@ -32,7 +32,7 @@ def routes(eks: Eks) -> list[Route]:
         for key, value in member.items():
             if key.endswith("Arn") and str(value).startswith("arn:aws:eks:"):
                 eks.tags[value] = member["tags"]
-        return {ONE_OF[kind]: told(member)}
+        return {ONE_OF[kind]: described(member)}
 
     def change(name: str, kind: str, member: str, asked: Json) -> Json:
         cluster = eks.cluster(name)
@@ -42,7 +42,7 @@ def routes(eks: Eks) -> list[Route]:
             )
         changed = members.update_plainly(cluster, kind, member, asked)
         busy = None if kind in members.AT_ONCE else changed
-        return {ONE_OF[kind]: told(changed), **cluster.updated("AddonUpdate", busy)}
+        return {ONE_OF[kind]: described(changed), **cluster.updated("AddonUpdate", busy)}
 
     def policies(name: str, principal: str) -> Json:
         found: Json = members.find(eks.cluster(name), "access-entries", principal)["policies"]
@@ -56,7 +56,7 @@ def routes(eks: Eks) -> list[Route]:
     granted = f"{one}{entry}/([^/]+)/access-policies"
     return [
         ("POST", "/clusters", eks.create),
-        ("GET", one, lambda name, _: {"cluster": told(eks.cluster(name).description)}),
+        ("GET", one, lambda name, _: {"cluster": described(eks.cluster(name).description)}),
         ("DELETE", one, lambda name, _: eks.delete(name)),
         ("POST", f"{one}/(?:update-config|updates)", eks.update),
         (
@@ -93,14 +93,14 @@ def routes(eks: Eks) -> list[Route]:
             "GET",
             member,
             lambda name, kind, each, _: {
-                ONE_OF[kind]: told(members.find(eks.cluster(name), kind, each))
+                ONE_OF[kind]: described(members.find(eks.cluster(name), kind, each))
             },
         ),
         (
             "DELETE",
             member,
             lambda name, kind, each, _: {
-                ONE_OF[kind]: told(members.delete(eks.cluster(name), kind, each))
+                ONE_OF[kind]: described(members.delete(eks.cluster(name), kind, each))
             },
         ),
         ("POST", f"{member}(?:/update|/update-config|/update-version)?", change),

@@ -35,10 +35,10 @@ def test_the_minimum_is_what_the_deployments_controller_keeps(
     assert min_available(desired, app.rollout) == expected
     release = Release(version="1.0.0", colour="yellow", image="weather:1.0.0")
     strategy = render.deployment(app, release)["spec"]["strategy"]["rollingUpdate"]
-    assert _kept(desired, strategy) == expected
+    assert _least_available(desired, strategy) == expected
 
 
-def _kept(desired: int, strategy: dict[str, Any]) -> int:
+def _least_available(desired: int, strategy: dict[str, Any]) -> int:
     """What the Deployment's controller keeps by the strategy: a surge is rounded up, what may be
     missing down, and where both come to none one pod may be missing.
     """

@@ -55,7 +55,6 @@ from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
-from weather_operator.rollout.windows import closed
 from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
@@ -218,7 +217,7 @@ class Reconciler:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
             self._rolling_out.discard(app.key)
-            seconds = _until_window(observed, planned) or _look_for_address(found, observed.now)
+            seconds = _until_window(planned, observed.now) or _look_for_address(found, observed.now)
             return Outcome(requeue_after=seconds)
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
@@ -251,14 +250,12 @@ def _namespace_of(app: WeatherApp) -> Key:
     return Key(namespace=app.key.namespace, name="")
 
 
-def _until_window(observed: Observed, planned: Plan) -> float | None:
+def _until_window(planned: Plan, now: str) -> float | None:
     """Say when the change window opens that a rollout waits for."""
-    if planned.decision is None or not planned.decision.outside_window:
-        return None
-    outside = closed(observed.app.rollout.windows, observed.now)
+    outside = planned.decision.outside_window if planned.decision else None
     if outside is None or outside.opens_at is None:
         return None
-    return max(seconds_between(observed.now, outside.opens_at), 1.0)
+    return max(seconds_between(now, outside.opens_at), 1.0)
 
 
 def _look_for_address(status: Manifest, now: str) -> float | None:

@@ -62,7 +62,7 @@ def with_events(
     observed: Observed | None = None,
 ) -> tuple[Blocker, ...]:
     """Return the blockers with what the newest telling warning about a pod says."""
-    newest = max(filter(_tells, events), key=last_seen, default=None)
+    newest = max(filter(_names_a_cause, events), key=last_seen, default=None)
     if newest is None or (not found and _only_starts(newest)):
         return found
     reason, message = newest.get("reason") or "Warning", newest.get("message", "")
@@ -254,7 +254,7 @@ def _how(ended: Manifest) -> str:
     return f"ended with {ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
 
 
-def _tells(event: Manifest) -> bool:
+def _names_a_cause(event: Manifest) -> bool:
     """Tell whether an event has a cause: "Error: ErrImagePull" has none."""
     message: str = event.get("message", "")
     return not message.startswith("Error: ")

@@ -44,7 +44,9 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if decision and decision.rollback_to:
         return _rolled_back(observed, plan, decision.rollback_to)
     if decision and decision.outside_window:
-        message = f"{_change(observed, plan)} waits for its window: {decision.outside_window}"
+        message = (
+            f"{_change(observed, plan)} waits for its window: {decision.outside_window.message}"
+        )
         return _reconciling("WaitingForWindow", message)
     if decision and decision.waits_for:
         message = f"{_change(observed, plan)} waits for {decision.waits_for}"

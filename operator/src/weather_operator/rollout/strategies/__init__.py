@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from weather_operator.rollout.revisions import ReplicaSetRevision, Revision
+from weather_operator.rollout.windows import Closed
 
 
 class Action(StrEnum):
@@ -35,4 +36,4 @@ class Decision:
     rollback_blocked: str = ""
     paused: bool = False
     waits_for: str = ""
-    outside_window: str = ""
+    outside_window: Closed | None = None

@@ -37,7 +37,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
         revisions = _revisions(observed)
         if revisions is None:
             return None
-        return replace(_hold(observed, desired, live, revisions), outside_window=outside.message)
+        return replace(_hold(observed, desired, live, revisions), outside_window=outside)
     if observed.waits_for:
         return Decision(action=Action.HOLD, waits_for=observed.waits_for)
     return Decision()
