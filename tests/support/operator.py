@@ -200,16 +200,16 @@ def _condition(status: dict[str, Any], type_: str) -> dict[str, Any]:
     return next((each for each in conditions if each["type"] == type_), {})
 
 
-def audited(log: Path, *, since: int = 0) -> Iterator[dict[str, Any]]:
-    """The operator's own finished requests about objects in the audit log, from an offset on."""
+def audited(log: Path, *, since: int = 0, agent: str = AGENT) -> Iterator[dict[str, Any]]:
+    """An agent's finished requests about objects in the audit log, from an offset on."""
     with log.open() as lines:
         lines.seek(since)
         for line in lines:
             if not line.endswith("\n"):
                 return
             event = json.loads(line)
-            ours = event.get("userAgent") == AGENT and "objectRef" in event
-            if ours and event["stage"] == "ResponseComplete":
+            told = event.get("userAgent", "").startswith(agent) and "objectRef" in event
+            if told and event["stage"] == "ResponseComplete":
                 yield event
 
 

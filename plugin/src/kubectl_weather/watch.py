@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -185,11 +187,33 @@ async def watching(client: Client, selection: Selection) -> AsyncIterator[tuple[
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run until interrupted. Raises PluginError."""
+    """Run until interrupted, or asked to end by SIGTERM or SIGHUP. Raises PluginError."""
     try:
-        asyncio.run(main)
+        asyncio.run(_until_signal(main))
     except* PluginError as errors:
         raise errors.exceptions[0] from None
+
+
+async def _until_signal(main: Coroutine[Any, Any, None]) -> None:
+    """Cancel the coroutine at a signal, and exit once it has cleaned up.
+
+    An exception that a signal handler raises may be lost in whatever code it happens to hit.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(main)
+    received: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        sys.exit(128 + received[0])
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Manifest]:

@@ -1,7 +1,6 @@
 """The live page, in a real browser beside a real control plane: pictures in build/screenshots."""
 
 import http.client
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from kubectl_weather import client
 from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
 from playwright.sync_api import Browser, Page, expect
+from support.background import running
 from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.kubectl import Shell
@@ -34,15 +34,9 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def dashboard(shell: Shell, namespace: str, log: Path) -> Iterator[str]:
     """The command, as long as it is wanted; gives the address that it prints."""
-    with log.open("w") as out:
-        process = subprocess.Popen(
-            ["kubectl", "weather", "dashboard", "-n", namespace], stdout=out, env=shell.environment
-        )
-    try:
+    command = ["kubectl", "weather", "dashboard", "-n", namespace]
+    with log.open("w") as out, running(command, output=out, environment=shell.environment):
         yield eventually(lambda: log.read_text().strip())
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture

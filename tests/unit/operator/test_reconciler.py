@@ -1,6 +1,7 @@
 """Whole passes: what they lead to, whatever happens in between."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from weather_operator.kube.resources import (
     Kind,
 )
 from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WEATHER_RELEASE
+from weather_operator.render.labels import MANAGED_BY
 
 AUTOSCALED = {
     "autoscaling": {
@@ -215,7 +217,7 @@ async def test_what_is_somebody_elses_stays_untouched() -> None:
     assert simulation.body(SERVICE) == before
 
 
-def once(act: Callable[[], None], verb: str, kind: Kind) -> Callable[[Request], None]:
+def once(act: Callable[[], object], verb: str, kind: Kind) -> Callable[[Request], None]:
     """Do something just before the first such request reaches the server."""
     todo = [act]
 
@@ -250,6 +252,61 @@ async def test_a_child_that_went_meanwhile_is_looked_for_again() -> None:
         await simulation.reconcile()
     await simulation.converge()
     assert simulation.body(WEATHER_APP)["status"]["colour"] == "green"
+
+
+async def loaded() -> Simulation:
+    """A green site that was rolled back from red, with 5 pods by its autoscaler of 3 to 6."""
+    simulation = await Simulation.of(colour="green", **AUTOSCALED)
+    await simulation.converge()
+    simulation.change(colour="red", **AUTOSCALED)
+    await simulation.converge()
+    deployment = simulation.body(DEPLOYMENT)
+    simulation.server.edit(DEPLOYMENT, LONDON, spec={**deployment["spec"], "replicas": 5})
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    return simulation
+
+
+def in_doubt(simulation: Simulation) -> None:
+    """Somebody writes the Deployment just before the operator repairs it: its cache is behind."""
+    template = simulation.body(DEPLOYMENT)["spec"]["template"]
+    container = {**template["spec"]["containers"][0], "image": "weather:other"}
+    pod = {**template["spec"], "containers": [container]}
+    spec = {**simulation.body(DEPLOYMENT)["spec"], "template": {**template, "spec": pod}}
+    simulation.server.edit(DEPLOYMENT, LONDON, spec=spec)
+    simulation.cache.put(DEPLOYMENT, simulation.body(DEPLOYMENT))
+    simulation.server.before = once(
+        lambda: simulation.server.edit(DEPLOYMENT, LONDON, status={}), "apply", DEPLOYMENT
+    )
+
+
+def unlabelled(simulation: Simulation) -> None:
+    """Somebody takes the operator's label away: to its watch the Deployment is deleted."""
+    before = simulation.body(DEPLOYMENT)
+    simulation.server.edit(DEPLOYMENT, LONDON, metadata={**before["metadata"], "labels": {}})
+    version = simulation.body(DEPLOYMENT)["metadata"]["resourceVersion"]
+    told = {**before, "metadata": {**before["metadata"], "resourceVersion": version}}
+    assert simulation.cache.remove(DEPLOYMENT, told)
+
+
+@pytest.mark.parametrize("unknown", [in_doubt, unlabelled])
+async def test_a_deployment_that_the_cache_lacks_is_never_taken_for_a_deleted_one(
+    unknown: Callable[[Simulation], None],
+) -> None:
+    simulation = await loaded()
+    autoscaler = simulation.body(AUTOSCALER)
+    unknown(simulation)
+    images = []
+    for _ in range(4):
+        with suppress(ConflictError):
+            await simulation.reconciler.reconcile(LONDON, Priority.CHILD)
+        spec = simulation.body(DEPLOYMENT)["spec"]
+        assert spec["replicas"] == 5, "what the load had made is lost"
+        images.append(spec["template"]["spec"]["containers"][0]["image"])
+    assert set(images) <= {"weather:other", "weather:2.0.0"}, "the bad version came back"
+    assert images[-1] == "weather:2.0.0"
+    assert MANAGED_BY.items() <= simulation.body(DEPLOYMENT)["metadata"]["labels"].items()
+    assert simulation.body(AUTOSCALER)["metadata"]["uid"] == autoscaler["metadata"]["uid"]
 
 
 async def test_a_request_that_fails_at_any_time_leads_to_the_same_state() -> None:

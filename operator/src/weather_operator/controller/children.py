@@ -166,7 +166,7 @@ class Children:
             if live and managed_fields(live, manager=FIELD_MANAGER) is None:
                 answer = await self._take_over(kind, answer)
         except ConflictError:
-            self._cache.forget(kind, key)
+            await refresh(self._client, self._cache, self._app, kind, key)
             raise
         self._cache.put(kind, answer)
         self._just_written.add((kind, key))
@@ -235,14 +235,13 @@ class Children:
         live = self._cache.get(kind, key)
         if live is None or not _is_settled(live, self._app):
             # Only what carries our label is watched; whatever else has the name is found here.
-            live = await self._client.get(kind, key)
+            live = await refresh(self._client, self._cache, self._app, kind, key)
         if live is None:
             return None
         if "deletionTimestamp" in live["metadata"]:
             _wait_for_deletion(kind, live)
         if not is_ours(live, self._app):
             _refuse_foreign(kind, live, self._app)
-        self._cache.put(kind, live)
         return live
 
     async def _take_over(self, kind: Kind, live: Manifest) -> Manifest:
@@ -286,6 +285,24 @@ class Children:
         if self._after_child_event:
             fields += found.paths(Cause.MISSING)
         return f"{kind.name}: {', '.join(fields)} put back" if fields else None
+
+
+async def refresh(
+    client: Client, cache: Cache, app: WeatherApp, kind: Kind, key: Key
+) -> Manifest | None:
+    """Return the live object of this name, and let the cache have it as it is if it is the app's.
+
+    For what the cache does not know, or was contradicted about: a child that has lost our label is
+    watched no longer, and serves all the same.
+    """
+    before = cache.moment()
+    live = await client.get(kind, key)
+    if live is None:
+        cache.forget(kind, key)
+    elif is_ours(live, app):
+        cache.retract(kind, live, before=before)
+        cache.put(kind, live)
+    return live
 
 
 def apply_error(kind: Kind, name: str, error: ApiError) -> Blocker:

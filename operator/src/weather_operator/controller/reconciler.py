@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from weather_operator.controller.children import Children, apply_error
+from weather_operator.controller.children import Children, apply_error, refresh
 from weather_operator.controller.diagnostics import (
     DIAGNOSTICS_DELAY_SECONDS,
     Diagnostics,
@@ -50,6 +50,7 @@ from weather_operator.model import (
 from weather_operator.releases.catalogue import CatalogueError, release_for, selects
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
+from weather_operator.render.labels import is_managed
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
@@ -116,7 +117,7 @@ class Reconciler:
             self._rolling_out.discard(key)
             self._repairs.forget(key)
             return Outcome()
-        observed = self._observe(parse_app(body))
+        observed = await self._observe(parse_app(body))
         observed, planned = await self._plan(observed)
         children = Children(
             self._client,
@@ -133,7 +134,7 @@ class Reconciler:
         if written.anything and not written.apply_errors:
             return Outcome(requeue_after=SETTLE_SECONDS)
         if written.anything:
-            observed, planned = await self._plan(self._observe(observed.app))
+            observed, planned = await self._plan(await self._observe(observed.app))
         observed = replace(
             observed,
             apply_errors=(*observed.apply_errors, *written.apply_errors),
@@ -142,8 +143,13 @@ class Reconciler:
         outcome = await self._finish(observed, planned)
         return _sooner(outcome, written.retry_after)
 
-    def _observe(self, app: WeatherApp) -> Observed:
-        """Put together what the cache knows of an app."""
+    async def _observe(self, app: WeatherApp) -> Observed:
+        """Put together what the cache knows of an app, and its Deployment in any case."""
+        try:
+            await self._find_deployment(app)
+        except (RefusedError, UnavailableError) as error:
+            refused = _blocker_or_raise(DEPLOYMENT, app, error)
+            return Observed(app=app, now=self._now(), apply_errors=(refused,))
         children = self._children(app)
         observed = Observed(
             app=app,
@@ -166,6 +172,18 @@ class Reconciler:
         image = pinned(app, release, observed.child(DEPLOYMENT), awaited=not is_looked_up)
         observed = replace(observed, release=image or release, is_digest_pending=image is None)
         return replace(observed, waits_for=self._fleet.waits_for(observed) if self._fleet else "")
+
+    async def _find_deployment(self, app: WeatherApp) -> None:
+        """Look for the Deployment where the cache does not follow it, and it has been made before.
+
+        Where none is there the newest template is written whatever failed, and the autoscaler and
+        the number of pods begin anew: nothing to conclude from a label that somebody took away.
+        """
+        live = self._cache.get(DEPLOYMENT, app.key)
+        if live is not None and is_managed(live):
+            return
+        if app.status.get("observedGeneration", -1) > 0 or self._cache.get(AUTOSCALER, app.key):
+            await refresh(self._client, self._cache, app, DEPLOYMENT, app.key)
 
     def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
         found: dict[ChildKey, Manifest] = {}
