@@ -15,16 +15,21 @@ from click.shell_completion import ShellComplete
 from kubectl_weather.errors import PluginError
 
 COMMANDS = {
+    "list": "list_apps",
     "tree": "tree",
     "explain": "explain",
+    "status": "status",
     "plan": "plan",
     "history": "history",
+    "set": "set_version",
     "rollback": "rollback",
     "retry": "retry",
     "pause": "pause",
     "resume": "resume",
+    "restart": "restart",
     "open": "open_site",
     "dashboard": "dashboard",
+    "version": "version",
 }
 """The commands in the order in which help lists them, and the function in each one's module."""
 

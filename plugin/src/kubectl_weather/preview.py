@@ -75,6 +75,11 @@ class Preview:
     replaced: tuple[str, ...]
     min_available: int = field(metadata=json_name("floor"))
 
+    @property
+    def differs(self) -> bool:
+        """Whether anything would become other than it is."""
+        return any(each.fate != UNCHANGED for each in self.children)
+
 
 def edits(before: Manifest, after: Manifest) -> tuple[Edit, ...]:
     """Return what differs in what people declare of two states of an object."""

@@ -75,11 +75,11 @@ def print_text(*items: RenderableType, sep: str = " ") -> None:
     console().print(*items, sep=sep, markup=False)
 
 
-def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span]]) -> None:
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span | Sequence[Span]]]) -> None:
     """Print a table in kubectl's form, without spaces at the end of a line."""
     table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
-        table.add_row(*(_text(span) for span in row))
+        table.add_row(*(_text(cell) if isinstance(cell, Span) else line(cell) for cell in row))
     if console().is_terminal:
         console().print(table)
         return

@@ -1,8 +1,9 @@
-"""The patches of an app's spec that rollback, retry, pause and resume write."""
+"""The patches of an app's spec that set, rollback, retry, pause, resume and restart write."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import Release
@@ -12,6 +13,9 @@ from kubectl_weather.history import Rollout, successful
 from kubectl_weather.model import condition
 
 _WATCH = "kubectl weather tree {name} --watch"
+_RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+"""What `kubectl rollout restart` changes in a pod template."""
+
 _FAILED = ("RolledBack", "RollingBack", "ProgressDeadlineExceeded")
 
 
@@ -25,6 +29,63 @@ class SpecPatch:
     message: str
     spec: Manifest = field(default_factory=dict)
     next: str = _WATCH
+
+
+def set_version(
+    app: Manifest,
+    catalogue: Sequence[Release] | None,
+    *,
+    version: str | None = None,
+    colour: str | None = None,
+) -> SpecPatch:
+    """Return the patch to exactly one of a version and a colour.
+
+    The catalogue is None where the user may not read it. Raises PluginError where it has no such
+    version, or several.
+    """
+    name, spec = app["metadata"]["name"], app["spec"]
+    asked = version or colour
+    if asked in (spec.get("version"), spec.get("colour")):
+        return SpecPatch(message=f"{name} asks for {asked} already.", next=_next_command(spec))
+    shown = asked
+    if catalogue is not None:
+        found = _one_release(name, catalogue, version, colour)
+        shown = f"{found.version} ({found.colour})"
+    return SpecPatch(
+        message=f"{name} asks for {shown}.",
+        spec={"version": version, "colour": colour},
+        next=_next_command(spec),
+    )
+
+
+def _one_release(
+    name: str, catalogue: Sequence[Release], version: str | None, colour: str | None
+) -> Release:
+    found = [each for each in catalogue if version in (None, each.version)]
+    found = [each for each in found if colour in (None, each.colour)]
+    if len(found) == 1:
+        return found[0]
+    if found and colour:
+        several = ", ".join(each.version for each in found)
+        raise PluginError(f"{name} cannot be {colour}: several releases are ({several}): --version")
+    if found:
+        raise PluginError(f"{name} cannot be {version}: several releases are of that version")
+    known = [each.version if version else each.colour for each in catalogue]
+    raise PluginError(
+        f"{name} cannot be {version or colour}: the catalogue has {', '.join(known) or 'nothing'} "
+        "(kubectl get weatherreleases)"
+    )
+
+
+def restart(app: Manifest, now: datetime) -> SpecPatch:
+    """Return the patch that replaces every pod by one of the same version."""
+    name, spec = app["metadata"]["name"], app["spec"]
+    stamp = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return SpecPatch(
+        message=f"{name} replaces its pods, a few at a time.",
+        spec={"pod": {"annotations": {_RESTARTED_AT: stamp}}},
+        next=_next_command(spec),
+    )
 
 
 def rollback(app: Manifest, catalogue: Sequence[Release] | None, *, to: str | None) -> SpecPatch:

@@ -27,22 +27,24 @@ def site_tree(site: Site, now: datetime) -> TreeNode:
         [
             Span(f"WeatherApp {site.name}"),
             Span(site.city, QUIET),
-            *_versions(site),
+            *versions(site),
             Span(site.ready or "?/?"),
-            *_reason(site),
+            *reason(site),
             Span(age(site.created, now), QUIET),
         ],
         [*_message(site), *_deployment(site.deployment, now)],
     )
 
 
-def _versions(site: Site) -> Iterator[Span]:
+def versions(site: Site) -> Iterator[Span]:
+    """Give the version that serves, and the one that is asked for where it is another."""
     yield version_span(site.version, site.colour)
     if site.desired_version and site.desired_version != site.version:
         yield Span(f"→ {site.desired_version}", WAITING)
 
 
-def _reason(site: Site) -> Iterator[Span]:
+def reason(site: Site) -> Iterator[Span]:
+    """Give how the app is in a word, and whether that is said of an older spec."""
     if not site.reason:
         yield Span("no status yet", WAITING)
     elif site.reason in SETTLED_REASONS:

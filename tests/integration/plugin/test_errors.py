@@ -7,6 +7,10 @@ from support.kubectl import Shell
 from support.plugin import weather_error
 
 COMMANDS = [
+    ["list"],
+    ["status", "london"],
+    ["set", "london", "--colour=red"],
+    ["restart", "london"],
     ["tree"],
     ["tree", "london", "-w"],
     ["explain", "london"],
@@ -56,7 +60,17 @@ def _plugin(shell: Shell) -> list[str]:
     return [shell.run("which", "kubectl-weather").stdout.strip()]
 
 
-@pytest.mark.parametrize("words", [["tree", "london", "-A"], ["tree", "-A", "-n", "x"], ["climb"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tree", "london", "-A"],
+        ["tree", "-A", "-n", "x"],
+        ["climb"],
+        ["set", "london"],
+        ["status", "london", "--timeout=soon"],
+        ["plan"],
+    ],
+)
 def test_a_wrong_call(shell: Shell, words: list[str]) -> None:
     run = shell.run("kubectl", "weather", *words)
     assert run.returncode == 2

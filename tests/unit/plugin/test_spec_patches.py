@@ -4,7 +4,7 @@ import pytest
 from kubectl_weather import spec_patches
 from kubectl_weather.errors import PluginError
 from support.manifests import COLOURS
-from support.objects import app_with_history, ended, failure
+from support.objects import NOW, app_with_history, ended, failure
 from weather_operator.model import Release
 
 CATALOGUE = [
@@ -83,3 +83,30 @@ def test_pausing_twice_changes_nothing() -> None:
         {},
         {"rollout": {"paused": False}},
     )
+
+
+def test_a_version_or_a_colour_is_asked_for_in_the_place_of_the_other() -> None:
+    patch = spec_patches.set_version(app_with_history(), CATALOGUE, version="2.0.0")
+    assert patch.spec == {"version": "2.0.0", "colour": None}
+    assert patch.message == "london asks for 2.0.0 (green)."
+    patch = spec_patches.set_version(app_with_history(), CATALOGUE, colour="red")
+    assert patch.spec == {"version": None, "colour": "red"}
+    assert spec_patches.set_version(app_with_history(), CATALOGUE, colour="yellow").spec == {}
+    assert (
+        spec_patches.set_version(app_with_history(), None, colour="blue").spec["colour"] == "blue"
+    )
+
+
+def test_a_version_that_is_not_in_the_catalogue_or_not_the_only_one_is_refused() -> None:
+    with pytest.raises(PluginError, match="cannot be blue: the catalogue has yellow, green, red"):
+        spec_patches.set_version(app_with_history(), CATALOGUE, colour="blue")
+    twice = [*CATALOGUE, Release(version="2.1.0", colour="green", image="weather:2.1.0")]
+    with pytest.raises(PluginError, match=r"several releases are \(2\.0\.0, 2\.1\.0\): --version"):
+        spec_patches.set_version(app_with_history(), twice, colour="green")
+
+
+def test_a_restart_changes_the_pods_and_nothing_else() -> None:
+    patch = spec_patches.restart(app_with_history(), NOW)
+    assert patch.spec == {
+        "pod": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T12:00:00Z"}}
+    }

@@ -1,6 +1,7 @@
 """The flags and arguments that several commands have, as kubectl has them."""
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,25 @@ from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
 
 Command = Callable[..., Any]
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as kubectl takes a duration: 90s, 5m, 1h30m, or a plain number."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds. Raises BadParameter."""
+        parts = _DURATION.findall(value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            self.fail(f"{value!r} is no duration: write 90s, 5m or 1h", param, ctx)
+        return float(sum(float(number) * _SECONDS[unit or "s"] for number, unit in parts))
 
 
 def target(*, all_namespaces: bool = False) -> Callable[[Command], Command]:
@@ -48,7 +68,13 @@ def _flags(with_all_namespaces: bool) -> list[Callable[[Command], Command]]:
     flags: list[Callable[[Command], Command]] = [
         click.option("--kubeconfig", metavar="FILE", help="The kubeconfig, else $KUBECONFIG."),
         click.option("--context", metavar="NAME", help="The kubeconfig's context."),
-        click.option("-n", "--namespace", metavar="NAME", help="The namespace."),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            shell_complete=_complete_namespace,
+            help="The namespace.",
+        ),
     ]
     if with_all_namespaces:
         flags.append(click.option("-A", "--all-namespaces", is_flag=True, help="Every namespace."))
@@ -92,12 +118,36 @@ def refuse_name_in_all_namespaces(name: str | None, target: Target) -> None:
 
 def _complete_name(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Return the WeatherApps whose names begin so; none where the cluster does not answer soon."""
+    return _complete(ctx, "weatherapps", "{.metadata.name}", incomplete)
+
+
+def complete_release(field: str) -> Complete:
+    """Return a completion by a field of the releases."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+        return _complete(ctx, "weatherreleases", f"{{.spec.{field}}}", incomplete)
+
+    return complete
+
+
+def complete_served(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Return the versions that have served in the namespace and begin so."""
+    # click does not say which NAME stands before a flag whose value is completed.
+    return _complete(ctx, "weatherapps", "{.status.history[*].version}", incomplete)
+
+
+def _complete_namespace(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    return _complete(ctx, "namespaces", "{.metadata.name}", incomplete)
+
+
+def _complete(ctx: click.Context, plural: str, field: str, incomplete: str) -> list[str]:
+    """Return each word once that begins so; none where the cluster does not answer soon."""
     given = {name: ctx.params.get(name) for name in ("kubeconfig", "context", "namespace")}
     flags = [f"--{name}={value}" for name, value in given.items() if value]
-    path = "jsonpath={range .items[*]}{.metadata.name}{'\\n'}{end}"
+    path = f"jsonpath={{range .items[*]}}{field}{{'\\n'}}{{end}}"
     try:
-        arguments = ("get", "weatherapps", "--request-timeout=3s", f"--output={path}")
-        names = kubectl.run(*arguments, *flags).split()
+        arguments = ("get", plural, "--request-timeout=3s", f"--output={path}")
+        words = kubectl.run(*arguments, *flags).split()
     except PluginError:
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    return [word for word in dict.fromkeys(words) if word.startswith(incomplete)]

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from weather_operator.kube.resources import Manifest, key_of
-from weather_operator.model import WEATHER_APP
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Release, parse_release
 
 from kubectl_weather.client import Client
-from kubectl_weather.errors import ConflictError
+from kubectl_weather.errors import ConflictError, ForbiddenError
 from kubectl_weather.kubectl import Target
 from kubectl_weather.printing import print_json, print_text
 from kubectl_weather.snapshot import get_app
@@ -28,6 +28,14 @@ def patch_spec(
         print_json({**result, "spec": patch.spec, "next": [command]})
         return
     print_text(patch.message, "Next:", f"  {command}", sep="\n")
+
+
+def read_catalogue(client: Client) -> list[Release] | None:
+    """Return the releases, None where the user may not read them."""
+    try:
+        return [parse_release(each) for each in client.list(WEATHER_RELEASE)]
+    except ForbiddenError:
+        return None
 
 
 def _write(client: Client, name: str, make_patch: MakePatch) -> SpecPatch:

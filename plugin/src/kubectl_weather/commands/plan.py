@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 
 import click
 from weather_operator.kube.resources import Manifest
@@ -18,41 +19,68 @@ from kubectl_weather.planner import Planner
 from kubectl_weather.preview import preview_tree
 from kubectl_weather.printing import print_json, print_text, rendered
 
+_DIFFERS = 3
+
 
 @click.command()
-@click.option("-f", "--filename", required=True, type=click.Path(), help="A file, a folder, or -.")
+@click.option("-f", "--filename", type=click.Path(), help="A file, a folder, or -.")
+@click.option("-k", "--kustomize", type=click.Path(), help="A folder with a kustomization.")
+@click.option("-R", "--recursive", is_flag=True, help="With the folders in the folder.")
 @click.option("--server-side", is_flag=True, help="Plan for kubectl apply --server-side.")
+@click.option("--force-conflicts", is_flag=True, help="As --server-side takes others' fields.")
+@click.option("--exit-code", is_flag=True, help="End with 3 where something would change.")
 @options.output
 @options.target()
-def plan(filename: str, server_side: bool, as_json: bool, target: Target) -> None:
+def plan(
+    filename: str | None,
+    kustomize: str | None,
+    recursive: bool,
+    server_side: bool,
+    force_conflicts: bool,
+    exit_code: bool,
+    as_json: bool,
+    target: Target,
+) -> None:
     """Tell what an apply would change in each child and which pods it replaces, without writing."""
-    bodies = _dry_run(filename, server_side, target)
+    if bool(filename) == bool(kustomize):
+        raise click.UsageError("give -f or -k, one of them")
+    given = {
+        "--recursive": recursive,
+        "--server-side": server_side,
+        "--force-conflicts": force_conflicts,
+    }
+    flags = [flag for flag, is_given in given.items() if is_given]
+    bodies = _dry_run(filename, kustomize, flags, target)
     apps = [each for each in bodies if each["kind"] == WEATHER_APP.name]
     if not apps:
-        raise PluginError(f"there is no WeatherApp in {filename}")
+        raise PluginError(f"there is no WeatherApp in {filename or kustomize}")
     releases = [each for each in bodies if each["kind"] == WEATHER_RELEASE.name]
     with connect(target) as client:
         planner = Planner(client, releases)
         previews = [planner.preview(each) for each in apps]
     if as_json:
         print_json(to_json(previews))
-        return
-    for each in previews:
-        print_text(rendered(preview_tree(each)))
+    else:
+        for each in previews:
+            print_text(rendered(preview_tree(each)))
+    if exit_code and any(each.differs for each in previews):
+        sys.exit(_DIFFERS)
 
 
-def _dry_run(filename: str, server_side: bool, target: Target) -> list[Manifest]:
+def _dry_run(
+    filename: str | None, kustomize: str | None, flags: Sequence[str], target: Target
+) -> list[Manifest]:
     """Return the objects as kubectl's apply would leave them, checked and merged by the server."""
-    arguments = ["apply", "--dry-run=server", "--output=json"]
-    arguments += ["--server-side"] if server_side else []
+    arguments = ["apply", "--dry-run=server", "--output=json", *flags]
     arguments += [f"--namespace={target.namespace}"] if target.namespace else []
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as copy:
         if filename == "-":
             copy.write(sys.stdin.read())
             copy.flush()
             filename = copy.name
+        given = f"--filename={filename}" if filename else f"--kustomize={kustomize}"
         try:
-            out = kubectl.run(*arguments, f"--filename={filename}", *target.flags)
+            out = kubectl.run(*arguments, given, *target.flags)
         except PluginError as error:
             raise PluginError(str(error).replace(copy.name, "STDIN")) from error
     result = json.loads(out)
