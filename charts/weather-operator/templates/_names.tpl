@@ -39,3 +39,8 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
+
+{{- define "dns-ports" -}}
+- {port: 53, protocol: UDP}
+- {port: 53, protocol: TCP}
+{{- end -}}

@@ -5,12 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.kubectl import ROOT
+import yaml
+from support.kubectl import ROOT, Shell, own_namespace
 from weather_cluster import binaries, settings
+from weather_cluster.clusters import Cluster
 from weather_cluster.progress import silent
 
 CHART = "charts/weather-operator"
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
+HOOK = "weather-operator-crds"
 DIGEST = f"sha256:{'a' * 64}"
 SKIPS = {
     "CKV_K8S_8": "the pod of helm test ends by itself, within seconds",
@@ -76,12 +79,151 @@ def test_nothing_breaks_a_rule_but_for_a_reason(mode: str, tmp_path: Path) -> No
         ("maxConcurrentRollouts=0%", "maxConcurrentRollouts"),
         ("replica=2", "replica"),
         ("networkPolicy.enabled=maybe", "enabled"),
+        ("resources.limits.memory=lots", "memory"),
+        ("resources.requests.cpu=-1", "cpu"),
+        ("serviceAccount.name=Mine", "name"),
+        ("workers=0", "workers"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_fields_name(value: str, field: str) -> None:
     refused = template(f"--set={value}")
     assert refused.returncode != 0
     assert field in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            "registry=https://registry.example/team",
+            "leave out https://, images are named by host and path",
+        ),
+        (
+            "releases.versions[0].version=9.0.0,releases.versions[0].colour=red,"
+            "releases.versions[1].version=9.1.0,releases.versions[1].colour=red",
+            "has the colour red twice",
+        ),
+        (
+            "releases.versions[0].version=9.0.0,releases.versions[0].colour=red,"
+            "releases.versions[1].version=9.0.0,releases.versions[1].colour=blue",
+            "has the version 9.0.0 twice",
+        ),
+    ],
+)
+def test_what_no_schema_can_say_is_refused_in_a_sentence(value: str, sentence: str) -> None:
+    refused = template(f"--set={value}")
+    assert refused.returncode != 0
+    assert sentence in refused.stderr
+
+
+def test_the_usual_values_reach_the_operators_pods() -> None:
+    made = template(
+        "--set=env[0].name=HTTPS_PROXY,env[0].value=http://proxy.example:3128",
+        "--set=podLabels.team=weather",
+        "--set=serviceAccount.create=false,serviceAccount.name=mine",
+        "--set=workers=50,resyncSeconds=60",
+        "--set=topologySpreadConstraints[0].topologyKey=rack",
+    )
+    assert made.returncode == 0, made.stderr
+    objects = [each for each in yaml.safe_load_all(made.stdout) if each]
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    template_ = deployment["spec"]["template"]
+    spec = template_["spec"]
+    environment = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
+    assert template_["metadata"]["labels"]["team"] == "weather"
+    assert environment["HTTPS_PROXY"] == "http://proxy.example:3128"
+    assert (environment["WORKERS"], environment["RESYNC_SECONDS"]) == ("50", "60")
+    assert spec["topologySpreadConstraints"] == [{"topologyKey": "rack"}]
+    assert spec["serviceAccountName"] == "mine"
+    accounts = {
+        subject["name"]
+        for each in objects
+        if each["kind"].endswith("Binding") and each["metadata"]["name"] != HOOK
+        for subject in each["subjects"]
+    }
+    assert accounts == {"mine"}
+    made_accounts = [each for each in objects if each["kind"] == "ServiceAccount"]
+    assert [each["metadata"]["name"] for each in made_accounts] == [HOOK]
+
+
+def test_the_hook_and_the_test_may_speak_where_nothing_else_may() -> None:
+    objects = [each for each in yaml.safe_load_all(template().stdout) if each]
+    pods = {
+        each["metadata"]["labels"]["app.kubernetes.io/name"]
+        if each["kind"] == "Pod"
+        else each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"]
+        for each in objects
+        if each["kind"] in ("Pod", "Job", "Deployment")
+    }
+    let_out = {
+        each["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+        for each in objects
+        if each["kind"] == "NetworkPolicy" and each["spec"]["egress"]
+    }
+    assert pods == let_out
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "sentence"),
+    [
+        ("weather-operator", "watchNamespaces={sites}", "serves all namespaces already"),
+        ("weather-operator-first", "replicas=2", "serves some namespaces already"),
+    ],
+    ids=["one for some beside one for all", "one for all beside one for some"],
+)
+def test_two_operators_for_one_namespace_are_refused(
+    control_plane: Cluster, there: str, wanted: str, sentence: str
+) -> None:
+    shell = Shell.of(control_plane)
+    shell.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {
+                "name": there,
+                "labels": {"app.kubernetes.io/name": "weather-operator"},
+                "annotations": {"meta.helm.sh/release-namespace": "first"},
+            },
+            "rules": [],
+        }
+    )
+    try:
+        asked = helm(
+            *("template", "second", CHART, "--namespace=second", "--dry-run=server"),
+            *(f"--set={wanted}", f"--kubeconfig={control_plane.kubeconfig}"),
+        )
+    finally:
+        shell.kubectl("delete", "clusterrole", there)
+    assert asked.returncode != 0
+    assert sentence in asked.stderr
+    assert "namespace first" in asked.stderr
+
+
+def test_an_installation_that_fails_says_what_the_cluster_says(
+    control_plane: Cluster, tmp_path: Path
+) -> None:
+    shell = Shell.of(control_plane)
+    (tmp_path / "helm").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "helm").chmod(0o755)
+    with own_namespace(shell, "install") as namespace:
+        message = 'Failed to pull image "registry.example/wrong/weather-operator:0.1.0": not found'
+        shell.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": "pull", "namespace": namespace},
+                "involvedObject": {"kind": "Pod", "name": "hook", "namespace": namespace},
+                "type": "Warning",
+                "message": message,
+            }
+        )
+        path = f"PATH={tmp_path}:{shell.environment['PATH']}"
+        made = shell.run(
+            *("env", path, "make", "install", "REGISTRY=registry.example/wrong"),
+            f"NAMESPACE={namespace}",
+        )
+    assert made.returncode != 0
+    assert message in made.stderr
 
 
 def test_every_value_is_described() -> None:
