@@ -154,3 +154,17 @@ def test_without_a_cluster_or_rights_it_is_one_sentence(
     assert "forbidden" in weather_error(nobody, "plan", "-f", "-", text=text)
     lost = Shell(kubeconfig=tmp_path / "none", bin=shell.bin, host=shell.host)
     assert "connection refused" in weather_error(lost, "plan", "-f", "-", text=text)
+
+
+def test_a_kustomization_is_planned_and_the_exit_code_says_whether_it_differs(site: Site) -> None:
+    folder = ["-k", "examples/gitops/production", "-n", site.namespace]
+    asked = ["kubectl", "weather", "plan", *folder, "--exit-code"]
+    new = site.shell.run(*asked)
+    assert new.returncode == 3, new.stdout + new.stderr
+    assert "berlin" in new.stdout
+    site.shell.kubectl("apply", *folder)
+    berlin = Site(shell=site.shell, namespace=site.namespace, name="berlin")
+    berlin.wait_for("Serving")
+    same = site.shell.run(*asked)
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert site.shell.run(*asked[:-1], "--output=json").returncode == 0
