@@ -49,6 +49,25 @@ def gateway(**fields: Any) -> dict[str, Any]:
     return {"gateway": {"parentRefs": [{"name": "public"}], **fields}}
 
 
+def canary(*steps: dict[str, Any], **rollout: Any) -> dict[str, Any]:
+    strategy = {"type": "Canary", "canary": {"steps": list(steps)}}
+    return {"rollout": {"strategy": strategy, **rollout}}
+
+
+def blue_green(**fields: Any) -> dict[str, Any]:
+    return {"rollout": {"strategy": {"type": "BlueGreen", "blueGreen": fields}}}
+
+
+def analysis(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return canary({"weight": 10}, analysis={"checks": list(checks), **fields})
+
+
+def check(**kinds: Any) -> dict[str, Any]:
+    return analysis({"name": "one", **kinds})
+
+
+PROBE = {"name": "page", "probe": {}}
+
 NAMES = [
     ("a" * 51, "metadata.name has 51 characters: shorten it to at most 50"),
     ("lon.don", "must start with a letter and hold only a-z, 0-9 and '-'"),
@@ -228,6 +247,65 @@ SPECS: list[tuple[dict[str, Any], str]] = [
         '"25:00" is no time of a day: write for example 09:00 or 22:30',
     ),
     ({"rollout": {"windows": [{"start": "22:00", "end": "4 am"}]}}, '"4 am" is no time of a day'),
+    ({"rollout": {"strategy": {"type": "Slow"}}}, 'supported values: "RollingUpdate", "Canary"'),
+    ({"rollout": {"strategy": {"type": "Canary"}}}, "strategy.type Canary has no steps: give"),
+    (
+        {"rollout": {"strategy": {"canary": {"steps": [{"weight": 10}]}}}},
+        "canary is for strategy.type Canary, and this is RollingUpdate: change the type",
+    ),
+    (
+        {"rollout": {"strategy": {"type": "RollingUpdate", "blueGreen": {}}}},
+        "blueGreen is for strategy.type BlueGreen, and this is RollingUpdate: change the type",
+    ),
+    (canary(), "canary.steps is empty: give at least one"),
+    (canary({"weight": 50}, {"weight": 10}), "the weights of canary.steps must rise"),
+    (canary({"weight": 10}, {"weight": 10}), "the weights of canary.steps must rise"),
+    (canary({"weight": 0}), "weight is 0: write a percentage from 1 to 100"),
+    (canary({"weight": 101}), "weight is 101"),
+    (canary({"weight": 1, "durationSeconds": 86401}), "durationSeconds is 86401: write a number"),
+    (canary(*({"weight": weight} for weight in range(1, 22))), "must have at most 20 items"),
+    (blue_green(replicas=0), "blueGreen.replicas is 0, which leaves no room for the new revision"),
+    (blue_green(replicas="0%"), "blueGreen.replicas is 0%, which leaves no room"),
+    (blue_green(retainSeconds=-1), "retainSeconds is -1: write a number from 0 to 86400"),
+    (
+        {"service": {"type": "LoadBalancer"}, **blue_green()},
+        "BlueGreen behind a load balancer would switch before its targets are healthy",
+    ),
+    ({**ingress(), **blue_green()}, "BlueGreen behind a load balancer"),
+    (
+        {"replicas": 1, **canary({"weight": 10}, maxSurge=0, maxUnavailable=1)},
+        "a canary comes beside the pods that serve, and maxSurge 0 lets none come beside a single",
+    ),
+    (
+        {"rollout": {"analysis": {"checks": [PROBE]}}},
+        "analysis needs a revision that is tried beside the one that serves",
+    ),
+    (
+        {"rollout": {"strategy": {}, "analysis": {"checks": [PROBE]}}},
+        "set strategy.type Canary or BlueGreen, or leave analysis out",
+    ),
+    (analysis(), "analysis.checks is empty: give at least one, or leave analysis out"),
+    (analysis(PROBE, intervalSeconds=0), "intervalSeconds is 0: write a number from 1 to 3600"),
+    (analysis(PROBE, minRequests=0), "minRequests is 0: write a number from 1 to 1000000"),
+    (analysis(PROBE, failureLimit=0), "failureLimit is 0: write a number from 1 to 100"),
+    (analysis({"name": "Page", "probe": {}}), '"Page" is not the name of a check: start with'),
+    (check(), "the check one must have exactly one of successRate, latency, probe and"),
+    (check(probe={}, successRate={"minPercent": 99}), "the check one must have exactly one of"),
+    (check(successRate={}), "successRate has no bound: give minPercent, maxBelowStable or both"),
+    (
+        check(successRate={"minPercent": 100.5}),
+        "this is no percentage: write a number from 0 to 100, for example 99.5",
+    ),
+    (check(latency={}), "latency has no bound: give maxMilliseconds, maxAboveStable or both"),
+    (
+        check(latency={"quantilePercent": 100, "maxMilliseconds": 1}),
+        "this is no quantile: write a number above 0 and below 100, for example 95",
+    ),
+    (check(latency={"maxMilliseconds": 0}), "0 is no bound of a latency: write milliseconds from"),
+    (check(probe={"path": "page"}), '"page" is not a path: write for example / or /weather.json'),
+    (check(probe={"requests": 0}), "requests is 0: write a number from 1 to 1000"),
+    (check(prometheus={"query": "up"}), "prometheus has no bound: give min, max or both"),
+    (check(prometheus={"query": " ", "max": 1}), "prometheus.query is empty: write an expression"),
 ]
 
 
@@ -291,6 +369,21 @@ def test_a_bad_spec_is_refused_in_words(shell: Shell, spec: dict[str, Any], word
             }
         },
         {"pod": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}}},
+        {"rollout": {"strategy": {}}},
+        canary({"weight": 1}, {"weight": 100, "durationSeconds": 86400, "approval": True}),
+        canary(*({"weight": weight} for weight in range(1, 21))),
+        {"replicas": 1, **canary({"weight": 10})},
+        {"replicas": 1, **gateway(), **canary({"weight": 10}, maxSurge=0, maxUnavailable=1)},
+        blue_green(),
+        blue_green(replicas="50%", approval=True, retainSeconds=0),
+        {**ingress(), **gateway(), **blue_green(replicas=3)},
+        analysis(PROBE, intervalSeconds=3600, minRequests=1, failureLimit=1, onUnknown="Abort"),
+        analysis(
+            {"name": "a", "successRate": {"minPercent": 99, "maxBelowStable": 0.5}},
+            {"name": "b", "latency": {"maxMilliseconds": 500, "maxAboveStable": 100}},
+            {"name": "c", "probe": {"path": "/weather.json", "requests": 5, "minPercent": 99.9}},
+            {"name": "d", "prometheus": {"query": "up", "min": 0.5, "max": 3}},
+        ),
     ],
     ids=json.dumps,
 )

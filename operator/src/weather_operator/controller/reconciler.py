@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
+from weather_operator.controller.analyst import Analyst
 from weather_operator.controller.children import Children, apply_error, refresh
 from weather_operator.controller.diagnostics import (
     DIAGNOSTICS_DELAY_SECONDS,
@@ -85,12 +86,14 @@ class Reconciler:
         *,
         lookups_done: Collection[str] | None = None,
         fleet: Fleet | None = None,
+        analyst: Analyst | None = None,
         now: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the `uid_generation` of releases whose registry was asked; None: nobody asks.
 
-        Without a `fleet` no rollout waits for others.
+        Without a `fleet` no rollout waits for others. Without an `analyst` a revision that is tried
+        is judged by whether its pods are available alone.
         """
         self._client = client
         self._cache = cache
@@ -98,6 +101,7 @@ class Reconciler:
         self._diagnostics = Diagnostics(client)
         self._lookups_done = lookups_done
         self._fleet = fleet
+        self._analyst = analyst
         self._now = now
         self._repairs = Repairs(clock)
         self._rolling_out: set[Key] = set()
@@ -116,6 +120,8 @@ class Reconciler:
         if body is None or "deletionTimestamp" in body["metadata"]:
             self._rolling_out.discard(key)
             self._repairs.forget(key)
+            if self._analyst:
+                self._analyst.forget(key)
             return Outcome()
         observed = await self._observe(parse_app(body))
         observed, planned = await self._plan(observed)
@@ -157,6 +163,7 @@ class Reconciler:
             children=children,
             gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
             node_address=node_address(self._cache.all(NODE)),
+            interval=self._analyst.latest(app.key) if self._analyst else None,
             autoscalers=self._foreign(app, AUTOSCALER, app.key),
             disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from weather_operator.kube.resources import DEPLOYMENT, Kind, Manifest
 from weather_operator.model import Blocker, Release, WeatherApp
 from weather_operator.render import child_name, is_ours
+from weather_operator.rollout.interval import Interval
 from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
 
@@ -26,7 +27,8 @@ class Observed:
     not been read: a plan needs them only to condemn a revision. `autoscalers` and
     `disruption_budgets` are somebody else's, of the same pods; `conflicts` is what others do to the
     app's objects, and the site bears. `waits_for` says which others are first where the app's own
-    spec does not ask for the rollout.
+    spec does not ask for the rollout. `interval` is the newest complete one of the app's analysis,
+    None while there is none or nobody analyses.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is.
     """
@@ -45,6 +47,7 @@ class Observed:
     disruption_budgets: tuple[Manifest, ...] = ()
     conflicts: tuple[Blocker, ...] = ()
     waits_for: str = ""
+    interval: Interval | None = None
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
 

@@ -23,6 +23,12 @@ from weather_operator.kube.resources import (
     Manifest,
     key_of,
 )
+from weather_operator.model.strategies import (
+    Analysis,
+    Strategy,
+    parse_analysis,
+    parse_strategy,
+)
 
 GROUP = "weather.quantspark.io"
 
@@ -44,6 +50,16 @@ FIELD_MANAGER = "weather-operator"
 
 REPLICAS_MANAGER = "weather-operator-replicas"
 """Applies `spec.replicas` of Deployments alone, so that an autoscaler can take it over."""
+
+
+APPROVE_ANNOTATION = f"{GROUP}/approve"
+"""On a WeatherApp, `<revision>/<step>`: a person lets this revision go on from this step."""
+
+ABORT_ANNOTATION = f"{GROUP}/abort"
+"""On a WeatherApp, `<revision>`: a person takes this revision back, which then has failed."""
+
+PROMOTE_ANNOTATION = f"{GROUP}/promote"
+"""On a WeatherApp, `<revision>`: a person lets this revision go on without further steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +157,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutSpec:
-    """How pods of one revision give way to those of another. A surge may be a percentage."""
+    """How pods of one revision give way to those of another. A surge may be a percentage.
+
+    Without an `analysis` only whether pods are available counts.
+    """
 
     progress_deadline_seconds: int
     min_ready_seconds: int
@@ -152,6 +171,8 @@ class RolloutSpec:
     attempt: int
     history_limit: int
     windows: tuple[Window, ...]
+    strategy: Strategy
+    analysis: Analysis | None
 
     @property
     def surges(self) -> bool:
@@ -165,6 +186,7 @@ class WeatherApp:
 
     `resources` and `pod` are as the API has them: their parts go into the pods unread.
     `scaled_to` is what `kubectl scale` last asked for, None where replicas were set otherwise.
+    `approved`, `aborted` and `promoted` are the people's annotations, empty where there is none.
     """
 
     key: Key
@@ -187,6 +209,9 @@ class WeatherApp:
     resources: Manifest
     pod: Manifest
     status: Manifest
+    approved: str = ""
+    aborted: str = ""
+    promoted: str = ""
 
     @property
     def reference(self) -> Manifest:
@@ -302,6 +327,7 @@ def _missing(status: Manifest) -> str:
 
 def _parse_app(body: Manifest) -> WeatherApp:
     metadata, spec = body["metadata"], body["spec"]
+    annotations: Manifest = metadata.get("annotations", {})
     replicas = spec.get("replicas", 2)
     return WeatherApp(
         key=key_of(body),
@@ -324,6 +350,9 @@ def _parse_app(body: Manifest) -> WeatherApp:
         resources=_parse_resources(spec.get("resources", {})),
         pod=spec.get("pod", {}),
         status=body.get("status", {}),
+        approved=annotations.get(APPROVE_ANNOTATION, ""),
+        aborted=annotations.get(ABORT_ANNOTATION, ""),
+        promoted=annotations.get(PROMOTE_ANNOTATION, ""),
     )
 
 
@@ -404,6 +433,8 @@ def _parse_rollout(spec: Manifest) -> RolloutSpec:
         attempt=spec.get("attempt", 0),
         history_limit=spec.get("historyLimit", 10),
         windows=tuple(map(_parse_window, spec.get("windows", ()))),
+        strategy=parse_strategy(spec.get("strategy", {})),
+        analysis=parse_analysis(spec["analysis"]) if "analysis" in spec else None,
     )
 
 
