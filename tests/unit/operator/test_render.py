@@ -98,6 +98,10 @@ def test_the_selector_matches_the_pods_and_is_all_that_others_select_by(
         assert template["metadata"]["labels"].items() >= wanted.items()
 
 
+NGINX = {"className": "nginx", "host": "london.example", "path": "/"}
+ALB = {**NGINX, "className": "alb"}
+
+
 @given(specs)
 def test_only_the_deployment_knows_the_version(spec: dict[str, Any]) -> None:
     yellow, green = (render.children(app(**spec), release) for release in (YELLOW, GREEN))
@@ -110,12 +114,43 @@ def test_the_template_holds_no_number_of_pods(app: WeatherApp, release: Release)
     assert render.replicas(app)["spec"] == {"replicas": 2}
 
 
+NLB = {
+    "type": "LoadBalancer",
+    "annotations": {"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"},
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "drain", "grace", "ready"),
+    [
+        ({}, None, 30, 5),
+        ({"ingress": NGINX}, None, 30, 5),
+        ({"service": {"type": "LoadBalancer"}}, None, 30, 5),
+        ({"ingress": ALB}, "30", 60, 20),
+        ({"service": NLB}, "30", 60, 20),
+        ({"ingress": ALB, "rollout": {"minReadySeconds": 45}}, "30", 60, 45),
+        ({"ingress": ALB, "rollout": {"progressDeadlineSeconds": 10}}, "30", 60, 9),
+        ({"ingress": ALB, "pod": {"env": [{"name": "DRAIN_SECONDS", "value": "9"}]}}, "9", 60, 20),
+    ],
+)
+def test_pods_come_and_go_as_slowly_as_what_sends_to_them_learns_of_it(
+    spec: dict[str, Any], drain: str | None, grace: int, ready: int
+) -> None:
+    deployment = render.deployment(app(**spec), YELLOW)
+    pod = deployment["spec"]["template"]["spec"]
+    environment = pod["containers"][0]["env"]
+    given = [each["value"] for each in environment if each["name"] == "DRAIN_SECONDS"]
+    assert given == ([drain] if drain else [])
+    assert pod["terminationGracePeriodSeconds"] == grace
+    assert deployment["spec"]["minReadySeconds"] == ready
+
+
 def test_nothing_but_the_template_changes_the_revision() -> None:
     def revision(release: Release = YELLOW, **spec: Any) -> str | None:
         return render.revision_of(render.deployment(app(**spec), release))
 
     assert revision() == revision(replicas=9) == revision(service={"type": "NodePort", "port": 1})
-    assert revision() == revision(autoscaling=AUTOSCALING) == revision(ingress=ingress())
+    assert revision() == revision(autoscaling=AUTOSCALING) == revision(ingress=NGINX)
     revisions = {
         revision(),
         revision(GREEN),

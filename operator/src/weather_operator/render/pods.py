@@ -12,6 +12,7 @@ from weather_operator.render.labels import (
     selector,
     version_labels,
 )
+from weather_operator.render.load_balancers import DRAIN_SECONDS, grace_seconds, sends_to_pods
 
 REVISION_ANNOTATION = f"{GROUP}/revision"
 
@@ -23,6 +24,7 @@ METRICS_PORT = 9090
 READINESS_PATH = "/readyz"
 API_KEY_DIRECTORY = "/var/run/secrets/weather"
 _PATH_VARIABLE = "BASE_PATH"
+_DRAIN_VARIABLE = "DRAIN_SECONDS"
 
 
 def pod_template(app: WeatherApp, release: Release, track: Track = Track.STABLE) -> Manifest:
@@ -77,7 +79,7 @@ def _pod_spec(app: WeatherApp, release: Release, track: Track) -> Manifest:
     spec: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 30,
+        "terminationGracePeriodSeconds": grace_seconds(app),
         # Left out it could not be taken back: the field's old alias would restore it.
         "serviceAccountName": app.pod.get("serviceAccountName", "default"),
         "securityContext": {
@@ -149,6 +151,9 @@ def _environment(app: WeatherApp) -> list[Manifest]:
         values["OPENWEATHER_API_KEY_FILE"] = f"{API_KEY_DIRECTORY}/api-key"
     if app.path != "/":
         values[_PATH_VARIABLE] = app.path
+    given = {each["name"] for each in app.pod.get("env", ())}
+    if sends_to_pods(app) and _DRAIN_VARIABLE not in given:
+        values[_DRAIN_VARIABLE] = str(DRAIN_SECONDS)
     return [
         *({"name": name, "value": value} for name, value in values.items()),
         _field("POD_NAME", "metadata.name"),

@@ -5,10 +5,9 @@ import json
 from weather_operator.kube.resources import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.render.labels import object_meta
+from weather_operator.render.load_balancers import ALB, DRAIN_SECONDS
 from weather_operator.render.pods import READINESS_PATH
 
-ALB = "alb"
-DRAIN_SECONDS = 30
 _HIGHEST_ORDER = 1000
 
 _ALB = "alb.ingress.kubernetes.io"

@@ -3,6 +3,7 @@
 from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Manifest
 from weather_operator.model import Autoscaling, Release, WeatherApp
 from weather_operator.render.labels import object_meta, selector, version_labels
+from weather_operator.render.load_balancers import min_ready_seconds
 from weather_operator.render.pods import pod_template
 
 
@@ -16,7 +17,7 @@ def deployment(app: WeatherApp, release: Release) -> Manifest:
         "spec": {
             "selector": {"matchLabels": selector(app)},
             "paused": False,
-            "minReadySeconds": app.rollout.min_ready_seconds,
+            "minReadySeconds": min_ready_seconds(app),
             "progressDeadlineSeconds": app.rollout.progress_deadline_seconds,
             "revisionHistoryLimit": app.rollout.history_limit,
             "strategy": {
