@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.deadlines import eventually
-from support.operator import Operator, Site, audited, is_write, wait_for_renewals, writes_in
+from support.operator import Operator, Site, audited, wait_for_renewals, writes_in
 from weather_cluster.clusters import Cluster
 
 EVERYTHING: dict[str, Any] = {
@@ -73,14 +73,13 @@ def test_a_converged_fleet_costs_no_write_but_the_lease(
     wait_for_renewals(control_plane.audit_log, since=end_of(control_plane.audit_log), number=1)
     start = end_of(control_plane.audit_log)
     wait_for_renewals(control_plane.audit_log, since=start, number=4)
-    requests = list(audited(control_plane.audit_log, since=start))
     # Of warnings about a way in nobody tells: they are looked for, ever more seldom.
     assert {
         event["objectRef"]["resource"]
-        for event in requests
+        for event in audited(control_plane.audit_log, since=start)
         if event["objectRef"].get("namespace") in (None, namespace)
     } <= {"events"}
-    assert not [event for event in requests if is_write(event)]
+    assert writes(control_plane, namespace, start) == []
 
 
 @pytest.mark.usefixtures("fleet")

@@ -267,13 +267,32 @@ async def loaded() -> Simulation:
     return simulation
 
 
+def edit_image(simulation: Simulation, image: str) -> None:
+    """Change the image of the Deployment as `kubectl set image` does."""
+    spec = simulation.body(DEPLOYMENT)["spec"]
+    template = spec["template"]
+    container = {**template["spec"]["containers"][0], "image": image}
+    pod = {**template["spec"], "containers": [container]}
+    edited = {**spec, "template": {**template, "spec": pod}}
+    simulation.server.edit(DEPLOYMENT, LONDON, spec=edited)
+
+
+async def test_an_edit_of_the_good_version_is_put_back_though_it_has_all_the_pods() -> None:
+    simulation = await loaded()
+    edit_image(simulation, "weather:other")
+    while simulation.turn():
+        pass
+    good = Key(namespace="default", name="london-weather-2.0.0")
+    simulation.server.edit(REPLICA_SET, good, status={"availableReplicas": 0})
+    await simulation.converge()
+    template = simulation.body(DEPLOYMENT)["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"] == "weather:2.0.0"
+    assert simulation.ready() == "RolledBack"
+
+
 def in_doubt(simulation: Simulation) -> None:
     """Somebody writes the Deployment just before the operator repairs it: its cache is behind."""
-    template = simulation.body(DEPLOYMENT)["spec"]["template"]
-    container = {**template["spec"]["containers"][0], "image": "weather:other"}
-    pod = {**template["spec"], "containers": [container]}
-    spec = {**simulation.body(DEPLOYMENT)["spec"], "template": {**template, "spec": pod}}
-    simulation.server.edit(DEPLOYMENT, LONDON, spec=spec)
+    edit_image(simulation, "weather:other")
     simulation.cache.put(DEPLOYMENT, simulation.body(DEPLOYMENT))
     simulation.server.before = once(
         lambda: simulation.server.edit(DEPLOYMENT, LONDON, status={}), "apply", DEPLOYMENT

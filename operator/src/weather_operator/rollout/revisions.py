@@ -1,7 +1,7 @@
 """Revisions: the one that a pod template is of, and those that ReplicaSets still have."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from weather_operator.kube.resources import Manifest, controller_of
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
@@ -29,12 +29,16 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaSetRevision:
-    """A revision as a ReplicaSet has it: its template, and how many of its pods there are now."""
+    """A revision as a ReplicaSet has it: its template, and how many of its pods there are now.
+
+    `created_at` is in RFC 3339, empty where no ReplicaSet has the template yet.
+    """
 
     revision: Revision
     template: Manifest
     desired: int
     available: int
+    created_at: str = ""
 
     @property
     def is_intact(self) -> bool:
@@ -70,14 +74,37 @@ def replica_set_revisions(
 ) -> tuple[ReplicaSetRevision, ...]:
     """Return the revisions of the Deployment's ReplicaSets, those with most available pods first.
 
-    Of several with the same revision (somebody edited the template by hand) this is also the order
-    in which to trust them. The Deployment's own template comes last: no ReplicaSet may have it yet.
+    Several have the same revision where somebody edited the template by hand: `genuine` tells which
+    is ours. The Deployment's own template comes last: no ReplicaSet may have it yet.
     """
     uid = deployment["metadata"]["uid"]
     own = (each for each in replica_sets if (controller_of(each) or {}).get("uid") == uid)
     found = sorted(filter(None, map(_read, own)), key=lambda each: -each.available)
     live = _read({"spec": {"template": deployment["spec"]["template"]}})
     return (*found, live) if live else tuple(found)
+
+
+def genuine(
+    revisions: Iterable[ReplicaSetRevision], revision: str, *, image: str | None
+) -> ReplicaSetRevision | None:
+    """Return a revision with the template that we wrote and all its pods, None if there is none.
+
+    Somebody's edit of the template keeps the annotation that names the revision, and may have all
+    the pods. Ours has the `image` that was recorded, if one was, and was there first.
+    """
+    found = [each for each in revisions if each.revision.revision == revision]
+
+    def doubt(each: ReplicaSetRevision) -> tuple[bool, bool, str]:
+        is_edited = image is not None and each.revision.image != image
+        return (is_edited, not each.created_at, each.created_at)
+
+    if not found:
+        return None
+    return replace(
+        min(found, key=doubt),
+        desired=sum(each.desired for each in found),
+        available=sum(each.available for each in found),
+    )
 
 
 def _read(replica_set: Manifest) -> ReplicaSetRevision | None:
@@ -90,6 +117,7 @@ def _read(replica_set: Manifest) -> ReplicaSetRevision | None:
         template=template,
         desired=replica_set["spec"].get("replicas", 0),
         available=replica_set.get("status", {}).get("availableReplicas", 0),
+        created_at=replica_set.get("metadata", {}).get("creationTimestamp", ""),
     )
 
 

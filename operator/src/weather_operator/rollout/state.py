@@ -175,6 +175,15 @@ def last_good(status: Status) -> str | None:
     return next(good, None)
 
 
+def recorded_image(status: Status, revision: str) -> str | None:
+    """Return the image that a revision had when it ended, None if that is not known."""
+    for each in status.get("history", ()):
+        if each["revision"] == revision:
+            image: str = each["image"]
+            return image
+    return None
+
+
 def failure(status: Status, revision: str, *, attempt: int) -> Manifest | None:
     """Return what is known of a revision's failure, None once a higher attempt is asked for."""
     for each in status.get("failedRevisions", ()):

@@ -9,8 +9,13 @@ from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.revisions import ReplicaSetRevision, Revision, replica_set_revisions
-from weather_operator.rollout.state import failure, last_good, rollout_state
+from weather_operator.rollout.revisions import (
+    ReplicaSetRevision,
+    Revision,
+    genuine,
+    replica_set_revisions,
+)
+from weather_operator.rollout.state import failure, last_good, recorded_image, rollout_state
 from weather_operator.rollout.strategies import Action, Decision
 from weather_operator.rollout.windows import closed
 
@@ -68,7 +73,7 @@ def _supervise(observed: Observed, desired: Revision) -> Decision | None:
     good = _last_good(observed, desired, revisions)
     if good is None:
         return replace(go_on, rollback_blocked=_NOWHERE)
-    if blocked := _rollback_blocked(good, desired, revisions):
+    if blocked := _rollback_blocked(observed, good, desired, revisions):
         return replace(go_on, rollback_blocked=blocked)
     return Decision(action=Action.MARK_FAILED, rollback_to=good.revision)
 
@@ -83,7 +88,7 @@ def _go_back(observed: Observed, desired: Revision) -> Decision | None:
     good = _last_good(observed, desired, revisions)
     if good and live == good.revision:
         return Decision(action=Action.HOLD, template_from=good, rollback_to=good.revision)
-    blocked = _rollback_blocked(good, live, revisions) if good else _NOWHERE
+    blocked = _rollback_blocked(observed, good, live, revisions) if good else _NOWHERE
     if good and not blocked:
         return Decision(action=Action.ROLL_BACK, template_from=good, rollback_to=good.revision)
     return replace(_hold(observed, desired, live, revisions), rollback_blocked=blocked)
@@ -96,7 +101,7 @@ def _hold(
     revisions: Sequence[ReplicaSetRevision],
 ) -> Decision:
     """Keep what the Deployment has."""
-    kept = None if live == desired else _find(revisions, live.revision)
+    kept = None if live == desired else _find(observed, revisions, live.revision)
     return Decision(action=Action.HOLD, template_from=kept, paused=is_paused(observed, live))
 
 
@@ -115,7 +120,7 @@ def _last_good(
     revision = last_good(status)
     if revision == desired.revision:
         return None
-    if revision and (found := _find(revisions, revision)):
+    if revision and (found := _find(observed, revisions, revision)):
         return found
     failed = {each["revision"] for each in status.get("failedRevisions", ())}
     others = (
@@ -127,7 +132,10 @@ def _last_good(
 
 
 def _rollback_blocked(
-    good: ReplicaSetRevision, live: Revision, revisions: Sequence[ReplicaSetRevision]
+    observed: Observed,
+    good: ReplicaSetRevision,
+    live: Revision,
+    revisions: Sequence[ReplicaSetRevision],
 ) -> str:
     """Return why a return to the last good revision would make it worse, empty if it would not.
 
@@ -136,12 +144,15 @@ def _rollback_blocked(
     """
     if good.is_broken:
         return f"{good.revision} has no available pod either"
-    current = _find(revisions, live.revision)
+    current = _find(observed, revisions, live.revision)
     serving = current.available if current else 0
     if not good.is_intact and good.available < serving:
         return f"{good.revision} serves with {good.available} pods, this with {serving}"
     return ""
 
 
-def _find(revisions: Sequence[ReplicaSetRevision], revision: str) -> ReplicaSetRevision | None:
-    return next((each for each in revisions if each.revision.revision == revision), None)
+def _find(
+    observed: Observed, revisions: Sequence[ReplicaSetRevision], revision: str
+) -> ReplicaSetRevision | None:
+    image = recorded_image(observed.app.status, revision)
+    return genuine(revisions, revision, image=image)
