@@ -11,6 +11,7 @@ from kubectl_weather.diagnostics import Diagnostics
 from kubectl_weather.durations import age, short
 from kubectl_weather.model import FAILING, Deployment, condition
 from kubectl_weather.next_steps import next_steps
+from kubectl_weather.trial import sentences as trial_sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ def _from_status(diagnostics: Diagnostics, blockers: Sequence[Blocker]) -> Itera
     for each in blockers:
         if each.message not in ready["message"]:
             yield _blocker_sentence(each, diagnostics.now)
+    if trial := diagnostics.site.trial:
+        yield from trial_sentences(trial)
     if available:
         served = "Visitors are served" if available["status"] == "True" else "Visitors may notice"
         yield f"{served}: {available['message']}."

@@ -14,6 +14,8 @@ from weather_operator.render.labels import (
 )
 from weather_operator.status.pods import of_pods
 
+from kubectl_weather.trial import Trial, trial_of
+
 ALL_CHILDREN = ",".join(
     f"{name}={value}" for name, value in {NAME_LABEL: "weather", **MANAGED_BY}.items()
 )
@@ -107,6 +109,8 @@ class Site:
     url: str
     created: str
     deployment: Deployment | None
+    canary: Deployment | None
+    trial: Trial | None
 
 
 def children_labels(name: str) -> str:
@@ -136,7 +140,8 @@ def site(
     """Return a WeatherApp with those of the objects that belong to it, by their owners."""
     metadata, status = app["metadata"], app.get("status", {})
     ready = condition(app, "Ready")
-    own = next(iter(_owned(deployments, metadata["uid"])), None)
+    tracks = {each["metadata"]["name"]: each for each in _owned(deployments, metadata["uid"])}
+    own, canary = tracks.get(metadata["name"]), tracks.get(f"{metadata['name']}-canary")
     return Site(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -153,6 +158,8 @@ def site(
         url=status.get("url", ""),
         created=metadata["creationTimestamp"],
         deployment=_deployment(own, replica_sets, pods) if own else None,
+        canary=_deployment(canary, replica_sets, pods) if canary else None,
+        trial=trial_of(app),
     )
 
 

@@ -6,6 +6,7 @@ from weather_operator.model import Blocker
 
 from kubectl_weather.lease import LeaseState
 from kubectl_weather.model import SETTLED_REASONS, Site
+from kubectl_weather.trial import AWAITING_APPROVAL, ENDING, Trial
 
 _OPERATOR_PODS = "--all-namespaces --selector=app.kubernetes.io/name=weather-operator"
 _BY_STATE = {
@@ -55,6 +56,8 @@ def _candidates(
 ) -> Iterator[str]:
     if lease.is_held is False:
         yield f"kubectl get pods {_OPERATOR_PODS}"
+    if site.trial and site.trial.phase not in ENDING:
+        yield from _decisions(site.name, site.trial)
     for each in blockers:
         kind, _, name = each.object.partition("/")
         template = _BY_CAUSE.get(each.reason) or _describe(each)
@@ -68,6 +71,16 @@ def _candidates(
         yield from _after_failure(site)
     if waits and not site.reason:
         yield f"kubectl describe weatherapp {site.name}"
+
+
+def _decisions(name: str, trial: Trial) -> Iterator[str]:
+    """Give what a person may decide about a trial, bound to what is seen of it now."""
+    if trial.phase == AWAITING_APPROVAL:
+        bound = f"--revision={trial.revision} --step={trial.step}"
+        yield f"kubectl weather approve {name} {bound}"
+        yield f"kubectl weather abort {name} --revision={trial.revision}"
+    else:
+        yield f"kubectl weather tree {name} --watch"
 
 
 def _after_failure(site: Site) -> Iterator[str]:

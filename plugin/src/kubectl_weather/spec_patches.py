@@ -21,13 +21,14 @@ _FAILED = ("RolledBack", "RollingBack", "ProgressDeadlineExceeded")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecPatch:
-    """A merge patch of the spec, empty where it is so already.
+    """A merge patch of the spec and the annotations, both empty where it is so already.
 
     `message` is for the user, `next` the command to type next, with {name} in the name's place.
     """
 
     message: str
     spec: Manifest = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
     next: str = _WATCH
 
 

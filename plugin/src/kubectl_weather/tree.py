@@ -16,8 +16,10 @@ from kubectl_weather.model import (
     Site,
 )
 from kubectl_weather.printing import BAD, GOOD, QUIET, WAITING, Span, TreeNode, version_span
+from kubectl_weather.trial import finding, share
 
 _MARKS = {READY: "✔", STARTING: "…", FAILING: "✘", ENDING: "x"}
+_VERDICTS = {"Passed": GOOD, "Failed": BAD}
 _MEANINGS = {READY: GOOD, STARTING: WAITING, FAILING: BAD, ENDING: QUIET}
 
 
@@ -32,7 +34,7 @@ def site_tree(site: Site, now: datetime) -> TreeNode:
             *reason(site),
             Span(age(site.created, now), QUIET),
         ],
-        [*_message(site), *_deployment(site.deployment, now)],
+        [*_message(site), *_deployment(site.deployment, now), *_trial(site, now)],
     )
 
 
@@ -78,6 +80,26 @@ def _deployment(deployment: Deployment | None, now: datetime) -> Iterator[TreeNo
         ],
         children,
     )
+
+
+def _trial(site: Site, now: datetime) -> Iterator[TreeNode]:
+    """Give the other track: what is tried, its share of the visitors, its checks and pods."""
+    if trial := site.trial:
+        yield TreeNode(
+            [
+                Span(trial.strategy),
+                version_span(trial.version, trial.colour),
+                Span(f"step {trial.step} of {trial.steps}"),
+                Span(trial.phase, WAITING),
+                Span(share(trial)),
+            ],
+            [
+                TreeNode([Span(finding(each), _VERDICTS.get(each.verdict, WAITING))])
+                for each in trial.checks
+            ],
+        )
+    if site.canary:
+        yield from _deployment(site.canary, now)
 
 
 def _replica_set(each: ReplicaSet, now: datetime) -> TreeNode:

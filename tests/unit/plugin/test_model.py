@@ -104,6 +104,8 @@ def test_the_json_of_an_app_keeps_its_published_names() -> None:
         "url",
         "created",
         "deployment",
+        "canary",
+        "trial",
     ]
     deployment = printed["deployment"]
     (replica_set,) = deployment["replica_sets"]

@@ -10,6 +10,7 @@ import click
 from kubectl_weather import kubectl
 from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
+from kubectl_weather.trial_patches import Seen
 
 Command = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
@@ -108,6 +109,19 @@ def port(command: Command) -> Command:
     """Give a command the flag --port of this machine, as `port`; 0 stands for any free one."""
     number = click.IntRange(0, 65535)
     return click.option("-p", "--port", type=number, default=0, help="Else any free one.")(command)
+
+
+def seen(command: Command) -> Command:
+    """Give a command the flags that say what the user saw, as one `seen`."""
+
+    @functools.wraps(command)
+    def with_seen(
+        *args: object, revision: str | None, step: int | None, **kwargs: object
+    ) -> object:
+        return command(*args, seen=Seen(revision=revision, step=step), **kwargs)
+
+    given = click.option("--step", type=int, help="Only if it is at this step still.")(with_seen)
+    return click.option("--revision", help="Only if this is what is tried still.")(given)
 
 
 def refuse_name_in_all_namespaces(name: str | None, target: Target) -> None:

@@ -25,7 +25,8 @@ def patch_spec(
     command = target.with_flags(patch.next.format(name=name), client.namespace)
     if as_json:
         result = {"namespace": client.namespace, "name": name, "said": patch.message}
-        print_json({**result, "spec": patch.spec, "next": [command]})
+        written = {"spec": patch.spec, "annotations": patch.annotations}
+        print_json({**result, **written, "next": [command]})
         return
     print_text(patch.message, "Next:", f"  {command}", sep="\n")
 
@@ -43,11 +44,14 @@ def _write(client: Client, name: str, make_patch: MakePatch) -> SpecPatch:
     for left in reversed(range(_ATTEMPTS)):
         app = get_app(client, name)
         patch = make_patch(app)
-        if not patch.spec:
+        if not (patch.spec or patch.annotations):
             break
-        version = {"resourceVersion": app["metadata"]["resourceVersion"]}
+        metadata: Manifest = {"resourceVersion": app["metadata"]["resourceVersion"]}
+        if patch.annotations:
+            metadata["annotations"] = patch.annotations
+        body = {"metadata": metadata} | ({"spec": patch.spec} if patch.spec else {})
         try:
-            client.merge(WEATHER_APP, key_of(app), {"metadata": version, "spec": patch.spec})
+            client.merge(WEATHER_APP, key_of(app), body)
             break
         except ConflictError:
             if not left:

@@ -1,0 +1,109 @@
+"""A revision that is tried beside the one that serves, as a WeatherApp's status tells it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weather_operator.kube.resources import Manifest
+
+AWAITING_APPROVAL = "AwaitingApproval"
+ENDING = ("Promoting", "Draining", "Aborting")
+"""The phases in which nothing is left to be decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a check of the analysis found last; `verdict` is Passed, Failed or Unknown."""
+
+    name: str
+    verdict: str
+    value: float | None
+    threshold: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Where a trial is: at `step` of `steps`, 0 while it gets no visitors.
+
+    Weights are in percent of the visitors, None where they are not known: what the step asks for,
+    what the pods make possible, what was set, and what was counted, of how many requests.
+    """
+
+    strategy: str
+    phase: str
+    version: str
+    colour: str
+    revision: str
+    step: int
+    steps: int
+    desired: float | None
+    possible: float | None
+    set: float | None
+    observed: float | None
+    requests: int
+    checks: tuple[CheckResult, ...]
+
+
+def trial_of(app: Manifest) -> Trial | None:
+    """Return the trial that an app's status tells of, None where nothing is tried."""
+    rollout = app.get("status", {}).get("rollout", {})
+    if not (strategy := rollout.get("strategy")):
+        return None
+    weight = rollout.get("weight", {})
+    return Trial(
+        strategy=strategy,
+        phase=rollout["phase"],
+        version=rollout.get("to", ""),
+        colour=rollout.get("colour", ""),
+        revision=rollout["revision"],
+        step=rollout.get("step", 0),
+        steps=rollout.get("steps", 0),
+        desired=weight.get("desired"),
+        possible=weight.get("possible"),
+        set=weight.get("set"),
+        observed=weight.get("observed"),
+        requests=weight.get("requests", 0),
+        checks=tuple(map(_check, rollout.get("analysis", ()))),
+    )
+
+
+def share(trial: Trial) -> str:
+    """Return how much of the visitors the revision gets, in words."""
+    named = {
+        "wanted": trial.desired,
+        "possible": trial.possible,
+        "set": trial.set,
+        "observed": trial.observed,
+    }
+    parts = [f"{value:g} % {name}" for name, value in named.items() if value is not None]
+    if trial.observed is not None:
+        parts[-1] += f" of {trial.requests} requests"
+    return ", ".join(parts) or "no visitors yet"
+
+
+def finding(check: CheckResult) -> str:
+    """Return what a check found, in words."""
+    measured = "" if check.value is None else f" {check.value:g}"
+    bound = "" if check.threshold is None else f" (bound {check.threshold:g})"
+    message = f": {check.message}" if check.message else ""
+    return f"{check.name} {check.verdict}{measured}{bound}{message}"
+
+
+def sentences(trial: Trial) -> Iterator[str]:
+    """Say where the trial is and what its checks found."""
+    yield (
+        f"{trial.version} is tried ({trial.strategy}), step {trial.step} of {trial.steps}: "
+        f"{share(trial)}."
+    )
+    for check in trial.checks:
+        yield f"The check {finding(check)}."
+
+
+def _check(body: Manifest) -> CheckResult:
+    return CheckResult(
+        name=body["name"],
+        verdict=body["verdict"],
+        value=body.get("value"),
+        threshold=body.get("threshold"),
+        message=body.get("message", ""),
+    )
