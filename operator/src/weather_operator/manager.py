@@ -8,6 +8,7 @@ While it leads, these run side by side, and the end of one is the end of all:
 - the informers, which keep the cache and tell the event handlers
 - the controller, whose workers take from the work queue what the event handlers put there
 - the fleet, whose turns it gives, unless it has no bound
+- the analyses of the revisions that are tried
 - the releases' controller, unless it is switched off
 """
 
@@ -17,12 +18,14 @@ from collections.abc import Callable, Sequence
 
 import aiohttp
 
+from weather_operator.analysis.runner import AnalysisRunner
+from weather_operator.analysis.sources import PrometheusServer, Sources
 from weather_operator.controller.controller import Controller
 from weather_operator.controller.event_handlers import LABEL_SELECTORS, EventHandlers, new_cache
 from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.reconciler import Reconciler
 from weather_operator.controller.status_writer import StatusWriter
-from weather_operator.controller.workqueue import WorkQueue
+from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import ApiError, UnavailableError
@@ -112,12 +115,20 @@ class Manager:
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
         lookups_done: set[str] | None = set() if resolves else None
         fleet = Fleet(cache, queue, limit=self._settings.max_concurrent_rollouts)
+        analyses = AnalysisRunner(
+            self._client,
+            cache,
+            Sources(prometheus=_prometheus(self._settings)),
+            self._metrics,
+            wake=lambda key: queue.add(key, Priority.CHILD),
+        )
         reconciler = Reconciler(
             self._client,
             cache,
             status_writer,
             lookups_done=lookups_done,
             fleet=fleet,
+            analyst=analyses,
             now=self._client.connection.server_time,
         )
         controller = Controller(queue, reconciler, self._metrics)
@@ -131,6 +142,7 @@ class Manager:
         self._liveness_checks.append(controller.liveness_problem)
         async with asyncio.TaskGroup() as group:
             group.create_task(controller.run())
+            group.create_task(analyses.run())
             if fleet.has_limit:
                 group.create_task(fleet.run())
             group.create_task(informers.run(handle_signals=self._handle_signals))
@@ -168,6 +180,16 @@ class Manager:
                 now=self._client.connection.server_time,
             )
             await controller.run()
+
+
+def _prometheus(settings: Settings) -> PrometheusServer | None:
+    if not settings.prometheus_url:
+        return None
+    return PrometheusServer(
+        url=settings.prometheus_url,
+        token_file=settings.prometheus_token_file,
+        ca_file=settings.prometheus_ca_file,
+    )
 
 
 async def _wait_until_served(client: Client, kinds: Sequence[Kind], *, every: float = 1) -> None:

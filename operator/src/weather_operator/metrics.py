@@ -64,6 +64,18 @@ class Metrics:
             buckets=_CONVERGENCES,
             registry=registry,
         )
+        self.analysis_intervals = Counter(
+            "weather_operator_analysis_intervals_total",
+            "Complete intervals of the analyses of revisions that are tried, by verdict.",
+            ["verdict"],
+            registry=registry,
+        )
+        self.analysis_scrapes = Counter(
+            "weather_operator_analysis_scrapes_total",
+            "Requests for a pod's metrics, by whether they gave a measurement.",
+            ["result"],
+            registry=registry,
+        )
         self.leader = Gauge(
             "weather_operator_leader",
             "1 while this process holds the Lease.",

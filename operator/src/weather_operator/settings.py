@@ -18,6 +18,7 @@ class Settings:
     """How this process runs. Durations are in seconds; no namespaces means all of them.
 
     `max_concurrent_rollouts` is a number, or a percentage of all WeatherApps; 0 sets no bound.
+    `prometheus_url` is the server that the queries of analyses go to; empty where there is none.
     """
 
     namespaces: tuple[str, ...]
@@ -31,6 +32,9 @@ class Settings:
     refresh_seconds: int
     insecure_registries: tuple[str, ...]
     max_concurrent_rollouts: str
+    prometheus_url: str
+    prometheus_token_file: str
+    prometheus_ca_file: str
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -52,6 +56,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         max_concurrent_rollouts=_number_or_percentage(
             environment, "MAX_CONCURRENT_ROLLOUTS", default="10%"
         ),
+        prometheus_url=_url(environment, "PROMETHEUS_URL"),
+        prometheus_token_file=environment.get("PROMETHEUS_TOKEN_FILE", ""),
+        prometheus_ca_file=environment.get("PROMETHEUS_CA_FILE", ""),
     )
 
 
@@ -65,6 +72,16 @@ def _number(environment: Mapping[str, str], name: str, *, default: int, low: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}: give a whole number from {low} to {high}")
     return int(text)
+
+
+def _url(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise SettingsError(
+            f"{name} is {text!r}: give an address such as http://prometheus.monitoring:9090, "
+            "without user, query or fragment"
+        )
+    return text
 
 
 def _number_or_percentage(environment: Mapping[str, str], name: str, *, default: str) -> str:

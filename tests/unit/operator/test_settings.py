@@ -36,3 +36,15 @@ def test_the_bound_of_the_fleet_is_a_number_or_a_percentage(value: str) -> None:
 def test_a_bound_that_cannot_be_is_refused_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match=r"MAX_CONCURRENT_ROLLOUTS is .*: give a whole number"):
         from_environment({"MAX_CONCURRENT_ROLLOUTS": value})
+
+
+def test_the_prometheus_server_is_an_address() -> None:
+    url = "https://prometheus.example:9090/prefix"
+    assert from_environment({"PROMETHEUS_URL": url}).prometheus_url == url
+    assert from_environment({}).prometheus_url == ""
+
+
+@pytest.mark.parametrize("value", ["prometheus:9090", "ftp://a", "http://me@a", "http://a/?b=c"])
+def test_what_is_no_address_is_refused_by_name(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"PROMETHEUS_URL is .*: give an address"):
+        from_environment({"PROMETHEUS_URL": value})

@@ -1,0 +1,59 @@
+"""What a number of cases says about a proportion: how far chance alone may have moved it.
+
+Wilson's score interval keeps its level for few cases, and for proportions near 0 and 1, where the
+usual one that is made from a standard deviation does not. Newcombe's interval for the difference of
+two proportions is made of two of Wilson's.
+
+E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209–212;
+R. G. Newcombe, Statistics in Medicine 17 (1998) 873–890, method 10.
+"""
+
+import math
+
+Z_ONE_SIDED = 2.326
+"""Chance alone passes a bound that this was used for in 1 of 100 cases, on one side."""
+
+Z_TWO_SIDED = 3.291
+"""Chance alone passes one of two bounds that this was used for in 1 of 1,000 cases."""
+
+SHARE_REQUESTS = 100
+"""Of fewer requests a share is not judged."""
+
+
+def wilson_interval(successes: float, total: float, *, z: float) -> tuple[float, float]:
+    """Return between which proportions, from 0 to 1, the true one lies; 0 cases say nothing."""
+    if total <= 0:
+        return 0.0, 1.0
+    found, spread = successes / total, z * z / total
+    middle = found + spread / 2
+    width = z * math.sqrt(found * (1 - found) / total + spread / (4 * total))
+    low, high = (middle - width) / (1 + spread), (middle + width) / (1 + spread)
+    return max(low, 0.0), min(high, 1.0)
+
+
+def least_difference(
+    higher: tuple[float, float], lower: tuple[float, float], *, z: float = Z_ONE_SIDED
+) -> float:
+    """Return by how much the first proportion is above the second at least, from -1 to 1.
+
+    Each is given as successes and cases. This is the bound of a one-sided test: chance alone gives
+    more than the true difference in 1 of 100 cases.
+    """
+    if not (higher[1] > 0 and lower[1] > 0):
+        return -1.0
+    first, second = higher[0] / higher[1], lower[0] / lower[1]
+    first_low, _ = wilson_interval(*higher, z=z)
+    _, second_high = wilson_interval(*lower, z=z)
+    return first - second - math.hypot(first - first_low, second_high - second)
+
+
+def is_share_as_set(weight: float, share: float | None, requests: int) -> bool | None:
+    """Tell whether an observed share of the requests is one that a weight gives.
+
+    Both are in percent. None where nothing can be said: the share is not known, or of too few
+    requests. That it differs by chance alone happens in 1 of 1,000 cases.
+    """
+    if share is None or requests < SHARE_REQUESTS:
+        return None
+    low, high = wilson_interval(requests * share / 100, requests, z=Z_TWO_SIDED)
+    return low <= weight / 100 <= high
