@@ -104,6 +104,7 @@ def apply(sites: list[Site], **spec: Any) -> None:
         site.apply(ingress={"className": "alb"}, rollout=AT_ONCE, **spec)
 
 
+@pytest.mark.timeout(600)  # as slow as the real ones, and the first test of a run installs all
 def test_no_request_is_lost_in_an_upgrade_or_when_pods_go(
     sites: list[Site], node_cluster: Cluster
 ) -> None:
