@@ -231,6 +231,21 @@ async def test_a_kind_whose_definition_is_gone_went_with_all_its_objects() -> No
     }
 
 
+async def test_a_built_in_kind_that_is_not_found_for_once_has_lost_none_of_its_objects() -> None:
+    server = await server_with((NODE, "n", ""), (SERVICE, "a/x", "us"))
+    handler = Recording()
+    listing = informers(server, handler)
+    await listing.list_all()
+    server.unserved = {SERVICE}
+    handler.events.clear()
+    await listing.list_all()
+    assert handler.events == [(None, "Node n")]
+    assert handler.cache.get(SERVICE, Key(namespace="a", name="x"))
+    server.unserved = set()
+    await listing.list_all()
+    assert (None, "Service a/x") in handler.events
+
+
 async def test_a_kind_that_cannot_be_listed_just_now_hinders_no_other() -> None:
     server, handler = await server_with((NODE, "n", ""), (SERVICE, "a/x", "us")), Recording()
     server.before = failing(DEPLOYMENT, DOWN)

@@ -196,12 +196,14 @@ class Informers:
                     uids.add(body["metadata"]["uid"])
                     self._hand_on(kind, None, body)
         except RefusedError as error:
-            if error.status != 404:
+            has_definition = kind in (*self._essential, *self._optional)
+            if error.status != 404 or not has_definition:
                 if kind in self._essential:
                     raise
+                # Also 404, of a built-in kind: something in between answers, not the API server.
                 self._do_without(kind, error)
                 return
-            # The kind is not served: it went with all its objects.
+            # The definition is gone, and took all objects of the kind with it.
             version = "0"
         for body in self._cache.missing_from_list(
             kind, uids, namespace=namespace, before=before, resource_version=version
