@@ -163,6 +163,25 @@ def test_the_hook_and_the_test_may_speak_where_nothing_else_may() -> None:
     assert pods == let_out
 
 
+def test_the_operator_may_ask_the_pages_that_it_analyses() -> None:
+    (policy,) = (
+        each
+        for each in yaml.safe_load_all(template().stdout)
+        if each
+        and each["kind"] == "NetworkPolicy"
+        and each["metadata"]["name"] == "weather-operator"
+    )
+    pages = {"app.kubernetes.io/name": "weather"}
+    rules = [
+        rule["ports"]
+        for rule in policy["spec"]["egress"]
+        for peer in rule.get("to", ())
+        if peer.get("podSelector") == {"matchLabels": pages} and peer["namespaceSelector"] == {}
+    ]
+    named = [port["port"] for ports in rules for port in ports]
+    assert named == ["http", "metrics"]
+
+
 @pytest.mark.parametrize(
     ("there", "wanted", "sentence"),
     [
