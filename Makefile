@@ -102,11 +102,13 @@ install: require-registry ## Helm into the current kubectl context: make install
 	helm upgrade --install weather-operator charts/weather-operator \
 	  --namespace $(NAMESPACE) --create-namespace --set registry=$(REGISTRY) \
 	  --set image.digest=$$(sed -n 's/.*weather-operator:.*@//p' build/pushed.txt 2>/dev/null) \
-	  --wait --timeout 3m $(HELM_FLAGS) || { \
-	    echo "What the cluster says about it:"; \
-	    kubectl get events --namespace $(NAMESPACE) --field-selector type=Warning \
-	      --output=custom-columns=OBJECT:.involvedObject.name,MESSAGE:.message; \
-	    exit 1; } >&2
+	  --wait --timeout 3m $(HELM_FLAGS) || $(MAKE) --no-print-directory install-failed
+
+.PHONY: install-failed
+install-failed:
+	@{ echo "What the cluster says about it:"; \
+	  kubectl get events --namespace $(NAMESPACE) --field-selector type=Warning \
+	    --output=custom-columns=OBJECT:.involvedObject.name,MESSAGE:.message; } >&2; exit 1
 
 .PHONY: require-registry
 require-registry:

@@ -35,7 +35,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tour.md", "docs/operations.md"])
 def test_every_command_works(cluster: Cluster, page: str) -> None:
     shell = Shell.of(cluster)
     for block in blocks(ROOT / page, "sh"):
