@@ -10,6 +10,7 @@ from typing import Any
 
 from support.fake_api_server import FakeApiServer, Request
 from support.manifests import app_body
+from weather_operator.controller.analyst import Analyst
 from weather_operator.controller.event_handlers import EventHandlers, new_cache
 from weather_operator.controller.reconciler import Outcome, Reconciler
 from weather_operator.controller.status_writer import StatusWriter
@@ -20,6 +21,7 @@ from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     EVENT,
+    HTTP_ROUTE,
     POD,
     REPLICA_SET,
     Key,
@@ -37,6 +39,7 @@ from weather_operator.model import (
 from weather_operator.status.conditions import condition
 
 LONDON = Key(namespace="default", name="london")
+CANARY = Key(namespace="default", name="london-canary")
 BROKEN = "broken"
 """An image with this in its name never becomes available."""
 
@@ -56,6 +59,8 @@ class Simulation:
         self.server = FakeApiServer()
         self.priority = Priority.RESYNC
         self.seconds = 0.0
+        self.gateway_is_away = False
+        self.analyst: Analyst | None = None
         self.server.before = self._check
         self.restart()
 
@@ -78,7 +83,12 @@ class Simulation:
         recorder = Recorder(self.server, component=FIELD_MANAGER, now=self.now)
         writer = StatusWriter(self.server, self.cache, recorder, self.metrics)
         self.reconciler = Reconciler(
-            self.server, self.cache, writer, now=self.now, clock=lambda: self.seconds
+            self.server,
+            self.cache,
+            writer,
+            analyst=self.analyst,
+            now=self.now,
+            clock=lambda: self.seconds,
         )
         handlers = EventHandlers(self.cache, WorkQueue(), self.metrics, rolling_out=lambda: 0)
         self._informers = Informers(
@@ -154,12 +164,47 @@ class Simulation:
     def _check(self, request: Request) -> None:
         """Whatever happens, no number of pods of ours is written beside an autoscaler."""
         if request.part == REPLICAS_MANAGER:
-            assert self.server.body(AUTOSCALER, LONDON) is None
+            assert self.server.body(AUTOSCALER, request.key) is None
 
     def turn(self) -> bool:
+        """Play the cluster's controllers; return whether they had anything to do."""
+        keys = (LONDON, CANARY)
+        return any([*map(self._scale, keys), *map(self._turn, keys), self._take_up_route()])
+
+    def _scale(self, key: Key) -> bool:
+        """Play the autoscaler's controller as far as its smallest number."""
+        autoscaler, deployment = (
+            self.server.body(AUTOSCALER, key),
+            self.server.body(DEPLOYMENT, key),
+        )
+        if autoscaler is None or deployment is None:
+            return False
+        least = autoscaler["spec"]["minReplicas"]
+        if deployment["spec"]["replicas"] >= least:
+            return False
+        self.server.edit(DEPLOYMENT, key, spec={**deployment["spec"], "replicas": least})
+        return True
+
+    def _take_up_route(self) -> bool:
+        """Play a gateway that takes up every route at once."""
+        route = self.server.body(HTTP_ROUTE, LONDON)
+        if route is None or self.gateway_is_away:
+            return False
+        generation = route["metadata"]["generation"]
+        conditions = [
+            {"type": type_, "status": "True", "observedGeneration": generation}
+            for type_ in ("Accepted", "ResolvedRefs")
+        ]
+        status = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
+        if route.get("status") == status:
+            return False
+        self.server.edit(HTTP_ROUTE, LONDON, status=status)
+        return True
+
+    def _turn(self, key: Key) -> bool:
         """Play the Deployment controller; return whether it had anything to do."""
-        deployment = self.server.body(DEPLOYMENT, LONDON)
-        if deployment is None:
+        deployment = self.server.body(DEPLOYMENT, key)
+        if deployment is None or deployment["spec"].get("paused"):
             return False
         spec, template = deployment["spec"], deployment["spec"]["template"]
         works = BROKEN not in template["spec"]["containers"][0]["image"]
@@ -175,7 +220,7 @@ class Simulation:
         }
         if status == deployment.get("status"):
             return False
-        self.server.edit(DEPLOYMENT, LONDON, status=status)
+        self.server.edit(DEPLOYMENT, key, status=status)
         self._keep_replica_sets(deployment, available if works else 0)
         if not works:
             self._crash(deployment["spec"]["template"])
@@ -196,7 +241,8 @@ class Simulation:
         template = deployment["spec"]["template"]
         owner = {"kind": "Deployment", "uid": deployment["metadata"]["uid"], "controller": True}
         image = template["spec"]["containers"][0]["image"].replace(":", "-")
-        key = Key(namespace="default", name=f"london-{image}")
+        name = deployment["metadata"]["name"]
+        key = Key(namespace="default", name=f"{name}-{image}")
         body = {
             "apiVersion": REPLICA_SET.api_version,
             "kind": REPLICA_SET.name,
@@ -205,7 +251,7 @@ class Simulation:
                 "namespace": key.namespace,
                 "uid": key.name,
                 "labels": template["metadata"]["labels"],
-                "ownerReferences": [{**owner, "name": "london"}],
+                "ownerReferences": [{**owner, "name": name}],
             },
             "spec": {"replicas": available or 1, "template": template},
             "status": {"availableReplicas": available},
@@ -234,7 +280,16 @@ def _spec(spec: Manifest) -> Manifest:
     return {"spec": app_body(**spec)["spec"]}
 
 
-_TIMES = ("at", "since", "startedAt", "deadline", "lastTransitionTime", "seconds")
+_TIMES = (
+    "at",
+    "since",
+    "startedAt",
+    "setAt",
+    "progressedAt",
+    "deadline",
+    "lastTransitionTime",
+    "seconds",
+)
 _COUNTS = ("uid", "resourceVersion", "generation", "observedGeneration")
 
 

@@ -106,7 +106,7 @@ class Children:
         self._after_child_event = after_child_event
         self._written = Written()
         self._just_written: set[tuple[Kind, Key]] = set()
-        self._is_new = False
+        self._new: set[str] = set()
 
     async def apply_all(self, writes: Sequence[Write]) -> Written:
         """Carry out the writes in their order; what is so already is left alone.
@@ -139,11 +139,11 @@ class Children:
         """Tell whether the Deployment that an autoscaler is for could not be made."""
         return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
 
-    async def _may_set_replicas(self) -> bool:
+    async def _may_set_replicas(self, write: Write) -> bool:
         """Look whether an autoscaler is there that our cache has yet to hear of."""
-        if self._is_new and self._app.autoscaling is None:
+        if write.name in self._new and self._app.autoscaling is None:
             return True
-        return await self._client.get(AUTOSCALER, self._app.key) is None
+        return await self._client.get(AUTOSCALER, self._key(write)) is None
 
     async def _apply(self, write: Write, manifest: Manifest) -> None:
         """Apply the manifest unless the live object is as declared already."""
@@ -155,7 +155,7 @@ class Children:
             found = difference(manifest, live, manager=write.manager)
         if not found or self._waits(write, found, live):
             return
-        if write.manager == REPLICAS_MANAGER and not await self._may_set_replicas():
+        if write.manager == REPLICAS_MANAGER and not await self._may_set_replicas(write):
             return
         if live:
             manifest = {**manifest, "metadata": {**manifest["metadata"], **self._seen(kind, live)}}
@@ -170,14 +170,15 @@ class Children:
             raise
         self._cache.put(kind, answer)
         self._just_written.add((kind, key))
-        self._is_new = self._is_new or (kind is DEPLOYMENT and live is None)
+        if kind is DEPLOYMENT and live is None:
+            self._new.add(write.name)
         self._conclude(write, found, live, answer)
 
     def _waits(self, write: Write, found: Difference, live: Manifest | None) -> bool:
         """Tell whether the child stays as it is for now, and note until when and what differs."""
         if live is None and not self._is_repair():
             return False
-        if write.manager == REPLICAS_MANAGER and self._is_new:
+        if write.manager == REPLICAS_MANAGER and write.name in self._new:
             return False  # a Deployment begins with the number that is the API server's own
         wait = self._repairs.wait(self._app.key, _attempted(write), found)
         if not wait:

@@ -13,9 +13,9 @@ from weather_operator.kube.resources import (
     Manifest,
 )
 from weather_operator.model import Blocker, WeatherApp
-from weather_operator.render import app_labels
+from weather_operator.render import Track, app_labels, child_name
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.progress import reached_before
+from weather_operator.rollout.progress import Progress, reached_before
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import blockers, pods, url
 
@@ -48,7 +48,7 @@ class Diagnostics:
 
         While a change gets further nothing is read: pods are many where many apps change.
         """
-        deployment, progress = observed.child(DEPLOYMENT), observed.progress
+        deployment, progress = _unfinished(observed)
         if deployment is None or progress.complete:
             return ()
         if _may_still_progress(observed, delay):
@@ -65,10 +65,10 @@ class Diagnostics:
         return blockers.of_warnings(about, await self._warnings(leading))
 
     async def _read(self, observed: Observed) -> tuple[Blocker, ...]:
-        deployment = observed.child(DEPLOYMENT)
+        deployment, progress = _unfinished(observed)
         if deployment is None:
             return ()
-        refused = blockers.of_deployment(deployment, observed.progress.failure)
+        refused = blockers.of_deployment(deployment, progress.failure)
         listed = await self._list(POD, observed.app)
         found = pods.of_pods(listed, observed)
         if pod := pods.unexplained(listed):
@@ -77,7 +77,7 @@ class Diagnostics:
             return tuple(sorted((*refused, *found), key=lambda each: not each.condemns))
         if not _is_overdue(observed):
             return ()
-        seen = observed.progress.observed
+        seen = progress.observed
         return (pods.late(listed) or blockers.no_pods(deployment, observed=seen),)
 
     async def _list(self, kind: Kind, app: WeatherApp) -> Sequence[Manifest]:
@@ -90,6 +90,14 @@ class Diagnostics:
         fields = f"involvedObject.uid={metadata['uid']},type=Warning"
         events, _ = await self._client.list(EVENT, namespace=metadata["namespace"], fields=fields)
         return events
+
+
+def _unfinished(observed: Observed) -> tuple[Manifest | None, Progress]:
+    """Return the Deployment that is late, the canary's where that is, and how far it is."""
+    if observed.progress.complete and observed.tried and not observed.canary_progress.complete:
+        name = child_name(observed.app, Track.CANARY)
+        return observed.child(DEPLOYMENT, name), observed.canary_progress
+    return observed.child(DEPLOYMENT), observed.progress
 
 
 def _is_overdue(observed: Observed) -> bool:
@@ -111,7 +119,7 @@ def _may_still_progress(observed: Observed, delay: float) -> bool:
         return False
     if _is_overdue(observed):
         return False
-    progress, before = observed.progress, reached_before(change)
+    (_, progress), before = _unfinished(observed), reached_before(change)
     if not progress.observed or before is None:
         return True
     progressed_at = change.get("progressedAt", change["startedAt"])

@@ -52,11 +52,22 @@ from weather_operator.releases.catalogue import CatalogueError, release_for, sel
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
 from weather_operator.render.labels import is_managed
+from weather_operator.rollout.interval import Trial as Watched
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, seconds_between
-from weather_operator.rollout.strategies import Action
+from weather_operator.rollout.strategies.canary import DRAIN_SECONDS
+from weather_operator.rollout.trial import (
+    ANALYSING,
+    AWAITING_APPROVAL,
+    ENDING,
+    PREPARING,
+    PROMOTING,
+    TRYING,
+    steps_of,
+    trial_before,
+)
 from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
@@ -164,6 +175,7 @@ class Reconciler:
             gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
             node_address=node_address(self._cache.all(NODE)),
             interval=self._analyst.latest(app.key) if self._analyst else None,
+            is_analysed=self._analyst is not None,
             autoscalers=self._foreign(app, AUTOSCALER, app.key),
             disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )
@@ -186,6 +198,9 @@ class Reconciler:
         Where none is there the newest template is written whatever failed, and the autoscaler and
         the number of pods begin anew: nothing to conclude from a label that somebody took away.
         """
+        tried = Key(namespace=app.key.namespace, name=child_name(app, Track.CANARY))
+        if trial_before(app.status) and not self._cache.get(DEPLOYMENT, tried):
+            await refresh(self._client, self._cache, app, DEPLOYMENT, tried)
         live = self._cache.get(DEPLOYMENT, app.key)
         if live is not None and is_managed(live):
             return
@@ -223,7 +238,7 @@ class Reconciler:
         if pod_blockers is None:
             try:
                 pod_blockers = await self._diagnostics.pod_blockers(observed, delay=delay)
-                if observed.progress.complete:
+                if observed.progress.complete and planned.rollout is None:
                     pod_blockers = await self._diagnostics.address_blockers(observed)
             except (RefusedError, UnavailableError) as error:
                 pod_blockers = (_blocker_or_raise(POD, app, error),)
@@ -238,7 +253,8 @@ class Reconciler:
         await self._status_writer.write_status(app, found)
         if any(each.object for each in observed.apply_errors):
             return Outcome(failed=True)  # of the catalogue's errors we hear when they end
-        if planned.decision and planned.decision.action is Action.MARK_FAILED:
+        self._watch(observed, planned)
+        if planned.decision and planned.decision.action.only_says:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
             self._rolling_out.discard(app.key)
@@ -246,7 +262,45 @@ class Reconciler:
             return Outcome(requeue_after=seconds)
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
+        if planned.rollout.trial:
+            if until := _until_window(planned, observed.now):
+                return Outcome(requeue_after=until)
+            return Outcome(requeue_after=_next_look_at_trial(observed, planned.rollout, soonest))
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
+
+    def _watch(self, observed: Observed, planned: Plan) -> None:
+        """Have the revision analysed that is tried, and no other."""
+        if self._analyst is None:
+            return
+        app, rollout = observed.app, planned.rollout
+        trial = rollout.trial if rollout else None
+        is_watched = trial and trial.phase in (*TRYING, PROMOTING) and trial.phase != PREPARING
+        if app.rollout.analysis and rollout and trial and is_watched:
+            watched = Watched(app=app, revision=rollout.target.revision, step=trial.step)
+            self._analyst.watch(watched)
+        else:
+            self._analyst.forget(app.key)
+
+
+def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: float) -> float | None:
+    """Look at a trial when its interval or step may be over; of its objects we hear at once.
+
+    What waits for a person is looked at when that one has written something.
+    """
+    app, trial = observed.app, rollout.trial
+    look = _next_look(rollout, observed.now, soonest)
+    if trial is None:
+        return look
+    if observed.is_analysed and app.rollout.analysis:
+        return min(look, app.rollout.analysis.interval_seconds)
+    if trial.phase == AWAITING_APPROVAL or (trial.phase in TRYING and app.rollout.paused):
+        return None
+    seconds = DRAIN_SECONDS if trial.phase in ENDING else 0
+    if trial.phase == ANALYSING:
+        seconds = steps_of(app)[trial.step - 1].duration_seconds
+    if trial.set_at is None or not seconds:
+        return look
+    return min(look, max(seconds - seconds_between(trial.set_at, observed.now), 0.5))
 
 
 def _served_release(app: WeatherApp, live: Revision | None) -> Release | None:

@@ -29,7 +29,7 @@ from weather_operator.render.pods import (
     revision_of,
 )
 from weather_operator.render.routes import http_route, ingress
-from weather_operator.render.services import service, service_without_load_balancer
+from weather_operator.render.services import canary_service, service, service_without_load_balancer
 from weather_operator.render.workload import autoscaler, deployment, disruption_budget, replicas
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Track",
     "app_labels",
     "autoscaler",
+    "canary_children",
     "child_name",
     "children",
     "deployment",
@@ -69,11 +70,32 @@ def children(app: WeatherApp, release: Release) -> tuple[tuple[Kind, Manifest], 
     return (*manifests, *routes_at(app, app.path).items())
 
 
-def routes_at(app: WeatherApp, path: str) -> dict[Kind, Manifest]:
-    """Return the routes that the app asks for, to another path than its own."""
+def canary_children(
+    app: WeatherApp, release: Release, size: int
+) -> tuple[tuple[Kind, Manifest], ...]:
+    """Return the children of the canary's track, of which so many pods are wanted.
+
+    The Service comes first: what it leads to is known before there are pods.
+    """
+    track = Track.CANARY
+    manifests = [
+        (SERVICE, canary_service(app)),
+        (DEPLOYMENT, deployment(app, release, track)),
+        (DISRUPTION_BUDGET, disruption_budget(app, track)),
+    ]
+    if app.autoscaling:
+        manifests.append((AUTOSCALER, autoscaler(app, app.autoscaling, track, least=size)))
+    return tuple(manifests)
+
+
+def routes_at(app: WeatherApp, path: str, canary: int | None = None) -> dict[Kind, Manifest]:
+    """Return the routes that the app asks for, to another path than its own.
+
+    `canary` is the share of the visitors for that track in percent, None where there is none.
+    """
     manifests = {}
     if app.ingress:
         manifests[INGRESS] = ingress(app, replace(app.ingress, path=path))
     if app.gateway:
-        manifests[HTTP_ROUTE] = http_route(app, replace(app.gateway, path=path))
+        manifests[HTTP_ROUTE] = http_route(app, replace(app.gateway, path=path), canary)
     return manifests

@@ -41,7 +41,9 @@ def pod_template(app: WeatherApp, release: Release, track: Track = Track.STABLE)
         },
         "spec": _pod_spec(app, release, track),
     }
-    template["metadata"]["annotations"][REVISION_ANNOTATION] = _revision(template)
+    # A revision has the same name on every track.
+    name = _revision(template) if track is Track.STABLE else revision(app, release)
+    template["metadata"]["annotations"][REVISION_ANNOTATION] = name
     return template
 
 

@@ -4,7 +4,7 @@ import json
 
 from weather_operator.kube.resources import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
-from weather_operator.render.labels import object_meta
+from weather_operator.render.labels import Track, child_name, object_meta
 from weather_operator.render.load_balancers import ALB, DRAIN_SECONDS
 from weather_operator.render.pods import READINESS_PATH
 
@@ -49,8 +49,8 @@ def alb_annotations(spec: IngressSpec) -> dict[str, str]:
     return {f"{_ALB}/{name}": value for name, value in parameters.items()}
 
 
-def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
-    """Return the HTTPRoute.
+def http_route(app: WeatherApp, spec: GatewaySpec, canary: int | None = None) -> Manifest:
+    """Return the HTTPRoute. `canary` is the share of the visitors for that track, in percent.
 
     Its lists are replaced whole, so what the API server would fill in is written out.
     """
@@ -62,15 +62,7 @@ def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
             "rules": [
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": spec.path}}],
-                    "backendRefs": [
-                        {
-                            "group": "",
-                            "kind": SERVICE.name,
-                            "name": app.key.name,
-                            "port": app.service.port,
-                            "weight": 1,
-                        }
-                    ],
+                    "backendRefs": _backends(app, canary),
                 }
             ],
         },
@@ -78,6 +70,22 @@ def http_route(app: WeatherApp, spec: GatewaySpec) -> Manifest:
     if spec.hostnames:
         manifest["spec"]["hostnames"] = list(spec.hostnames)
     return manifest
+
+
+def _backends(app: WeatherApp, canary: int | None) -> list[Manifest]:
+    weights = {Track.STABLE: 1} if canary is None else {}
+    if canary is not None:
+        weights = {Track.STABLE: 100 - canary, Track.CANARY: canary}
+    return [
+        {
+            "group": "",
+            "kind": SERVICE.name,
+            "name": child_name(app, track),
+            "port": app.service.port,
+            "weight": weight,
+        }
+        for track, weight in weights.items()
+    ]
 
 
 def _rule(app: WeatherApp, spec: IngressSpec) -> Manifest:

@@ -2,20 +2,26 @@
 
 from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, DISRUPTION_BUDGET, Manifest
 from weather_operator.model import Autoscaling, Release, WeatherApp
-from weather_operator.render.labels import object_meta, selector, version_labels
+from weather_operator.render.labels import (
+    Track,
+    child_name,
+    object_meta,
+    selector,
+    version_labels,
+)
 from weather_operator.render.load_balancers import min_ready_seconds
 from weather_operator.render.pods import pod_template
 
 
-def deployment(app: WeatherApp, release: Release) -> Manifest:
+def deployment(app: WeatherApp, release: Release, track: Track = Track.STABLE) -> Manifest:
     """Return the Deployment, without its replicas: those have a manager of their own.
 
     What people like to change by hand is declared although it is the default, to be put back.
     """
     return {
-        **object_meta(app, DEPLOYMENT, labels=version_labels(release)),
+        **object_meta(app, DEPLOYMENT, track=track, labels=version_labels(release)),
         "spec": {
-            "selector": {"matchLabels": selector(app)},
+            "selector": {"matchLabels": selector(app, track)},
             "paused": False,
             "minReadySeconds": min_ready_seconds(app),
             "progressDeadlineSeconds": app.rollout.progress_deadline_seconds,
@@ -27,7 +33,7 @@ def deployment(app: WeatherApp, release: Release) -> Manifest:
                     "maxUnavailable": _max_unavailable(app),
                 },
             },
-            "template": pod_template(app, release),
+            "template": pod_template(app, release, track),
         },
     }
 
@@ -46,40 +52,45 @@ def _max_unavailable(app: WeatherApp) -> int | str:
     return min(limit, least)
 
 
-def replicas(app: WeatherApp) -> Manifest:
+def replicas(app: WeatherApp, track: Track = Track.STABLE, number: int | None = None) -> Manifest:
     """Return the manifest with which the replicas' manager sets their number alone."""
     return {
         "apiVersion": DEPLOYMENT.api_version,
         "kind": DEPLOYMENT.name,
-        "metadata": {"name": app.key.name, "namespace": app.key.namespace},
-        "spec": {"replicas": app.first_replicas},
+        "metadata": {"name": child_name(app, track), "namespace": app.key.namespace},
+        "spec": {"replicas": app.first_replicas if number is None else number},
     }
 
 
-def disruption_budget(app: WeatherApp) -> Manifest:
+def disruption_budget(app: WeatherApp, track: Track = Track.STABLE) -> Manifest:
     """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared."""
     return {
-        **object_meta(app, DISRUPTION_BUDGET),
+        **object_meta(app, DISRUPTION_BUDGET, track=track),
         "spec": {
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            "selector": {"matchLabels": selector(app)},
+            "selector": {"matchLabels": selector(app, track)},
         },
     }
 
 
-def autoscaler(app: WeatherApp, spec: Autoscaling) -> Manifest:
-    """Return the HorizontalPodAutoscaler, which from then on is who sets the number of pods."""
+def autoscaler(
+    app: WeatherApp, spec: Autoscaling, track: Track = Track.STABLE, least: int = 0
+) -> Manifest:
+    """Return the HorizontalPodAutoscaler, which from then on is who sets the number of pods.
+
+    There are `least` at any time, whatever the spec says.
+    """
     return {
-        **object_meta(app, AUTOSCALER),
+        **object_meta(app, AUTOSCALER, track=track),
         "spec": {
             "scaleTargetRef": {
                 "apiVersion": DEPLOYMENT.api_version,
                 "kind": DEPLOYMENT.name,
-                "name": app.key.name,
+                "name": child_name(app, track),
             },
-            "minReplicas": spec.min_replicas,
-            "maxReplicas": spec.max_replicas,
+            "minReplicas": max(spec.min_replicas, least) if track is Track.STABLE else least,
+            "maxReplicas": max(spec.max_replicas, least),
             "metrics": [
                 {
                     "type": "Resource",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from weather_operator.kube.resources import DEPLOYMENT, Kind, Manifest
 from weather_operator.model import Blocker, Release, WeatherApp
-from weather_operator.render import child_name, is_ours
+from weather_operator.render import Track, child_name, is_ours
 from weather_operator.rollout.interval import Interval
 from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
@@ -28,9 +28,10 @@ class Observed:
     `disruption_budgets` are somebody else's, of the same pods; `conflicts` is what others do to the
     app's objects, and the site bears. `waits_for` says which others are first where the app's own
     spec does not ask for the rollout. `interval` is the newest complete one of the app's analysis,
-    None while there is none or nobody analyses.
+    None while there is none; `is_analysed` whether anybody analyses.
 
-    `live` is the revision that the Deployment has now, and `progress` how far it is.
+    `live` is the revision that the Deployment has now, and `progress` how far it is. `tried` and
+    `canary_progress` are the same of the canary's.
     """
 
     app: WeatherApp
@@ -48,8 +49,11 @@ class Observed:
     conflicts: tuple[Blocker, ...] = ()
     waits_for: str = ""
     interval: Interval | None = None
+    is_analysed: bool = False
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
+    tried: Revision | None = field(init=False)
+    canary_progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
         deployment = self.child(DEPLOYMENT)
@@ -57,10 +61,19 @@ class Observed:
         object.__setattr__(self, "live", live)
         progress = progress_of(deployment, desired=self.app.first_replicas)
         object.__setattr__(self, "progress", progress)
+        canary = self.child(DEPLOYMENT, child_name(self.app, Track.CANARY))
+        tried = revision_in(canary["spec"]["template"]) if canary else None
+        object.__setattr__(self, "tried", tried)
+        object.__setattr__(self, "canary_progress", progress_of(canary, desired=0))
+
+    @property
+    def judged(self) -> Revision | None:
+        """The revision that pods speak for or against: the one that is tried, else the live one."""
+        return self.tried if self.tried and self.progress.complete else self.live
 
     @property
     def evidence(self) -> tuple[Blocker, ...]:
-        """What the live revision's own containers show against it."""
+        """What the judged revision's own containers show against it."""
         return tuple(each for each in self.pod_blockers or () if each.condemns)
 
     def child(self, kind: Kind, name: str | None = None) -> Manifest | None:

@@ -7,7 +7,7 @@ what there is already decides what is deleted, who sets the number of pods, and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weather_operator import render
 from weather_operator.kube.apply import Cause, difference
@@ -16,10 +16,32 @@ from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER, We
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
 from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.routes import ROUTES, leads_somewhere, serving_path
-from weather_operator.rollout.state import RolloutState, rollback_state, rollout_state
-from weather_operator.rollout.strategies import Action, Decision, rolling_update
+from weather_operator.rollout.state import (
+    ROLLING_BACK,
+    RolloutState,
+    later,
+    progressed_at,
+    revision_tried,
+    rollback_state,
+    rollout_state,
+)
+from weather_operator.rollout.strategies import Action, Decision, canary
+from weather_operator.rollout.strategies.canary import canary_reached
+from weather_operator.rollout.traffic import canary_size, service_selector
+from weather_operator.rollout.trial import (
+    ENDING,
+    PROMOTING,
+    SHIFTING,
+    TRYING,
+    Trial,
+    steps_of,
+    trial_before,
+)
+
+_ROLLS = (PROMOTING, ROLLING_BACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +78,19 @@ def plan(observed: Observed) -> Plan | None:
     desired = revision_in(manifests[DEPLOYMENT]["spec"]["template"])
     if desired is None:
         return no_action(observed)  # never: what is rendered has a revision
-    decision = rolling_update.decide(observed, desired)
+    decision = canary.decide(observed, desired)
     if decision is None:
         return None
+    if decision.action is Action.MARK:
+        rollout = current_rollout(observed, desired, decision)
+        return Plan(desired=desired, decision=decision, rollout=rollout)
     if (path := serving_path(observed, desired, decision)) is None:
         return None
-    manifests |= render.routes_at(app, path)
+    trial = decision.trial if not decision.removes_canary else None
+    weight = routed_weight(observed, trial) if trial else None
+    manifests |= render.routes_at(app, path, weight)
+    if trial:
+        manifests |= _beside_a_canary(observed, trial, weight or 0)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
     if observed.autoscalers:
         manifests.pop(AUTOSCALER, None)
@@ -69,7 +98,12 @@ def plan(observed: Observed) -> Plan | None:
         desired=desired,
         decision=decision,
         rollout=current_rollout(observed, desired, decision),
-        writes=(*_deletions(observed, manifests), *_applies(observed, manifests, decision)),
+        writes=(
+            *_deletions(observed, manifests),
+            *(_canary_applies(observed, trial, decision) if trial else ()),
+            *_applies(observed, manifests, decision),
+            *(_canary_deletions(observed) if decision.removes_canary else ()),
+        ),
     )
 
 
@@ -95,27 +129,117 @@ def current_rollout(
 ) -> RolloutState | None:
     """Return the change that is under way once this was decided."""
     app, now = observed.app, observed.now
+    trial = decision.trial if decision else trial_before(app.status)
+    if decision is None and trial:
+        desired = revision_tried(app.status)
+    if trial and trial.phase not in _ROLLS:
+        return _trial_state(observed, desired, trial)
     begins_rollback = decision and decision.action in (Action.MARK_FAILED, Action.ROLL_BACK)
     if begins_rollback and decision and decision.rollback_to and desired:
-        return rollback_state(app, desired, decision.rollback_to, now=now)
+        state = rollback_state(app, desired, decision.rollback_to, now=now)
+        return replace(state, trial=trial and replace(trial, phase=ROLLING_BACK))
     runs = decision is not None and not decision.paused
-    return rollout_state(app, observed.live, observed.progress, now=now, has_deadline=runs)
+    rolling = rollout_state(app, observed.live, observed.progress, now=now, has_deadline=runs)
+    if trial is None:
+        return rolling
+    if rolling is None or observed.live != desired:
+        return _trial_state(observed, desired or observed.live, trial)
+    return replace(rolling, trial=replace(trial, phase=rolling.phase))
+
+
+def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> RolloutState | None:
+    """Return the trial as the change that is under way: its deadline is that of its pods."""
+    app, now = observed.app, observed.now
+    before = app.status.get("rollout", {})
+    ends = trial.phase in ENDING
+    is_same = trial_before(app.status) is not None
+    if ends and is_same:
+        tried = revision_tried(app.status)
+    if tried is None:
+        return None
+    before = before if is_same else {}
+    rolls = trial.phase == PROMOTING
+    reached = None if ends or rolls else canary_reached(observed)
+    at = None if reached is None else progressed_at(before, reached, now)
+    started = before.get("startedAt", now)
+    if trial.phase in TRYING and at is None and not rolls:
+        at = min(before.get("progressedAt", now), now)
+    return RolloutState(
+        phase=trial.phase,
+        source=before.get("from") or app.status.get("version"),
+        target=tried,
+        min_available=min_available(observed.progress.desired, app.rollout),
+        attempt=app.rollout.attempt,
+        started_at=started,
+        reached=reached,
+        progressed_at=at,
+        deadline=later(at, app.rollout.progress_deadline_seconds) if at else None,
+        trial=trial,
+    )
+
+
+def routed_weight(observed: Observed, trial: Trial) -> int:
+    """Return which percentage of the visitors the canary gets now.
+
+    It rises once the pods for it are available, and falls where none is.
+    """
+    if not observed.canary_progress.available:
+        return 0
+    if trial.phase == SHIFTING and not canary.has_pods_for(observed, trial):
+        steps = steps_of(observed.app)
+        return steps[trial.step - 2].weight if trial.step > 1 else 0
+    return trial.weight
+
+
+def _beside_a_canary(observed: Observed, trial: Trial, weight: int) -> dict[Kind, Manifest]:
+    """Return what of the stable track's children is otherwise while there is a canary."""
+    app = observed.app
+    manifests = {SERVICE: render.service(app, service_selector(app, weight))}
+    if app.autoscaling and trial.weight > 0:
+        # An abort has to land on as many pods as there were, whatever the load was meanwhile.
+        manifests[AUTOSCALER] = render.autoscaler(app, app.autoscaling, least=trial.stable)
+    return manifests
+
+
+def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Iterator[Write]:
+    """Return the canary's own children; those that only wait for their end are left alone."""
+    app, release = observed.app, observed.release
+    if release is None or trial.phase not in (*TRYING, PROMOTING):
+        return
+    step = steps_of(app)[min(max(trial.step, 1), len(steps_of(app))) - 1]
+    size = canary_size(app, step.weight, observed.progress.desired)
+    size = max(size, observed.canary_progress.desired)
+    for kind, manifest in render.canary_children(app, release, size):
+        name: str = manifest["metadata"]["name"]
+        if kind is DEPLOYMENT:
+            manifest["spec"]["paused"] = decision.paused
+        yield Write(kind=kind, name=name, manifest=manifest)
+        if kind is DEPLOYMENT and app.autoscaling is None:
+            number = render.replicas(app, Track.CANARY, size)
+            yield Write(kind=kind, name=name, manifest=number, manager=REPLICAS_MANAGER)
+
+
+def _canary_deletions(observed: Observed) -> Iterator[Write]:
+    name = child_name(observed.app, Track.CANARY)
+    for kind in reversed(CHILDREN):
+        child = observed.child(kind, name)
+        if child and "deletionTimestamp" not in child["metadata"]:
+            yield Write(kind=kind, name=name)
 
 
 def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[Write]:
     """Return what the app asks for no longer, and an autoscaler that has to begin anew."""
     recreate_autoscaler = _starts_from_no_pods(observed)
+    name = child_name(observed.app)
     for kind in CHILDREN:
-        for track in Track:
-            name = child_name(observed.app, track)
-            child = observed.child(kind, name)
-            if child is None or "deletionTimestamp" in child["metadata"]:
-                continue
-            asked_for = track is Track.STABLE and kind in manifests
-            if not asked_for and kind in ROUTES and _is_handed_over(observed, manifests):
-                continue
-            if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
-                yield Write(kind=kind, name=name)
+        child = observed.child(kind, name)
+        if child is None or "deletionTimestamp" in child["metadata"]:
+            continue
+        asked_for = kind in manifests
+        if not asked_for and kind in ROUTES and _is_handed_over(observed, manifests):
+            continue
+        if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
+            yield Write(kind=kind, name=name)
 
 
 def _applies(
@@ -131,7 +255,7 @@ def _applies(
         if kind is SERVICE and _changes_load_balancer_class(observed, manifest):
             between = render.service_without_load_balancer(app)
             yield Write(kind=kind, name=name, manifest=between)
-        if kind is not DEPLOYMENT or not decision.waits_for:
+        if kind is not DEPLOYMENT or not (decision.waits_for or decision.keeps_stable):
             yield Write(kind=kind, name=name, manifest=manifest)
         if kind is DEPLOYMENT and _sets_replicas(observed):
             yield _set_replicas(app)

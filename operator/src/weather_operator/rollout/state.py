@@ -9,6 +9,7 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.trial import PROMOTING, Trial
 
 Status = Mapping[str, Any]
 
@@ -40,7 +41,7 @@ class RolloutState:
     `min_available` is how many pods serve meanwhile. `attempt` is the spec's, `reached` how far it
     has been, None before the Deployment's controller has seen it. It `progressed_at` last, and has
     until its `deadline` to get further; both are None for what has no deadline. Times are in
-    RFC 3339.
+    RFC 3339. `trial` is there while pods are tried beside those that serve.
     """
 
     phase: str
@@ -52,6 +53,7 @@ class RolloutState:
     reached: Reached | None = None
     progressed_at: str | None = None
     deadline: str | None = None
+    trial: Trial | None = None
 
     def is_overdue(self, now: str) -> bool:
         """Tell whether the deadline has passed."""
@@ -72,6 +74,7 @@ class RolloutState:
             "startedAt": self.started_at,
             "progressedAt": self.progressed_at,
             "deadline": self.deadline,
+            **(self.trial.manifest() if self.trial else {}),
         }
         return {name: value for name, value in shown.items() if value is not None}
 
@@ -92,9 +95,9 @@ def rollout_state(
     same = known == (phase, live.revision, app.rollout.attempt)
     before = before if same else {}
     reached = _reached(before, progress)
-    progressed_at = None
+    at = None
     if phase != SCALING and has_deadline:
-        progressed_at = _progressed_at(before, reached, now)
+        at = progressed_at(before, reached, now)
     limit = app.rollout.progress_deadline_seconds
     return RolloutState(
         phase=phase,
@@ -104,8 +107,8 @@ def rollout_state(
         attempt=app.rollout.attempt,
         started_at=before["startedAt"] if same else now,
         reached=reached,
-        progressed_at=progressed_at,
-        deadline=later(progressed_at, limit) if progressed_at else None,
+        progressed_at=at,
+        deadline=later(at, limit) if at else None,
     )
 
 
@@ -152,7 +155,7 @@ def _reached(before: Manifest, progress: Progress) -> Reached | None:
     return known.after(progress) if known else Reached.of(progress)
 
 
-def _progressed_at(before: Manifest, reached: Reached | None, now: str) -> str | None:
+def progressed_at(before: Manifest, reached: Reached | None, now: str) -> str | None:
     """Return when a change got further last: what its controller has not seen has not begun.
 
     A time that a fast clock wrote is not believed.
@@ -184,6 +187,19 @@ def recorded_image(status: Status, revision: str) -> str | None:
     return None
 
 
+def revision_tried(status: Status) -> Revision | None:
+    """Return the revision that the change in a status is about."""
+    rollout = status.get("rollout")
+    if rollout is None:
+        return None
+    return Revision(
+        revision=rollout["revision"],
+        version=rollout["to"],
+        colour=rollout["colour"],
+        image=rollout["image"],
+    )
+
+
 def failure(status: Status, revision: str, *, attempt: int) -> Manifest | None:
     """Return what is known of a revision's failure, None once a higher attempt is asked for."""
     for each in status.get("failedRevisions", ()):
@@ -194,17 +210,31 @@ def failure(status: Status, revision: str, *, attempt: int) -> Manifest | None:
 
 
 def record_outcome(
-    app: WeatherApp, live: Revision | None, progress: Progress, *, cause: str | None, now: str
+    app: WeatherApp,
+    live: Revision | None,
+    progress: Progress,
+    *,
+    cause: str | None,
+    now: str,
+    tried: Revision | None = None,
+    gave_up: bool = False,
 ) -> Manifest:
     """Return the history, newest first, and the failures after what was observed.
 
-    `live` is the revision of the live template; a `cause` says that it failed just now.
+    `live` is the revision of the live template; a `cause` says that it failed just now, or the one
+    that was `tried` did. `gave_up` says that this one is tried no longer, without blame.
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))
     if superseded := _superseded(app, live):
         history.insert(0, _entry(app.status, superseded, SUPERSEDED, now))
-    if live and (outcome := _outcome(progress, cause)):
+    if tried and (cause is not None or gave_up):
+        failed = [each for each in failed if each["revision"] != tried.revision]
+        if cause is not None:
+            failed.insert(0, _failure(tried, app.rollout.attempt, cause, now))
+        how = SUPERSEDED if cause is None else ROLLED_BACK
+        history.insert(0, _entry(app.status, tried, how, now))
+    elif live and (outcome := _outcome(progress, cause)):
         failed = [each for each in failed if each["revision"] != live.revision]
         if cause is not None:
             failed.insert(0, _failure(live, app.rollout.attempt, cause, now))
@@ -244,7 +274,9 @@ def _superseded(app: WeatherApp, live: Revision | None) -> Revision | None:
     """Return the revision that was being rolled out before, if it is another one by now."""
     rollout = app.status.get("rollout", {})
     revision = rollout.get("revision")
-    if rollout.get("phase") != ROLLING_OUT or live is None or revision == live.revision:
+    began = rollout.get("phase") == ROLLING_OUT
+    began = began or (rollout.get("phase") == PROMOTING and "reached" in rollout)
+    if not began or live is None or revision == live.revision:
         return None
     if failure(app.status, revision, attempt=app.rollout.attempt):
         return None  # it ended otherwise

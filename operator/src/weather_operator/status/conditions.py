@@ -9,7 +9,7 @@ from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import record_outcome
+from weather_operator.rollout.state import record_outcome, revision_tried
 from weather_operator.rollout.strategies import Action
 from weather_operator.status import blockers
 from weather_operator.status.ready import (
@@ -31,6 +31,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
     address = url(observed)
     failed = plan.decision is not None and plan.decision.action is Action.MARK_FAILED
     cause = why_failed(observed) if failed else None
+    ended = plan.decision.ended if plan.decision else None
     scaling = app.autoscaling
     shown = {
         "observedGeneration": app.generation,
@@ -55,7 +56,15 @@ def status(observed: Observed, plan: Plan) -> Manifest:
                 *observed.conflicts,
             )
         ],
-        **record_outcome(app, observed.live, progress, cause=cause, now=observed.now),
+        **record_outcome(
+            app,
+            observed.live,
+            progress,
+            cause=ended.cause if ended else cause,
+            now=observed.now,
+            tried=revision_tried(app.status) if ended else None,
+            gave_up=ended is not None,
+        ),
         "conditions": _conditions(observed, plan, ready_condition(observed, plan, address)),
     }
     return {name: value for name, value in shown.items() if value is not None and value != []}

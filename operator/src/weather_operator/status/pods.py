@@ -190,10 +190,10 @@ def _gates(pod: Manifest) -> Iterator[Blocker]:
 
 def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
     """Tell whether a pod is of the revision that is tried, and has not been disturbed."""
-    if observed is None or observed.live is None:
+    if observed is None or observed.judged is None:
         return False
     revision = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
-    if revision != observed.live.revision or _is_terminating(pod):
+    if revision != observed.judged.revision or _is_terminating(pod):
         return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
     return not disturbed and not pod.get("status", {}).get("reason")

@@ -4,12 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import Blocker
+from weather_operator.model import APPROVE_ANNOTATION, Blocker
+from weather_operator.rollout.interval import Verdict
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import ROLLING_BACK, SCALING, RolloutState, failure
 from weather_operator.rollout.strategies import Action, Decision
+from weather_operator.rollout.strategies.canary import has_pods_for
+from weather_operator.rollout.trial import (
+    ABORTING,
+    AWAITING_APPROVAL,
+    DRAINING,
+    PROMOTING,
+    SHIFTING,
+    Trial,
+)
 from weather_operator.status.url import pending
 
 WAITING = "Waiting"
@@ -41,6 +51,8 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return _hindered(observed.apply_errors)
     if progress.complete and progress.desired == 0:
         return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
+    if plan.rollout and plan.rollout.trial and not (decision and decision.rollback_to):
+        return _tried(observed, plan, plan.rollout, plan.rollout.trial)
     if decision and decision.rollback_to:
         return _rolled_back(observed, plan, decision.rollback_to)
     if decision and decision.outside_window:
@@ -62,6 +74,55 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if url is None:
         return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
+
+
+def _tried(observed: Observed, plan: Plan, rollout: RolloutState, trial: Trial) -> ReadyCondition:
+    """Say how far a trial is, and what it waits for."""
+    decision, app, name = plan.decision, observed.app, rollout.target.version
+    if decision and decision.outside_window:
+        message = (
+            f"{name} stays at {_at(trial)} until its window: {decision.outside_window.message}"
+        )
+        return _reconciling("WaitingForWindow", message)
+    if app.rollout.paused:
+        message = f"{name} stays at {_at(trial)} until spec.rollout.paused is false"
+        return ReadyCondition(ready=False, reason="Paused", message=message)
+    if trial.phase == AWAITING_APPROVAL:
+        revision = f"{rollout.target.revision}/{trial.step}"
+        message = (
+            f"{name} did well at {_at(trial)}, and goes on once a person approves it: kubectl "
+            f"weather approve {app.key.name}, or the annotation {APPROVE_ANNOTATION}={revision}"
+        )
+        return ReadyCondition(ready=False, reason=AWAITING_APPROVAL, message=message)
+    if trial.phase == PROMOTING:
+        message = f"{name} has passed and replaces what served: {_counts(observed, rollout)}"
+    elif trial.phase == ABORTING:
+        message = f"{name} gets no visitors any more; what served before serves on"
+    elif trial.phase == DRAINING:
+        message = f"{name} serves, and its canary goes"
+    else:
+        message = f"{name} is tried at {_at(trial)}, {pods(observed.canary_progress.available)}"
+        message += _evidence(observed, trial)
+    if observed.pod_blockers:
+        return _blocked(observed, message)
+    return _reconciling(trial.phase, message)
+
+
+def _at(trial: Trial) -> str:
+    where = f"{trial.weight} % of the visitors"
+    if trial.possible is not None and trial.possible != trial.weight:
+        where += f" ({trial.possible} % possible with this number of pods)"
+    return f"{where} (step {trial.step} of {trial.steps})"
+
+
+def _evidence(observed: Observed, trial: Trial) -> str:
+    """Say which checks do not pass, and what is missing where a weight is not taken up."""
+    bad = [each for each in trial.checks if each["verdict"] != Verdict.PASSED]
+    if bad:
+        return "; " + ", ".join(f"{each['name']} {each['verdict']}" for each in bad)
+    if trial.phase == SHIFTING and has_pods_for(observed, trial):
+        return "; what divides the visitors has yet to take up the weight"
+    return ""
 
 
 def _pending(observed: Observed) -> str:

@@ -1,0 +1,304 @@
+"""Canary and BlueGreen: a revision is tried in pods of its own before those that serve change.
+
+| Phase | What follows from it | It is left when |
+|---|---|---|
+| Preparing | the canary's objects, no visitors | its pods are available; else the deadline |
+| Testing | the same | an interval of probes was good |
+| Shifting | as many pods as the step takes, then its weight | the weight is taken up |
+| Analysing | nothing | enough intervals were good, or its time is over |
+| AwaitingApproval | nothing | a person has approved this step of this revision |
+| Promoting | the rolling update of the pods that serve, the weight as it is | that is complete |
+| Draining, Aborting | weight 0, then the canary's objects go | nothing of it is left |
+
+A pass either goes on to another phase, and then writes the status alone, or carries out what the
+phase in the status says. So whatever follows has been said before, and a process that ends anywhere
+leaves the next one in no doubt.
+"""
+
+from dataclasses import replace
+
+from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.model.strategies import ABORT, BLUE_GREEN, CANARY, Analysis
+from weather_operator.render import Track, child_name
+from weather_operator.render.pods import path_in
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.progress import Reached, reached_before
+from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.state import failure, last_good, later, seconds_between
+from weather_operator.rollout.strategies import Action, Decision, Ended, rolling_update
+from weather_operator.rollout.traffic import (
+    canary_size,
+    is_anything_left,
+    is_routed,
+    possible_weight,
+)
+from weather_operator.rollout.trial import (
+    ABORTING,
+    ANALYSING,
+    AWAITING_APPROVAL,
+    DRAINING,
+    ENDING,
+    PREPARING,
+    PROMOTING,
+    SHIFTING,
+    TESTING,
+    TRYING,
+    Trial,
+    steps_of,
+    trial_before,
+)
+from weather_operator.rollout.windows import closed
+
+DRAIN_SECONDS = 5
+"""How long the canary's pods stay after the last visitors were sent to them."""
+
+
+def decide(observed: Observed, desired: Revision) -> Decision | None:
+    """Return what to do, None when that takes ReplicaSets or pods that have not been read."""
+    app = observed.app
+    trial = trial_before(app.status)
+    if trial is None and not is_anything_left(observed):
+        plain = rolling_update.decide(observed, desired)
+        if plain is None or not _begins(observed, desired, plain):
+            return plain
+        return _begin(observed)
+    if trial is None:
+        return _go_on(_idle(observed), ABORTING)
+    if trial.phase in ENDING:
+        return _end(observed, desired, trial)
+    tried = app.status["rollout"].get("revision")
+    if trial.phase not in TRYING:
+        return _promote(observed, desired, trial)
+    if tried != desired.revision or not _is_to_be_tried(observed, desired):
+        return _go_on(trial, ABORTING, ended=Ended(cause=None))
+    if app.aborted == desired.revision:
+        return _fail(trial, "a person has aborted it")
+    return _try(observed, desired, trial)
+
+
+def _begins(observed: Observed, desired: Revision, plain: Decision) -> bool:
+    """Tell whether a rollout that would begin now is tried first."""
+    if plain.action is not Action.ROLL_OUT or plain.paused or observed.live is None:
+        return False
+    return observed.live != desired and _is_to_be_tried(observed, desired)
+
+
+def _is_to_be_tried(observed: Observed, desired: Revision) -> bool:
+    """Tell whether a revision is one for a trial: it is new, and what serves now serves well.
+
+    The path is every route's alone, so a revision with another one cannot be beside what serves.
+    """
+    app, deployment = observed.app, observed.child(DEPLOYMENT)
+    if app.rollout.strategy.type not in (CANARY, BLUE_GREEN) or deployment is None:
+        return False
+    if desired.revision == last_good(app.status) or observed.live == desired:
+        return False
+    if failure(app.status, desired.revision, attempt=app.rollout.attempt):
+        return False
+    if path_in(deployment["spec"]["template"]) != app.path:
+        return False
+    return observed.progress.desired > 0 and observed.progress.available > 0
+
+
+def _idle(observed: Observed) -> Trial:
+    strategy = observed.app.rollout.strategy
+    steps = len(steps_of(observed.app))
+    stable = observed.progress.desired
+    return Trial(
+        phase=PREPARING, strategy=strategy.type, step=0, steps=steps, weight=0, stable=stable
+    )
+
+
+def _begin(observed: Observed) -> Decision:
+    return _go_on(_idle(observed), PREPARING)
+
+
+def _go_on(
+    trial: Trial,
+    phase: str,
+    *,
+    step: int | None = None,
+    weight: int | None = None,
+    ended: Ended | None = None,
+) -> Decision:
+    """Say that the trial is in another phase now; what follows from it comes after."""
+    if phase in ENDING:
+        weight = 0
+    return Decision(
+        action=Action.MARK, trial=trial.at(phase, step=step, weight=weight), ended=ended
+    )
+
+
+def _fail(trial: Trial, cause: str) -> Decision:
+    return _go_on(trial, ABORTING, ended=Ended(cause=cause))
+
+
+def _carry_out(trial: Trial, *, paused: bool = False) -> Decision:
+    """Leave the pods that serve as they are, and do what the phase says."""
+    return Decision(action=Action.HOLD, trial=trial, keeps_stable=True, paused=paused)
+
+
+def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
+    app, tried = observed.app, observed.canary_progress
+    if app.rollout.paused:
+        return _carry_out(trial, paused=True)
+    analysis = _analysis(observed)
+    trial = _measured(observed, desired, trial, analysis)
+    if analysis and trial.failed >= analysis.failure_limit:
+        return _fail(trial, _failed_checks(trial))
+    if trial.step > 0 and not tried.available:
+        return _go_on(trial, PREPARING, step=0, weight=0)
+    if trial.phase == PREPARING and not (tried.complete and observed.tried == desired):
+        return _wait_for_pods(observed, trial)
+    outside = closed(app.rollout.windows, observed.now)
+    if outside:
+        return replace(_carry_out(trial), outside_window=outside)
+    if app.promoted == desired.revision and tried.complete:
+        return _go_on(trial, PROMOTING)
+    if trial.phase in (PREPARING, TESTING):
+        return _from_no_visitors(observed, desired, trial, analysis)
+    return _at_step(observed, desired, trial, analysis)
+
+
+def _wait_for_pods(observed: Observed, trial: Trial) -> Decision | None:
+    """Wait for the canary's pods until the deadline, and on where they are not to blame."""
+    deadline: str | None = observed.app.status["rollout"].get("deadline")
+    if deadline is None or deadline > observed.now:
+        return _carry_out(trial)
+    if observed.pod_blockers is None:
+        return None if observed.child(DEPLOYMENT, _name(observed)) else _carry_out(trial)
+    if not observed.evidence:
+        return _carry_out(trial)
+    causes = "; ".join(f"{each.reason}: {each.message}" for each in observed.evidence)
+    return _fail(trial, causes)
+
+
+def _from_no_visitors(
+    observed: Observed, desired: Revision, trial: Trial, analysis: Analysis | None
+) -> Decision:
+    has_probes = analysis is not None and any(each.probe for each in analysis.checks)
+    if has_probes and trial.phase == PREPARING:
+        return _go_on(trial, TESTING)
+    if has_probes and not trial.passed:
+        return _carry_out(trial)
+    blue_green = observed.app.rollout.strategy.blue_green
+    if blue_green and blue_green.approval and not _is_approved(observed, desired, 0):
+        return _carry_out(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
+    return _next_step(observed, trial)
+
+
+def _wait(trial: Trial) -> Decision:
+    return _go_on(trial, AWAITING_APPROVAL)
+
+
+def _at_step(
+    observed: Observed, desired: Revision, trial: Trial, analysis: Analysis | None
+) -> Decision:
+    if trial.step == 0:  # a BlueGreen that waits for its switch
+        return _from_no_visitors(observed, desired, trial, analysis)
+    if trial.phase == SHIFTING:
+        if not has_pods_for(observed, trial) or not is_routed(observed, trial.weight):
+            return _carry_out(trial)
+        app, stable = observed.app, observed.progress.available
+        possible = possible_weight(app, trial.weight, observed.canary_progress.available, stable)
+        moved = replace(trial, set_at=observed.now, possible=possible)
+        return _go_on(moved, ANALYSING)
+    step = steps_of(observed.app)[min(trial.step, len(steps_of(observed.app))) - 1]
+    if trial.phase == ANALYSING and not _has_done_well(
+        observed, trial, analysis, step.duration_seconds
+    ):
+        return _carry_out(trial)
+    if step.approval and not _is_approved(observed, desired, trial.step):
+        return _carry_out(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
+    return _next_step(observed, trial)
+
+
+def _next_step(observed: Observed, trial: Trial) -> Decision:
+    steps = steps_of(observed.app)
+    if trial.step >= len(steps):
+        return _go_on(trial, PROMOTING)
+    return _go_on(trial, SHIFTING, step=trial.step + 1, weight=steps[trial.step].weight)
+
+
+def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
+    """Roll the pods that serve; the canary stays, with its visitors, until they are complete."""
+    if observed.progress.complete and (trial.phase != PROMOTING or observed.live == desired):
+        return _go_on(trial, DRAINING)
+    plain = rolling_update.decide(observed, desired)
+    return plain and replace(plain, trial=trial)
+
+
+def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
+    """Take the visitors off the canary, wait for those that are there, and let it go."""
+    plain = _carry_out(trial)
+    if not _is_to_be_tried(observed, desired):
+        decided = rolling_update.decide(observed, desired)
+        if decided is None:
+            return None
+        plain = replace(decided, trial=trial)
+    if not is_anything_left(observed):
+        return replace(plain, trial=None, action=Action.MARK)
+    if trial.set_at is None:
+        if not is_routed(observed, 0):
+            return plain
+        return Decision(action=Action.MARK, trial=replace(trial, set_at=observed.now))
+    return replace(plain, removes_canary=later(trial.set_at, DRAIN_SECONDS) <= observed.now)
+
+
+def has_pods_for(observed: Observed, trial: Trial) -> bool:
+    """Tell whether as many of the canary's pods are available as its weight takes."""
+    size = canary_size(observed.app, trial.weight, observed.progress.desired)
+    progress = observed.canary_progress
+    return progress.observed and progress.available >= size
+
+
+def _measured(
+    observed: Observed, desired: Revision, trial: Trial, analysis: Analysis | None
+) -> Trial:
+    if analysis is None:
+        return trial
+    unknown_fails = analysis.on_unknown == ABORT
+    return trial.counted(observed.interval, desired.revision, unknown_fails=unknown_fails)
+
+
+def _analysis(observed: Observed) -> Analysis | None:
+    return observed.app.rollout.analysis if observed.is_analysed else None
+
+
+def _has_done_well(
+    observed: Observed, trial: Trial, analysis: Analysis | None, seconds: int
+) -> bool:
+    """Tell whether a step has lasted: in good intervals, and without an analysis in seconds."""
+    if analysis:
+        return trial.passed >= max(-(-seconds // analysis.interval_seconds), 1)
+    since = trial.set_at
+    return since is not None and seconds_between(since, observed.now) >= seconds
+
+
+def _is_approved(observed: Observed, desired: Revision, step: int) -> bool:
+    return observed.app.approved == f"{desired.revision}/{step}"
+
+
+def _failed_checks(trial: Trial) -> str:
+    bad = [each for each in trial.checks if each["verdict"] != "Passed"]
+    return "; ".join(_describe(each) for each in bad) or "its checks failed"
+
+
+def _describe(check: dict[str, object]) -> str:
+    value, bound = check.get("value"), check.get("threshold")
+    measured = f" at {value}, the bound is {bound}" if value is not None else ""
+    message = f": {check['message']}" if check.get("message") else ""
+    return f"the check {check['name']} came out {check['verdict']}{measured}{message}"
+
+
+def _name(observed: Observed) -> str:
+    return child_name(observed.app, Track.CANARY)
+
+
+def canary_reached(observed: Observed) -> Reached | None:
+    """Return how far the canary's pods have been at most in this trial."""
+    known = reached_before(observed.app.status.get("rollout", {}))
+    progress = observed.canary_progress
+    if not progress.observed:
+        return known
+    return known.after(progress) if known else Reached.of(progress)

@@ -1,0 +1,173 @@
+"""A trial: a revision in pods of its own beside those that serve, and how far it is.
+
+The status has all of it, and is written before anything follows from it: whoever reads the status
+next goes on from there, and where it is lost there is no trial, so that nothing gets visitors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from weather_operator.kube.resources import Manifest
+from weather_operator.model import WeatherApp
+from weather_operator.model.strategies import CanaryStep
+from weather_operator.rollout.interval import Interval, Verdict
+
+PREPARING, TESTING, SHIFTING, ANALYSING = "Preparing", "Testing", "Shifting", "Analysing"
+AWAITING_APPROVAL, PROMOTING = "AwaitingApproval", "Promoting"
+DRAINING, ABORTING = "Draining", "Aborting"
+
+TRYING = (PREPARING, TESTING, SHIFTING, ANALYSING, AWAITING_APPROVAL)
+"""The phases in which the pods that served before are left as they are."""
+
+ENDING = (DRAINING, ABORTING)
+"""The phases in which the visitors leave the canary, and then its objects go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Where a trial is. Step 0 has no visitors; `weight` is what the step gives it, in percent.
+
+    `set_at` is when that was taken up, None before. `stable` is how many pods served when it began.
+    `epoch` and `number` name the interval that was counted last, `passed` the good ones in this
+    step and `failed` those that failed in a row; `checks` is what the status tells of each.
+    """
+
+    phase: str
+    strategy: str
+    step: int
+    steps: int
+    weight: int
+    stable: int
+    possible: int | None = None
+    set_at: str | None = None
+    epoch: str = ""
+    number: int = 0
+    passed: int = 0
+    failed: int = 0
+    share: float | None = None
+    requests: int = 0
+    checks: tuple[Manifest, ...] = ()
+
+    def at(self, phase: str, *, step: int | None = None, weight: int | None = None) -> Self:
+        """Return the trial in another phase; another step or weight begins anew to count."""
+        step = self.step if step is None else step
+        weight = self.weight if weight is None else weight
+        moved = replace(self, phase=phase, step=step, weight=weight)
+        if step != self.step:
+            moved = replace(moved, passed=0, failed=0)
+        return moved if weight == self.weight else replace(moved, set_at=None, possible=None)
+
+    def counted(self, interval: Interval | None, revision: str, *, unknown_fails: bool) -> Self:
+        """Return the trial after an interval, which counts once and only for its own step."""
+        if interval is None or (interval.revision, interval.step) != (revision, self.step):
+            return self
+        if interval.epoch == self.epoch and interval.number <= self.number:
+            return self
+        verdict = interval.verdict
+        fails = verdict is Verdict.FAILED or (verdict is Verdict.UNKNOWN and unknown_fails)
+        passes = verdict is Verdict.PASSED
+        return replace(
+            self,
+            epoch=interval.epoch,
+            number=interval.number,
+            passed=self.passed + passes,
+            failed=self.failed + 1 if fails else (0 if passes else self.failed),
+            share=interval.share,
+            requests=interval.requests,
+            checks=tuple(_tally(self.checks, each) for each in _results(interval)),
+        )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the weight was taken up."""
+        return self.set_at is not None
+
+    def manifest(self) -> Manifest:
+        """Return the trial as the status shows it."""
+        weight = {
+            "desired": self.weight,
+            "possible": self.possible,
+            "set": self.weight if self.is_set else None,
+            "observed": self.share,
+            "requests": self.requests or None,
+        }
+        intervals = {
+            "epoch": self.epoch,
+            "number": self.number,
+            "passed": self.passed,
+            "failed": self.failed,
+        }
+        shown = {
+            "phase": self.phase,
+            "strategy": self.strategy,
+            "step": self.step,
+            "steps": self.steps,
+            "weight": {name: value for name, value in weight.items() if value is not None},
+            "setAt": self.set_at,
+            "stableReplicas": self.stable,
+            "intervals": intervals if self.epoch else None,
+            "analysis": list(self.checks) or None,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
+
+
+def trial_before(status: Mapping[str, Any]) -> Trial | None:
+    """Return the trial that a status tells of."""
+    rollout: Manifest = status.get("rollout", {})
+    if "strategy" not in rollout:
+        return None
+    weight, intervals = rollout.get("weight", {}), rollout.get("intervals", {})
+    return Trial(
+        phase=rollout["phase"],
+        strategy=rollout["strategy"],
+        step=rollout.get("step", 0),
+        steps=rollout.get("steps", 0),
+        weight=weight.get("desired", 0),
+        possible=weight.get("possible"),
+        stable=rollout.get("stableReplicas", 0),
+        set_at=rollout.get("setAt"),
+        epoch=intervals.get("epoch", ""),
+        number=intervals.get("number", 0),
+        passed=intervals.get("passed", 0),
+        failed=intervals.get("failed", 0),
+        share=weight.get("observed"),
+        requests=weight.get("requests", 0),
+        checks=tuple(rollout.get("analysis", ())),
+    )
+
+
+def steps_of(app: WeatherApp) -> tuple[CanaryStep, ...]:
+    """Return the steps of the app's strategy; a BlueGreen has one, the switch."""
+    strategy = app.rollout.strategy
+    if blue_green := strategy.blue_green:
+        retain = blue_green.retain_seconds
+        return (CanaryStep(weight=100, duration_seconds=retain, approval=False),)
+    return strategy.steps
+
+
+def _results(interval: Interval) -> list[Manifest]:
+    return [
+        {
+            name: value
+            for name, value in (
+                ("name", each.name),
+                ("verdict", each.verdict.value),
+                ("value", each.value),
+                ("threshold", each.threshold),
+                ("message", each.message or None),
+            )
+            if value is not None
+        }
+        for each in interval.results
+    ]
+
+
+def _tally(before: tuple[Manifest, ...], result: Manifest) -> Manifest:
+    known = next((each for each in before if each["name"] == result["name"]), {})
+    verdict = result["verdict"]
+    return {
+        **result,
+        "passed": known.get("passed", 0) + (verdict == Verdict.PASSED),
+        "failed": known.get("failed", 0) + (verdict == Verdict.FAILED),
+    }

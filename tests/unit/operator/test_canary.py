@@ -1,0 +1,571 @@
+"""Whole trials: a revision beside the one that serves, whatever happens in between."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.fake_api_server import Request
+from support.simulation import CANARY, LONDON, Simulation, killed_at
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    EVENT,
+    HTTP_ROUTE,
+    SERVICE,
+    Key,
+    Manifest,
+)
+from weather_operator.model import (
+    ABORT_ANNOTATION,
+    APPROVE_ANNOTATION,
+    CHILDREN,
+    PROMOTE_ANNOTATION,
+    WEATHER_APP,
+)
+from weather_operator.rollout.interval import CheckResult, Interval, Trial, Verdict
+
+GATEWAY: Manifest = {"gateway": {"parentRefs": [{"name": "public"}], "path": "/"}}
+STEPS = [{"weight": 10}, {"weight": 50, "durationSeconds": 60}]
+AUTOSCALED: Manifest = {"autoscaling": {"minReplicas": 4, "maxReplicas": 9}}
+
+
+def canary(*steps: Manifest, colour: str = "green", **spec: Any) -> Manifest:
+    """A spec that tries a colour in these steps behind a Gateway."""
+    strategy = {"type": "Canary", "canary": {"steps": list(steps) or STEPS}}
+    rollout = {"strategy": strategy, **spec.pop("rollout", {})}
+    return {"colour": colour, "replicas": 4, "rollout": rollout, **GATEWAY, **spec}
+
+
+def blue_green(**fields: Any) -> Manifest:
+    rollout = {"strategy": {"type": "BlueGreen", "blueGreen": fields}}
+    return {"colour": "green", "replicas": 4, "rollout": rollout, **GATEWAY}
+
+
+def weight_in(route: Manifest | None) -> int:
+    refs = route["spec"]["rules"][0]["backendRefs"] if route else []
+    return sum(each["weight"] for each in refs if each["name"] == CANARY.name)
+
+
+class Watched:
+    """What must hold at every write of a trial, whatever is going on."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.weights = [0]
+        self.phases: list[str] = []
+        before, after = simulation.server.before, simulation.server.after
+
+        def check(request: Request) -> None:
+            before(request)
+            self.check(request)
+
+        def note(request: Request) -> None:
+            self.note()
+            after(request)
+
+        simulation.server.before, simulation.server.after = check, note
+
+    def available(self, key: Key) -> int:
+        body = self.simulation.server.body(DEPLOYMENT, key) or {}
+        number: int = body.get("status", {}).get("availableReplicas", 0)
+        return number
+
+    def check(self, request: Request) -> None:
+        server = self.simulation.server
+        if request.verb == "delete" and request.key == CANARY:
+            route = server.body(HTTP_ROUTE, LONDON)
+            assert weight_in(route) == 0, "pods go before their visitors"
+
+    def note(self) -> None:
+        server = self.simulation.server
+        weight = weight_in(server.body(HTTP_ROUTE, LONDON))
+        if weight > self.weights[-1]:
+            assert self.available(CANARY), "visitors come before the pods"
+        if weight != self.weights[-1]:
+            self.weights.append(weight)
+        rollout = self.simulation.body(WEATHER_APP).get("status", {}).get("rollout", {})
+        if "strategy" in rollout and rollout["phase"] != (self.phases or [""])[-1]:
+            self.phases.append(rollout["phase"])
+
+
+async def serving(**spec: Any) -> Simulation:
+    """London in yellow, which serves, with the strategy of this spec."""
+    simulation = await Simulation.of(**{**spec, "colour": "yellow"})
+    await simulation.converge()
+    assert simulation.ready() == "Serving" or "gateway" in spec
+    return simulation
+
+
+def status(simulation: Simulation) -> Manifest:
+    found: Manifest = simulation.body(WEATHER_APP).get("status", {})
+    return found
+
+
+def rollout(simulation: Simulation) -> Manifest:
+    found: Manifest = status(simulation).get("rollout", {})
+    return found
+
+
+def revision_of(simulation: Simulation, key: Key = LONDON) -> str:
+    template = (simulation.server.body(DEPLOYMENT, key) or {})["spec"]["template"]
+    name: str = template["metadata"]["annotations"]["weather.quantspark.io/revision"]
+    return name
+
+
+async def until(simulation: Simulation, test: Callable[[], bool], passes: int = 60) -> None:
+    for _ in range(passes):
+        if test():
+            return
+        outcome = await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += max(outcome.requeue_after or 0, 1)
+    raise AssertionError(f"it never came: {status(simulation).get('conditions')}")
+
+
+def phase_is(simulation: Simulation, *phases: str) -> Callable[[], bool]:
+    return lambda: rollout(simulation).get("phase") in phases
+
+
+def annotate(simulation: Simulation, **annotations: str) -> None:
+    metadata = simulation.body(WEATHER_APP)["metadata"]
+    simulation.server.edit(WEATHER_APP, LONDON, metadata={**metadata, "annotations": annotations})
+
+
+def nothing_left(simulation: Simulation) -> bool:
+    return not any(simulation.server.body(kind, CANARY) for kind in CHILDREN)
+
+
+async def test_a_good_revision_goes_step_by_step_and_then_replaces_what_served() -> None:
+    simulation = await serving(**canary())
+    watched = Watched(simulation)
+    before = revision_of(simulation)
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Promoting"))
+    assert revision_of(simulation) == before, "the pods that serve were touched in the trial"
+    await simulation.converge()
+    assert watched.weights == [0, 10, 50, 0]
+    assert watched.phases == [
+        "Preparing",
+        *("Shifting", "Analysing") * 2,
+        "Promoting",
+        "Draining",
+    ]
+    assert status(simulation)["version"] == "2.0.0"
+    assert status(simulation)["history"][0]["outcome"] == "Succeeded"
+    assert "rollout" not in status(simulation)
+    assert nothing_left(simulation)
+
+
+async def test_the_canary_has_pods_for_its_share_alone_and_a_selector_of_its_own() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    tried = simulation.server.body(DEPLOYMENT, CANARY) or {}
+    service = simulation.server.body(SERVICE, CANARY) or {}
+    assert tried["spec"]["replicas"] == 2
+    track = "weather.quantspark.io/track"
+    assert tried["spec"]["selector"]["matchLabels"][track] == "canary"
+    assert service["spec"]["selector"][track] == "canary"
+    assert simulation.body(DEPLOYMENT)["spec"]["selector"]["matchLabels"][track] == "stable"
+    assert revision_of(simulation, CANARY) == rollout(simulation)["revision"]
+
+
+async def test_a_bad_revision_never_gets_visitors_and_is_remembered() -> None:
+    simulation = await serving(**canary())
+    watched = Watched(simulation)
+    before = revision_of(simulation)
+    simulation.change(**canary(colour="red"))
+    await simulation.converge()
+    assert watched.weights == [0]
+    assert revision_of(simulation) == before
+    assert simulation.ready() == "RolledBack"
+    assert status(simulation)["failedRevisions"][0]["version"] == "3.0.0"
+    assert "CrashLoopBackOff" in status(simulation)["failedRevisions"][0]["reason"]
+    assert [each["outcome"] for each in status(simulation)["history"]] == [
+        "RolledBack",
+        "Succeeded",
+    ]
+    assert nothing_left(simulation)
+
+
+SCENARIOS: dict[str, tuple[Manifest, Manifest]] = {
+    "good": (canary(), canary()),
+    "bad": (canary(), canary(colour="red")),
+    "autoscaled": (canary(**AUTOSCALED), canary(**AUTOSCALED)),
+    "without a router": (canary(gateway=None), canary(gateway=None)),
+    "blue-green": (blue_green(), blue_green()),
+}
+scenarios = pytest.mark.parametrize(("before", "after"), SCENARIOS.values(), ids=SCENARIOS)
+
+
+def without_none(spec: Manifest) -> Manifest:
+    return {name: value for name, value in spec.items() if value is not None}
+
+
+@scenarios
+async def test_a_kill_between_any_two_writes_of_a_trial_leads_to_the_same_state(
+    before: Manifest, after: Manifest
+) -> None:
+    async def begin() -> Simulation:
+        simulation = await serving(**without_none(before))
+        simulation.change(**without_none(after))
+        return simulation
+
+    undisturbed = await begin()
+    writes = await undisturbed.converge()
+    assert nothing_left(undisturbed)
+    for number in range(1, writes + 1):
+        simulation = await begin()
+        Watched(simulation)
+        await killed_at(number, simulation)
+        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+
+ENDS: dict[str, tuple[Manifest, str]] = {
+    "what serves is wished again": (canary(colour="yellow"), "1.0.0"),
+    "the strategy is taken away": (
+        {"colour": "green", "replicas": 4, "rollout": {}, **GATEWAY},
+        "2.0.0",
+    ),
+    "a newer wish fails": (canary(colour="red"), "1.0.0"),
+}
+
+
+@pytest.mark.parametrize(("wish", "version"), ENDS.values(), ids=ENDS)
+async def test_a_changed_mind_ends_a_trial_without_blame_and_without_a_dip(
+    wish: Manifest, version: str
+) -> None:
+    async def begin() -> Simulation:
+        simulation = await serving(**canary())
+        simulation.change(**canary())
+        await until(simulation, lambda: rollout(simulation).get("step") == 2)
+        await until(simulation, phase_is(simulation, "Analysing"))
+        simulation.change(**wish)
+        return simulation
+
+    undisturbed = await begin()
+    writes = await undisturbed.converge()
+    assert status(undisturbed)["version"] == version
+    assert nothing_left(undisturbed)
+    green = [each for each in status(undisturbed)["history"] if each["version"] == "2.0.0"]
+    assert green[-1]["outcome"] == "Superseded"
+    failed = status(undisturbed).get("failedRevisions", ())
+    assert not any(each["version"] == "2.0.0" for each in failed)
+    for number in range(1, writes + 1):
+        simulation = await begin()
+        Watched(simulation)
+        await killed_at(number, simulation)
+        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+
+async def test_a_lost_status_lowers_the_weight_and_begins_anew() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
+    watched = Watched(simulation)
+    watched.weights = [50]
+    await simulation.converge()
+    assert watched.weights[:2] == [50, 0]
+    assert nothing_left(simulation)
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_an_approval_counts_for_its_own_revision_and_step_alone() -> None:
+    spec = canary({"weight": 10, "approval": True}, {"weight": 50})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert simulation.ready() == "AwaitingApproval"
+    revision = rollout(simulation)["revision"]
+    for wrong in (f"{revision}/2", "0123/1", revision):
+        annotate(simulation, **{APPROVE_ANNOTATION: wrong})
+        await simulation.converge()
+        assert rollout(simulation)["step"] == 1
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{revision}/1"})
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_person_aborts_and_promotes_the_revision_that_they_saw() -> None:
+    spec = canary({"weight": 10, "approval": True}, {"weight": 50, "approval": True})
+    for annotation, version in ((ABORT_ANNOTATION, "1.0.0"), (PROMOTE_ANNOTATION, "2.0.0")):
+        simulation = await serving(**spec)
+        simulation.change(**spec)
+        await until(simulation, phase_is(simulation, "AwaitingApproval"))
+        annotate(simulation, **{annotation: "another"})
+        await simulation.converge()
+        assert rollout(simulation)["phase"] == "AwaitingApproval"
+        annotate(simulation, **{annotation: rollout(simulation)["revision"]})
+        await simulation.converge()
+        assert status(simulation)["version"] == version
+        assert nothing_left(simulation)
+
+
+async def test_a_pause_freezes_a_trial() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation.change(**canary(rollout={"paused": True}))
+    await simulation.converge()
+    assert (rollout(simulation)["step"], simulation.ready()) == (1, "Paused")
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 10
+    simulation.change(**canary())
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_closed_window_holds_the_step() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Analysing"))
+    windows = [{"start": "02:00", "end": "03:00"}]
+    simulation.change(**canary(rollout={"windows": windows}))
+    for _ in range(5):
+        await simulation.reconcile()
+        simulation.seconds += 60
+    assert (rollout(simulation)["step"], simulation.ready()) == (1, "WaitingForWindow")
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 10
+
+
+async def test_a_gateway_that_does_not_take_up_a_weight_holds_the_step() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Preparing"))
+    simulation.gateway_is_away = True
+    for _ in range(12):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 100
+    assert (rollout(simulation)["phase"], rollout(simulation)["step"]) == ("Shifting", 1)
+    simulation.gateway_is_away = False
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_canary_that_somebody_deletes_loses_its_visitors_and_comes_again() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation.server.remove(DEPLOYMENT, CANARY)
+    watched = Watched(simulation)
+    watched.weights = [50]
+    await simulation.converge()
+    assert watched.weights == [50, 0, 10, 50, 0]
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_an_app_that_has_the_canarys_name_is_never_fought() -> None:
+    simulation = await serving(**canary())
+    theirs = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": CANARY.name,
+            "namespace": CANARY.namespace,
+            "uid": "theirs",
+            "ownerReferences": [
+                {"kind": "WeatherApp", "name": CANARY.name, "uid": "other", "controller": True}
+            ],
+        },
+        "spec": {
+            "replicas": 1,
+            "template": {
+                "metadata": {"labels": {}},
+                "spec": {"containers": [{"name": "web", "image": "other:1"}]},
+            },
+        },
+    }
+    simulation.server.put(DEPLOYMENT, CANARY, theirs)
+    simulation.change(**canary())
+    for _ in range(5):
+        await simulation.reconcile()
+        simulation.turn()
+    assert not [each for each in simulation.log() if "Deployment default/london-canary" in each]
+    assert any(
+        each["object"] == "Deployment/london-canary" for each in status(simulation)["blockers"]
+    )
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 0
+    assert status(simulation)["version"] == "1.0.0"
+
+
+async def test_the_stable_pods_are_held_while_a_canary_has_visitors() -> None:
+    simulation = await serving(**canary(**AUTOSCALED))
+    deployment = simulation.body(DEPLOYMENT)
+    simulation.server.edit(DEPLOYMENT, LONDON, spec={**deployment["spec"], "replicas": 8})
+    await simulation.converge()
+    simulation.change(**canary(**AUTOSCALED))
+    await until(simulation, phase_is(simulation, "Analysing"))
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 8
+    tried = simulation.server.body(AUTOSCALER, CANARY) or {}
+    assert tried["spec"]["scaleTargetRef"]["name"] == CANARY.name
+    await simulation.converge()
+    assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 4
+
+
+async def test_without_a_router_the_share_is_that_of_the_pods_and_is_said() -> None:
+    spec = without_none(canary({"weight": 10, "approval": True}, gateway=None))
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert rollout(simulation)["weight"] == {"desired": 10, "possible": 20, "set": 10}
+    assert "weather.quantspark.io/track" not in simulation.body(SERVICE)["spec"]["selector"]
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/1"})
+    await simulation.converge()
+    selector = simulation.body(SERVICE)["spec"]["selector"]
+    assert selector["weather.quantspark.io/track"] == "stable"
+
+
+class Analyst:
+    """Gives one complete interval with each look, as the verdicts come."""
+
+    def __init__(self, *verdicts: Verdict, epoch: str = "one") -> None:
+        self.verdicts, self.epoch = list(verdicts), epoch
+        self.number = 0
+        self.trial: Trial | None = None
+        self.interval: Interval | None = None
+
+    def watch(self, trial: Trial) -> None:
+        self.trial = trial
+        if self.verdicts:
+            self.number += 1
+            result = CheckResult(name="success", verdict=self.verdicts.pop(0), value=1, threshold=2)
+            self.interval = Interval(
+                epoch=self.epoch,
+                number=self.number,
+                revision=trial.revision,
+                step=trial.step,
+                results=(result,),
+                share=9.5,
+                requests=400,
+            )
+
+    def forget(self, key: Key) -> None:
+        self.trial = None
+
+    def latest(self, key: Key) -> Interval | None:
+        return self.interval
+
+
+CHECKS = {"intervalSeconds": 10, "checks": [{"name": "success", "successRate": {"minPercent": 99}}]}
+GOOD, BAD, DARK = Verdict.PASSED, Verdict.FAILED, Verdict.UNKNOWN
+
+
+async def analysed(analyst: Analyst, **fields: Any) -> Simulation:
+    steps = {"weight": 10, "durationSeconds": 30}
+    spec = canary(steps, rollout={"analysis": {**CHECKS, **fields}})
+    simulation = await Simulation.of(**{**spec, "colour": "yellow"})
+    simulation.analyst = analyst
+    simulation.restart()
+    await simulation.converge()
+    simulation.change(**spec)
+    for _ in range(40):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+    return simulation
+
+
+async def test_a_step_takes_so_many_good_intervals() -> None:
+    simulation = await analysed(Analyst(*[GOOD] * 10))
+    assert status(simulation)["version"] == "2.0.0"
+    for few in ([GOOD, GOOD], [GOOD, DARK, GOOD, DARK]):
+        simulation = await analysed(Analyst(*few))
+        assert status(simulation)["version"] == "1.0.0"
+        assert rollout(simulation)["phase"] == "Analysing"
+        assert rollout(simulation)["weight"]["observed"] == 9.5
+
+
+async def test_failed_intervals_in_a_row_end_the_trial_and_others_do_not() -> None:
+    simulation = await analysed(Analyst(GOOD, BAD, GOOD, BAD, BAD, GOOD))
+    failed = status(simulation)["failedRevisions"][0]
+    assert "success came out Failed at 1, the bound is 2" in failed["reason"]
+    assert nothing_left(simulation)
+    simulation = await analysed(Analyst(GOOD, BAD, GOOD, BAD, GOOD, GOOD))
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_the_unknown_never_promotes_and_ends_a_trial_only_by_choice() -> None:
+    simulation = await analysed(Analyst(*[DARK] * 30))
+    assert (status(simulation)["version"], rollout(simulation)["step"]) == ("1.0.0", 1)
+    simulation = await analysed(Analyst(*[DARK] * 30), onUnknown="Abort")
+    assert status(simulation)["failedRevisions"]
+
+
+async def test_an_interval_counts_once_whatever_ends_in_between() -> None:
+    analyst = Analyst(GOOD, GOOD)
+    simulation = await analysed(analyst)
+    passed = rollout(simulation)["intervals"]["passed"]
+    for _ in range(5):
+        simulation.restart()
+        await simulation.reconcile()
+    assert rollout(simulation)["intervals"]["passed"] == passed
+    simulation.analyst = Analyst(GOOD, epoch="two")
+    simulation.restart()
+    for _ in range(6):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+    assert rollout(simulation).get("phase") != "Analysing" or (
+        rollout(simulation)["intervals"]["passed"] == passed + 1
+    )
+
+
+async def test_blue_green_switches_once_and_keeps_the_old_pods_for_a_while() -> None:
+    spec = blue_green(retainSeconds=60, approval=True)
+    simulation = await serving(**spec)
+    watched = Watched(simulation)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 0
+    tried = simulation.server.body(DEPLOYMENT, CANARY) or {}
+    assert tried["status"]["availableReplicas"] == 4
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/0"})
+    await until(simulation, phase_is(simulation, "Analysing"))
+    switched = simulation.seconds
+    before = revision_of(simulation)
+    await until(simulation, phase_is(simulation, "Promoting"))
+    assert simulation.seconds - switched >= 55
+    assert revision_of(simulation) == before
+    await simulation.converge()
+    assert watched.weights == [0, 100, 0]
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_changed_path_is_rolled_plainly() -> None:
+    simulation = await serving(**canary())
+    watched = Watched(simulation)
+    gateway: Manifest = {"gateway": {**GATEWAY["gateway"], "path": "/london"}}
+    simulation.change(**canary(**gateway))
+    await simulation.converge()
+    assert watched.weights == [0]
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() -> None:
+    simulation = await serving(**canary({"weight": 10, "approval": True}))
+    simulation.change(**canary({"weight": 10, "approval": True}))
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    await simulation.sync()
+    simulation.cache.forget(DEPLOYMENT, CANARY)
+    await simulation.reconciler.reconcile(LONDON, simulation.priority)
+    assert rollout(simulation)["phase"] == "AwaitingApproval"
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 10
+
+
+async def test_a_suspended_app_keeps_its_trial_as_it_is() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation.change(**canary(suspend=True))
+    simulation.server.writes.clear()
+    await simulation.converge()
+    assert all(each.kind in (WEATHER_APP, EVENT) for each in simulation.server.writes)
+    assert weight_in(simulation.body(HTTP_ROUTE)) == 10
+    simulation.change(**canary())
+    await simulation.converge()
+    assert (status(simulation)["version"], nothing_left(simulation)) == ("2.0.0", True)
