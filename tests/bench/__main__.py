@@ -8,10 +8,11 @@ from contextlib import nullcontext
 from rich.console import Console
 from rich.table import Table
 
-from bench import binaries, clusters, images, operator, waves, webapp
+from bench import analysis, binaries, clusters, images, operator, waves, webapp
 from bench.figures import Figure
 
 PARTS = {
+    "analysis": analysis.measure,
     "binaries": binaries.measure,
     "clusters": clusters.measure,
     "images": images.measure,
