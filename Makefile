@@ -133,6 +133,14 @@ test: setup $(CHECKOV) promtool lint ## everything, with one summary
 	$(BIN)/weather-cluster build --all --images
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
+CORE := $(patsubst %,tests/integration/operator/test_%.py,site rollout rollback autoscaling schema repair)
+.PHONY: test-versions
+test-versions: setup ## the operator's core on each other Kubernetes that the README names
+	@failed=; for version in 1.37; do \
+	  $(BIN)/weather-cluster build --kubernetes $$version && \
+	  $(BIN)/pytest --kubernetes $$version tests/integration/cluster/test_versions.py $(CORE) || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "Failed on Kubernetes$$failed" >&2; exit 1; }
+
 .PHONY: test-unit
 test-unit: $(READY) promtool ## the logic alone, in seconds
 	$(BIN)/pytest tests/unit

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from weather_cluster import clusters
+from weather_cluster import binaries, clusters
 from weather_cluster.clusters import Cluster
 
 
@@ -26,11 +26,17 @@ def start_up(name: str, *options: str) -> "subprocess.Popen[bytes]":
 
 @contextmanager
 def running_cluster(
-    purpose: str, *, nodes: int = 1, control_plane_only: bool = False
+    purpose: str,
+    *,
+    nodes: int = 1,
+    control_plane_only: bool = False,
+    kubernetes: str = binaries.DEFAULT_KUBERNETES,
 ) -> Iterator[Cluster]:
     """A cluster that is taken down whatever happens inside."""
     name = unique_name(purpose)
-    cluster = clusters.up(name, nodes=nodes, control_plane_only=control_plane_only)
+    cluster = clusters.up(
+        name, nodes=nodes, control_plane_only=control_plane_only, kubernetes=kubernetes
+    )
     try:
         yield cluster
     finally:
@@ -38,9 +44,12 @@ def running_cluster(
 
 
 @pytest.fixture(scope="session")
-def control_plane() -> Iterator[Cluster]:
+def control_plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A control plane with three kwok nodes; the whole run shares it, so use own namespaces."""
-    with running_cluster("control-plane", control_plane_only=True) as cluster:
+    kubernetes = request.config.getoption("kubernetes")
+    with running_cluster(
+        "control-plane", control_plane_only=True, kubernetes=kubernetes
+    ) as cluster:
         yield cluster
 
 

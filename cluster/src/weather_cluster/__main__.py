@@ -23,6 +23,13 @@ from weather_cluster import (
 from weather_cluster.errors import ClusterError
 
 name_option = click.option("--name", default=clusters.DEFAULT_NAME, show_default=True)
+kubernetes_option = click.option(
+    "--kubernetes",
+    type=click.Choice(list(binaries.KUBERNETES_VERSIONS)),
+    default=binaries.DEFAULT_KUBERNETES,
+    show_default=True,
+    help="Another one has a control plane alone.",
+)
 
 
 class Commands(click.Group):
@@ -46,13 +53,15 @@ def main() -> None:
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 4))
 @click.option("--control-plane-only", is_flag=True, help="No pod really runs; needs no root.")
 @click.option("--no-metrics", is_flag=True, help="Without metrics of pods, until the next up.")
-def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool) -> None:
+@kubernetes_option
+def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool, kubernetes: str) -> None:
     """Bring a cluster up; harmless when it runs already."""
     cluster = clusters.up(
         name,
         nodes=nodes,
         control_plane_only=control_plane_only,
         metrics=not no_metrics,
+        kubernetes=kubernetes,
         report=_report(),
     )
     option = "" if name == clusters.DEFAULT_NAME else f" --name {name}"
@@ -63,16 +72,19 @@ def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool) -> Non
 @click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
 @click.option("--no-metrics", is_flag=True, help="Not yet what `up --no-metrics` can do without.")
 @click.option("--images", "with_images", is_flag=True, help="And the images at the same time.")
-def build(everything: bool, no_metrics: bool, with_images: bool) -> None:
+@kubernetes_option
+def build(everything: bool, no_metrics: bool, with_images: bool, kubernetes: str) -> None:
     """Build a cluster's programs, as far as they are not built yet."""
     names = {*bootstrap.WITH_NODES, *(() if no_metrics else bootstrap.METRICS)}
     names |= {*bootstrap.CONTROL_PLANE} if everything else set()
+    if kubernetes != binaries.DEFAULT_KUBERNETES:
+        names = {*bootstrap.CONTROL_PLANE}
     ordered = [name for name in binaries.BINARIES if name in names]
     report = _report()
     # Images wait for the network where compilers wait for nothing.
     with ThreadPoolExecutor(1) as beside:
         building = beside.submit(images.build, report) if with_images else None
-        binaries.ensure(ordered, settings.from_environment(), report)
+        binaries.ensure(ordered, settings.from_environment(), report, kubernetes)
     if building:
         building.result()
 

@@ -3,7 +3,7 @@
 `BINARIES` says what there is and how it is built. One module pins nearly all of them, so that they
 share what they compile: client-go alone is most of some. A built program's file name holds a hash
 of its module's pins and its flags, so another pin is another file and nothing in the cache is ever
-stale.
+stale. A control plane of another version of Kubernetes has a module of its own.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -22,7 +22,10 @@ from weather_cluster.progress import Report, silent
 from weather_cluster.settings import Settings
 
 MODULE = "cluster"
-KUBERNETES_VERSION = "1.36.3"
+DEFAULT_KUBERNETES = "1.36"
+KUBERNETES_VERSIONS = {"1.36": "1.36.3", "1.37": "1.37.2"}
+KUBERNETES_VERSION = KUBERNETES_VERSIONS[DEFAULT_KUBERNETES]
+VERSIONED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 NEEDED_SPACE_GB = 6
 _OURS = f"weather-operator.local/{MODULE}"
 
@@ -34,6 +37,7 @@ class Binary:
     name: str
     package: str
     module: str = MODULE
+    kubernetes: str = KUBERNETES_VERSION
     tags: str = ""
     cgo: bool = False
 
@@ -46,7 +50,7 @@ class Binary:
             f"-tags={self.tags}",
             # Nobody debugs these: a fifth less to compile.
             "-gcflags=all=-dwarf=false",
-            f"-ldflags=-s -w {_stamp(KUBERNETES_VERSION)}",
+            f"-ldflags=-s -w {_stamp(self.kubernetes)}",
         )
 
 
@@ -103,16 +107,31 @@ BINARIES = {
 }
 
 
-def ensure(names: Sequence[str], settings: Settings, report: Report) -> dict[str, Path]:
+def of_kubernetes(name: str, kubernetes: str = DEFAULT_KUBERNETES) -> Binary:
+    """Return the program that belongs to this Kubernetes, a minor version like 1.37.
+
+    Etcd, kubectl and what is not of Kubernetes are the same for all.
+    """
+    binary = BINARIES[name]
+    if kubernetes == DEFAULT_KUBERNETES or name not in VERSIONED:
+        return binary
+    module, version = f"kubernetes-{kubernetes}", KUBERNETES_VERSIONS[kubernetes]
+    return replace(binary, module=module, kubernetes=version)
+
+
+def ensure(
+    names: Sequence[str], settings: Settings, report: Report, kubernetes: str = DEFAULT_KUBERNETES
+) -> dict[str, Path]:
     """Return the file of each named binary, built now if the cache lacks it."""
-    files = {name: path_of(BINARIES[name], settings) for name in names}
+    binaries = {name: of_kubernetes(name, kubernetes) for name in names}
+    files = {name: path_of(binary, settings) for name, binary in binaries.items()}
     if not all(file.exists() for file in files.values()):
         require_disk_space(
             settings.cache, NEEDED_SPACE_GB, "building the cluster", "XDG_CACHE_HOME"
         )
         go = toolchain.find(settings, report)
         with locked(settings.cache / "binaries/build.lock", report) as lock:
-            missing = [BINARIES[name] for name, file in files.items() if not file.exists()]
+            missing = [binaries[name] for name, file in files.items() if not file.exists()]
             for together in _alike(missing):
                 _build(together, settings, go, report, lock)
     return files

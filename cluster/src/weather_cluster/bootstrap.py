@@ -20,6 +20,7 @@ from weather_cluster import (
     pki,
     settings,
 )
+from weather_cluster.binaries import DEFAULT_KUBERNETES
 from weather_cluster.control_plane import ControlPlane
 from weather_cluster.host import reserved_ports
 from weather_cluster.network import Network
@@ -38,7 +39,7 @@ class Cluster:
 
     `bin` holds kubectl and every other program of the cluster, `host` is this machine's address
     as pods see it, `registry` the "host:port" that nodes pull from ("" where no pod really runs),
-    `number` that of the cluster's subnet (0 where it has none).
+    `number` that of the cluster's subnet (0 where it has none), `kubernetes` its minor version.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Cluster:
     audit_log: Path
     number: int
     nodes: int
+    kubernetes: str = DEFAULT_KUBERNETES
 
 
 def start(name: str, directory: Path, nodes: int, report: Report) -> Cluster:

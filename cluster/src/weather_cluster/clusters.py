@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from weather_cluster import binaries, bootstrap, network, node_host, processes, settings
@@ -31,37 +31,44 @@ def up(
     nodes: int = 1,
     control_plane_only: bool = False,
     metrics: bool = True,
+    kubernetes: str = binaries.DEFAULT_KUBERNETES,
     report: Report = silent,
 ) -> Cluster:
     """Return a running cluster: the one there is, or a new one in place of a broken one.
 
     With nodes it has metrics of pods; without `metrics` a cluster that has none yet does for now,
-    and a later call adds them. Raises ClusterError, with nothing left behind, when this machine
-    cannot run it.
+    and a later call adds them. `kubernetes` is a minor version; nodes are of the default one alone.
+    Raises ClusterError, with nothing left behind, when this machine cannot run it.
     """
     size = 0 if control_plane_only else nodes
-    cluster = _running(name, size, report)
+    if size and kubernetes != binaries.DEFAULT_KUBERNETES:
+        raise ClusterError(
+            f"nodes are of Kubernetes {binaries.DEFAULT_KUBERNETES} only: "
+            f"bring {kubernetes} up with --control-plane-only, where no pod really runs"
+        )
+    cluster = _running(name, size, kubernetes, report)
     if metrics and size:
         _add_metrics(cluster, report)
     return cluster
 
 
-def _running(name: str, size: int, report: Report) -> Cluster:
+def _running(name: str, size: int, kubernetes: str, report: Report) -> Cluster:
     directory = _directory(name)
     if _is_complete(directory):
-        return _of_size(find(name), size)
+        return _as_asked(find(name), size, kubernetes)
     _check_machine(directory, with_nodes=bool(size))
     programs = bootstrap.WITH_NODES if size else bootstrap.CONTROL_PLANE
-    files = binaries.ensure(programs, settings.from_environment(), report)
+    files = binaries.ensure(programs, settings.from_environment(), report, kubernetes)
     with exclusive(str(directory)):
         if _is_complete(directory):
-            return _of_size(find(name), size)
+            return _as_asked(find(name), size, kubernetes)
         _clean(directory)
         try:
             for folder in (directory / "bin", directory / "log"):
                 folder.mkdir(parents=True)
             _link(directory, files)
             cluster = bootstrap.start(name, directory, size, report)
+            cluster = replace(cluster, kubernetes=kubernetes)
             _save(cluster)
         except BaseException:
             _clean(directory)
@@ -126,10 +133,15 @@ def _is_complete(directory: Path) -> bool:
     return complete and all(components.values())
 
 
-def _of_size(cluster: Cluster, nodes: int) -> Cluster:
+def _as_asked(cluster: Cluster, nodes: int, kubernetes: str) -> Cluster:
     if cluster.nodes != nodes:
         raise ClusterError(
             f"cluster {cluster.name!r} runs with {cluster.nodes} nodes, not {nodes}: "
+            f"take it down first, or give the other one another --name"
+        )
+    if cluster.kubernetes != kubernetes:
+        raise ClusterError(
+            f"cluster {cluster.name!r} runs Kubernetes {cluster.kubernetes}, not {kubernetes}: "
             f"take it down first, or give the other one another --name"
         )
     return cluster
