@@ -8,7 +8,7 @@ from support.simulation import LONDON, Simulation
 from weather_operator.controller.workqueue import Priority
 from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import EVENT
-from weather_operator.model import CHILDREN, FIELD_MANAGER, WEATHER_APP
+from weather_operator.model import FIELD_MANAGER, WEATHER_APP
 
 AUTOSCALING = {
     "minReplicas": 3,
@@ -101,25 +101,6 @@ async def test_a_scale_beside_autoscaling_is_told_once_for_each_number(times: in
         await simulation.converge()
         await simulation.converge()
     assert simulation.events().count("ScaleIgnored") == times
-
-
-async def test_an_app_whose_status_is_not_found_is_gone_though_no_watch_told() -> None:
-    simulation = await Simulation.of()
-    await simulation.converge()
-    simulation.server.edit(WEATHER_APP, LONDON, status={})
-    simulation.cache.put(WEATHER_APP, simulation.body(WEATHER_APP))
-    simulation.server.remove(WEATHER_APP, LONDON)
-    with suppress(RefusedError):
-        await simulation.reconciler.reconcile(LONDON, Priority.RESYNC)
-    for kind in CHILDREN:
-        if simulation.server.body(kind, LONDON):
-            simulation.server.remove(kind, LONDON)
-        simulation.cache.forget(kind, LONDON)
-    simulation.server.writes.clear()
-    with suppress(RefusedError):
-        await simulation.reconciler.reconcile(LONDON, Priority.CHILD)
-    assert simulation.log() == [], "children of the dead were made again"
-    assert "StatusRefused" not in simulation.events()
 
 
 async def test_an_app_that_is_there_is_kept_though_its_status_is_not_found() -> None:

@@ -28,10 +28,7 @@ class StatusWriter:
         self._metrics = metrics
 
     async def write_status(self, app: WeatherApp, status: Manifest) -> None:
-        """Apply the status unless it is there already, and record a transition that matters.
-
-        Of an app that is gone there is nothing to tell: the cache forgets it.
-        """
+        """Apply the status unless it is there already, and record a transition that matters."""
         body = self._cache.get(WEATHER_APP, app.key)
         manifest = {
             "apiVersion": WEATHER_APP.api_version,
@@ -50,10 +47,6 @@ class StatusWriter:
         try:
             answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
         except RefusedError as error:
-            if error.status == 404 and await self._client.get(WEATHER_APP, app.key) is None:
-                # Deleted, and no watch has told: kept, its children would be made again for ever.
-                self._cache.forget(WEATHER_APP, app.key)
-                return
             # Where the status cannot say it, an event may.
             await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
             raise
