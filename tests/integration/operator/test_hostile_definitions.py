@@ -28,7 +28,9 @@ def test_while_a_definition_is_gone_it_is_not_ready_and_once_it_is_back_it_goes_
     install(shell)
     eventually(lambda: operator.get("/readyz")[0] == 200, seconds=20)
     site.apply(colour="green")
-    assert site.wait_for("Serving", seconds=20)["version"] == "2.0.0"
+    # With the definition went the app, and with that its children: the garbage collector, which
+    # learns of kinds every 30 s, has to take them before those of the new one can come.
+    assert site.wait_for("Serving", seconds=90)["version"] == "2.0.0"
     site.apply(colour="yellow")
     assert site.wait_for("Serving", seconds=20)["version"] == "1.0.0"
 
@@ -41,7 +43,7 @@ def test_a_definition_that_is_replaced_is_followed_on(kind: str, site: Site, she
     shell.kubectl("wait", "--for=condition=Established", "-f", KINDS[kind])
     install(shell)
     site.apply(colour="green")
-    assert site.wait_for("Serving", seconds=20)["version"] == "2.0.0"
+    assert site.wait_for("Serving", seconds=90)["version"] == "2.0.0"
     site.kubectl("delete", "wa/london")
     eventually(lambda: site.find("deployment") is None)
 
