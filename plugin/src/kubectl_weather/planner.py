@@ -217,11 +217,12 @@ class Planner:
         """
         steps = [each.manifest for each in applies if each.manifest if _is_main(each)]
         replicas = [each.manifest for each in applies if each.manifest if not _is_main(each)]
-        first, *later = steps
+        manager = FIELD_MANAGER if steps else applies[0].manager
+        first, *later = steps or replicas
         for each in replicas:
             first = _merged(first, each)
         key = Key(namespace=app.key.namespace, name=applies[0].name)
-        after = self._cluster.dry_run_apply(applies[0].kind, key, first, manager=FIELD_MANAGER)
+        after = self._cluster.dry_run_apply(applies[0].kind, key, first, manager=manager)
         for each in later:
             after = _merged(after, each)
         return after

@@ -13,6 +13,8 @@ from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.state import failure
 from weather_operator.rollout.strategies import Action
+from weather_operator.rollout.traffic import canary_size, possible_weight
+from weather_operator.rollout.trial import TRYING, Trial, steps_of
 
 from kubectl_weather.model import json_name
 from kubectl_weather.printing import BAD, GOOD, QUIET, WAITING, Span, TreeNode, version_span
@@ -118,8 +120,8 @@ def notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
         yield "spec.suspend is true: the operator leaves everything as it is"
     if plan.decision and plan.desired:
         yield from _rollout_notes(app, plan)
-    services = [each for each in plan.writes if each.kind is SERVICE and each.manifest]
-    if len(services) > 1:
+    services = [each.name for each in plan.writes if each.kind is SERVICE and each.manifest]
+    if services.count(app.key.name) > 1:
         yield (
             "the Service gives up its load balancer in between: "
             "the class of a load balancer cannot change"
@@ -132,6 +134,9 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
         return
     if decision.outside_window:
         yield f"no change window is open: {decision.outside_window.message}"
+        return
+    if decision.trial and desired:
+        yield from _trial_notes(app, desired, decision.trial)
         return
     if decision.action is Action.ROLL_OUT:
         if decision.paused:
@@ -153,6 +158,24 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
         yield f"spec.rollout.paused is true: the pods stay {kept} until kubectl weather resume"
     if decision.rollback_blocked:
         yield decision.rollback_blocked
+
+
+def _trial_notes(app: WeatherApp, desired: Revision, trial: Trial) -> Iterator[str]:
+    """Say by which steps a revision is tried, and how many pods of its own each of them takes."""
+    name = app.key.name
+    if trial.phase not in TRYING:
+        yield f"the canary of {name} is {trial.phase}: the pods that serve are as they end"
+        return
+    yield f"{desired} is tried in pods of its own; those that serve stay as they are meanwhile"
+    for number, step in enumerate(steps_of(app), start=1):
+        size = canary_size(app, step.weight, trial.stable)
+        possible = possible_weight(app, step.weight, size, trial.stable)
+        share = f"{step.weight} %" + (f" ({possible} % possible)" * (possible != step.weight))
+        lasts = f" for {step.duration_seconds} s" * bool(step.duration_seconds)
+        until = f", until kubectl weather approve {name}" * step.approval
+        pods = "1 pod" if size == 1 else f"{size} pods"
+        yield f"step {number}: {share} of the visitors{lasts}, {pods}{until}"
+    yield f"then {desired} replaces what serves"
 
 
 def least_available(app: WeatherApp, before: Manifest | None, after: Manifest | None) -> int:

@@ -60,8 +60,11 @@ from weather_operator.render import revision_of
 from weather_operator.rollout.strategies import Action
 
 Result = TypeVar("Result")
+Name = tuple[str, str]
+"""A child's kind and name."""
 
 LONDON = Key(namespace="default", name="london")
+CANARY = Key(namespace="default", name="london-canary")
 POD_METADATA = {"name": "london-1", "namespace": "default", "uid": "pod-1"}
 METRICS = Metrics()
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -129,8 +132,13 @@ class World:
     def child(self, kind: Kind) -> Manifest | None:
         return self.server.body(kind, LONDON)
 
-    def children(self) -> dict[str, Manifest]:
-        return {kind.name: body for kind in CHILDREN if (body := self.child(kind))}
+    def children(self) -> dict[Name, Manifest]:
+        return {
+            (kind.name, key.name): body
+            for kind in CHILDREN
+            for key in (LONDON, CANARY)
+            if (body := self.server.body(kind, key))
+        }
 
     def start_pods(self, updated: float, available: float) -> None:
         """The Deployment's controller: so much of the newest revision, and of all, is there."""
@@ -335,28 +343,35 @@ def actual_fate(before: Manifest | None, after: Manifest | None) -> str | None:
 
 
 def assert_came_true(
-    app: WeatherApp, previewed: Preview, before: dict[str, Manifest], after: dict[str, Manifest]
+    app: WeatherApp, previewed: Preview, before: dict[Name, Manifest], after: dict[Name, Manifest]
 ) -> None:
-    expected = {each.kind: each for each in previewed.children}
-    for kind in {*expected, *before, *after}:
-        old, new = before.get(kind), after.get(kind)
-        fate, child = actual_fate(old, new), expected.get(kind)
+    expected = {(each.kind, each.name): each for each in previewed.children}
+    for name in {*expected, *before, *after}:
+        old, new = before.get(name), after.get(name)
+        fate, child = actual_fate(old, new), expected.get(name)
         if child is None or child.fate == REFUSED:
-            assert fate in (None, UNCHANGED), f"{kind} {fate}, and the preview does not say so"
+            assert fate in (None, UNCHANGED), f"{name} {fate}, and the preview does not say so"
             continue
-        assert child.fate == fate, kind
+        assert child.fate == fate, name
         if old and new:
-            assert child.edits == preview.edits(old, new), kind
-    deployment = after.get("Deployment")
+            assert child.edits == preview.edits(old, new), name
+    deployment = after.get(("Deployment", LONDON.name))
     if template := preview.revision_of(deployment):
         assert previewed.template_version == template.version
         assert previewed.template_colour == template.colour
-        least = preview.least_available(app, before.get("Deployment"), deployment)
+        least = preview.least_available(app, before.get(("Deployment", LONDON.name)), deployment)
         assert previewed.min_available == least, "another number of pods"
 
 
 DEFAULT: Manifest = {"colour": "green", "replicas": 2}
 AUTOSCALED = {"autoscaling": {"minReplicas": 3, "maxReplicas": 5, **AUTOSCALING}}
+
+
+def canaried(colour: str, **more: Any) -> Manifest:
+    steps = [{"weight": 10, "durationSeconds": 5}, {"weight": 50, "approval": True}]
+    strategy = {"type": "Canary", "canary": {"steps": steps}}
+    rollout = {"progressDeadlineSeconds": DEADLINE_SECONDS, "strategy": strategy}
+    return {**DEFAULT, "replicas": 4, "colour": colour, "rollout": rollout, **more}
 
 
 def balanced_by(class_name: str) -> Manifest:
@@ -382,6 +397,9 @@ def lives(draw: st.DrawFn) -> list[str | Manifest]:
     return steps
 
 
+CANARY_PASSES = ["the operator makes a pass"] * 2
+
+
 @settings(
     max_examples=40,
     deadline=None,
@@ -391,6 +409,20 @@ def lives(draw: st.DrawFn) -> list[str | Manifest]:
 @example(life=[{**DEFAULT, **AUTOSCALED}, "the site settles", "somebody scales to none"])
 @example(life=[balanced_by("one"), "the site settles", balanced_by("two")])
 @example(life=[DEFAULT, "the site settles", {**DEFAULT, "colour": "red"}, "the rollout fails"])
+@example(life=[canaried("green"), "the site settles", canaried("red")])
+@example(life=[canaried("green"), "the site settles", canaried("red"), *CANARY_PASSES])
+@example(
+    life=[canaried("green"), "the site settles", canaried("red"), *CANARY_PASSES, canaried("green")]
+)
+@example(
+    life=[
+        canaried("green", **AUTOSCALED),
+        "the site settles",
+        canaried("red", **AUTOSCALED),
+        *CANARY_PASSES,
+        "somebody scales",
+    ]
+)
 @given(life=lives())
 def test_what_a_preview_says_is_what_each_pass_does(
     life: list[str | Manifest],
@@ -402,6 +434,21 @@ def test_what_a_preview_says_is_what_each_pass_does(
         else:
             world.apply(**step)
     world.reconcile()
+
+
+def test_a_preview_of_a_canary_says_its_steps_and_pods() -> None:
+    world = World()
+    world.apply(**canaried("green"))
+    settle(world)
+    world.apply(**canaried("red"))
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    assert list(Planner(Cluster(world)).preview(body).notes) == [
+        "3.0.0 (red) is tried in pods of its own; those that serve stay as they are meanwhile",
+        "step 1: 10 % (20 % possible) of the visitors for 5 s, 1 pod",
+        "step 2: 50 % of the visitors, 4 pods, until kubectl weather approve london",
+        "then 3.0.0 (red) replaces what serves",
+    ]
 
 
 def test_what_comes_at_the_deadline_is_known_before_it() -> None:
