@@ -279,6 +279,7 @@ async def test_an_approval_counts_for_its_own_revision_and_step_alone() -> None:
     simulation.change(**spec)
     await until(simulation, phase_is(simulation, "AwaitingApproval"))
     assert simulation.ready() == "AwaitingApproval"
+    assert "deadline" not in rollout(simulation), "a person has all the time"
     revision = rollout(simulation)["revision"]
     for wrong in (f"{revision}/2", "0123/1", revision):
         annotate(simulation, **{APPROVE_ANNOTATION: wrong})

@@ -33,6 +33,7 @@ from weather_operator.rollout.strategies.canary import canary_reached
 from weather_operator.rollout.traffic import canary_size, service_selector
 from weather_operator.rollout.trial import (
     ENDING,
+    PREPARING,
     PROMOTING,
     SHIFTING,
     TRYING,
@@ -148,7 +149,7 @@ def current_rollout(
 
 
 def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> RolloutState | None:
-    """Return the trial as the change that is under way: its deadline is that of its pods."""
+    """Return the trial as the change that is under way: its deadline is that of its first pods."""
     app, now = observed.app, observed.now
     before = app.status.get("rollout", {})
     ends = trial.phase in ENDING
@@ -162,6 +163,7 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
     reached = None if ends or rolls else canary_reached(observed)
     at = None if reached is None else progressed_at(before, reached, now)
     started = before.get("startedAt", now)
+    limit = app.rollout.progress_deadline_seconds
     if trial.phase in TRYING and at is None and not rolls:
         at = min(before.get("progressedAt", now), now)
     return RolloutState(
@@ -173,7 +175,7 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
         started_at=started,
         reached=reached,
         progressed_at=at,
-        deadline=later(at, app.rollout.progress_deadline_seconds) if at else None,
+        deadline=later(at, limit) if at and trial.phase == PREPARING else None,
         trial=trial,
     )
 
