@@ -84,7 +84,7 @@ def operators_image(shell: Shell) -> str:
 
 
 def columns(shell: Shell) -> str:
-    return shell.kubectl("get", "weatherreleases").splitlines()[0]
+    return shell.kubectl("get", "weatherreleases", "-o", "wide").splitlines()[0]
 
 
 def test_the_operator_comes_and_goes_and_no_page_notices(

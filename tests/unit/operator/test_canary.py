@@ -273,6 +273,35 @@ async def test_a_lost_status_lowers_the_weight_and_begins_anew() -> None:
     assert status(simulation)["version"] == "2.0.0"
 
 
+@pytest.mark.parametrize("field", ["phase", "to", "revision", "image", "startedAt", "strategy"])
+async def test_a_trial_in_a_status_that_lacks_a_field_begins_anew(field: str) -> None:
+    spec = canary({"weight": 10, "approval": True}, {"weight": 50})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    body = status(simulation)
+    left = {name: value for name, value in body["rollout"].items() if name != field}
+    simulation.server.edit(WEATHER_APP, LONDON, status={**body, "rollout": left})
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert status(simulation)["version"] == "1.0.0"
+
+
+async def test_a_canary_that_is_well_keeps_its_visitors_though_the_stable_pods_are_lost() -> None:
+    spec = canary({"weight": 10, "approval": True}, {"weight": 50})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    lost = {**simulation.body(DEPLOYMENT)["status"], "availableReplicas": 0, "readyReplicas": 0}
+    simulation.server.edit(DEPLOYMENT, LONDON, status=lost)
+    for _ in range(3):
+        await simulation.reconcile()
+        assert phase_is(simulation, "AwaitingApproval")()
+        assert weight_in(simulation.server.body(HTTP_ROUTE, LONDON)) == 10
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/1"})
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
 async def test_an_approval_counts_for_its_own_revision_and_step_alone() -> None:
     spec = canary({"weight": 10, "approval": True}, {"weight": 50})
     simulation = await serving(**spec)

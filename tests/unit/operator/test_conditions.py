@@ -2,7 +2,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.manifests import app_body, deployment, owned
 from weather_operator.kube.resources import DEPLOYMENT, SERVICE
@@ -174,7 +174,18 @@ apps = st.builds(
 )
 
 
+NO_PODS = deployment(desired=0, replicas=0, updated=0, available=0)
+
+
 @given(apps, observations)
+@example(
+    app(replicas=0),
+    Seen(
+        deployment=NO_PODS,
+        desired=GREEN,
+        decision=Decision(action=Action.ROLL_BACK, rollback_to=YELLOW),
+    ),
+)
 def test_in_whatever_state_the_status_is_whole_and_no_contradiction(
     app: WeatherApp, seen: Seen
 ) -> None:

@@ -31,6 +31,15 @@ class Pods:
         return [], "1"
 
 
+UNDER_WAY = {
+    "phase": "RollingOut",
+    "to": "2.0.0",
+    "revision": "r2",
+    "colour": "green",
+    "image": "weather:2.0.0",
+}
+
+
 def reads(
     *,
     second: int,
@@ -43,6 +52,7 @@ def reads(
     """Tell whether pods are read, so many seconds after an app last got further."""
     before = {"updatedReplicas": 1, "availableReplicas": 2, "replicas": 3}
     rollout: dict[str, Any] = {
+        **UNDER_WAY,
         "startedAt": "2026-01-01T09:50:00Z",
         "progressedAt": AT.format(0),
         "deadline": DEADLINE,
@@ -92,7 +102,7 @@ def test_all_changes_together_ask_ten_times_a_second_at_most() -> None:
     assert all(number / diagnostics_delay(number) <= 10 for number in (1, 100, 1000, 10_000))
 
 
-OVERDUE = {"startedAt": AT.format(0), "deadline": AT.format(9)}
+OVERDUE = {**UNDER_WAY, "startedAt": AT.format(0), "deadline": AT.format(9)}
 
 
 def found(*, failure: str = "", now: str = AT.format(10), seen: bool = True) -> list[str]:

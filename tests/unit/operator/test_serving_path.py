@@ -87,6 +87,7 @@ async def test_another_kind_of_route_takes_over_before_the_old_one_goes(
     before: dict[str, Any], after: dict[str, Any], old: Kind, new: Kind
 ) -> None:
     simulation = await serving(before, old)
+    simulation.gateway_is_away = True
     simulation.change(**after)
     await simulation.converge()
     assert simulation.ready() == "AddressPending"

@@ -38,7 +38,10 @@ def outcomes(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_a_success_is_told_once_with_its_duration() -> None:
-    rollout = {"revision": "r2", "startedAt": "2026-01-01T09:59:18Z", "phase": "RollingOut"}
+    rollout = {
+        "phase": "RollingOut", "revision": "r2", "to": "2.0.0", "colour": "green",
+        "image": "weather:2.0.0", "startedAt": "2026-01-01T09:59:18Z",
+    }  # fmt: skip
     found = record_outcome(app(history=[entry(R1)], rollout=rollout), R2, DONE, cause=None, now=NOW)
     assert found["history"][0] == {
         **R2.manifest(), "at": NOW, "outcome": "Succeeded", "seconds": 42,

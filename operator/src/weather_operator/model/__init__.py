@@ -62,6 +62,9 @@ PROMOTE_ANNOTATION = f"{GROUP}/promote"
 """On a WeatherApp, `<revision>`: a person lets this revision go on without further steps."""
 
 
+_ROLLOUT_FIELDS = {"phase", "to", "revision", "colour", "image", "startedAt"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """One version in the catalogue.
@@ -349,11 +352,21 @@ def _parse_app(body: Manifest) -> WeatherApp:
         rollout=_parse_rollout(spec.get("rollout", {})),
         resources=_parse_resources(spec.get("resources", {})),
         pod=spec.get("pod", {}),
-        status=body.get("status", {}),
+        status=_readable(body.get("status", {})),
         approved=annotations.get(APPROVE_ANNOTATION, ""),
         aborted=annotations.get(ABORT_ANNOTATION, ""),
         promoted=annotations.get(PROMOTE_ANNOTATION, ""),
     )
+
+
+def _readable(status: Manifest) -> Manifest:
+    """Return a status without a rollout that lacks what the operator always writes of one.
+
+    A person wrote that, or a tool restored half of it: nothing can be concluded from it.
+    """
+    if status.get("rollout", {}).keys() >= _ROLLOUT_FIELDS:
+        return status
+    return {name: value for name, value in status.items() if name != "rollout"}
 
 
 def is_scaling(entry: Manifest) -> bool:

@@ -49,7 +49,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return ReadyCondition(ready=False, reason="Suspended", message=message)
     if observed.apply_errors:
         return _hindered(observed.apply_errors)
-    if progress.complete and progress.desired == 0:
+    if progress.complete and progress.desired == 0 and plan.rollout is None:
         return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
     if plan.rollout and plan.rollout.trial and not (decision and decision.rollback_to):
         return _tried(observed, plan, plan.rollout, plan.rollout.trial)

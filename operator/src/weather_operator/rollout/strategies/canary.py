@@ -69,7 +69,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     tried = app.status["rollout"].get("revision")
     if trial.phase not in TRYING:
         return _promote(observed, desired, trial)
-    if tried != desired.revision or not _is_to_be_tried(observed, desired):
+    if tried != desired.revision or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
     if app.aborted == desired.revision:
         return _fail(trial, "a person has aborted it")
@@ -84,9 +84,15 @@ def _begins(observed: Observed, desired: Revision, plain: Decision) -> bool:
 
 
 def _is_to_be_tried(observed: Observed, desired: Revision) -> bool:
-    """Tell whether a revision is one for a trial: it is new, and what serves now serves well.
+    """Tell whether a trial of a revision may begin: beside something that serves."""
+    return _may_be_tried(observed, desired) and observed.progress.available > 0
 
-    The path is every route's alone, so a revision with another one cannot be beside what serves.
+
+def _may_be_tried(observed: Observed, desired: Revision) -> bool:
+    """Tell whether a revision is one for a trial: it is new, and asked for with pods.
+
+    Of what served before none may be left: a canary that is well is no worse for that. The path is
+    every route's alone, so a revision with another one cannot be beside what serves.
     """
     app, deployment = observed.app, observed.child(DEPLOYMENT)
     if app.rollout.strategy.type not in (CANARY, BLUE_GREEN) or deployment is None:
@@ -97,7 +103,7 @@ def _is_to_be_tried(observed: Observed, desired: Revision) -> bool:
         return False
     if path_in(deployment["spec"]["template"]) != app.path:
         return False
-    return observed.progress.desired > 0 and observed.progress.available > 0
+    return observed.progress.desired > 0
 
 
 def _idle(observed: Observed) -> Trial:
