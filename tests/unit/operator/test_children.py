@@ -116,6 +116,22 @@ async def test_an_autoscaler_that_the_cache_has_yet_to_hear_of_is_respected() ->
     assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 1
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"), [("london", 7), ("paris", 3)], ids=["of ours", "of another"]
+)
+async def test_an_autoscaler_of_any_name_that_the_cache_has_yet_to_hear_of_is_respected(
+    target: str, expected: int
+) -> None:
+    simulation = await Simulation.of(replicas=3)
+    await simulation.converge()
+    edited(simulation, DEPLOYMENT, replicas=7)
+    await simulation.sync()
+    simulation.server.before = lambda _: None
+    await simulation.server.create(AUTOSCALER, somebodys_autoscaler("keda-hpa", target))
+    await simulation.reconciler.reconcile(LONDON, Priority.RESYNC)
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == expected
+
+
 async def test_a_load_balancer_of_another_class_is_reached_without_one() -> None:
     def service(name: str) -> dict[str, Any]:
         return {"type": "LoadBalancer", "port": 80, "loadBalancerClass": name}
@@ -351,8 +367,8 @@ async def test_a_deployment_that_is_deleted_again_at_once_begins_with_the_least_
         assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == AUTOSCALING["minReplicas"]
 
 
-def somebodys_autoscaler(name: str) -> Manifest:
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "london"}
+def somebodys_autoscaler(name: str, app: str = "london") -> Manifest:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": app}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9}
     return {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
 

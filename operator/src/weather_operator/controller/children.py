@@ -45,6 +45,7 @@ from weather_operator.kube.resources import (
     Manifest,
     controller_of,
     key_of,
+    scaled_deployment,
 )
 from weather_operator.model import (
     FIELD_MANAGER,
@@ -140,10 +141,12 @@ class Children:
         return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
 
     async def _may_set_replicas(self, write: Write) -> bool:
-        """Look whether an autoscaler is there that our cache has yet to hear of."""
+        """Look whether an autoscaler is there, of whatever name, that our cache has yet to hear of."""
         if write.name in self._new and self._app.autoscaling is None:
             return True
-        return await self._client.get(AUTOSCALER, self._key(write)) is None
+        key = self._key(write)
+        found, _ = await self._client.list(AUTOSCALER, namespace=key.namespace)
+        return not any(scaled_deployment(each) == key for each in found)
 
     async def _apply(self, write: Write, manifest: Manifest) -> None:
         """Apply the manifest unless the live object is as declared already."""
