@@ -14,20 +14,25 @@ SOURCE = Path(weather_operator.__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bug:
-    """In `file`, below the package, `old` stands once and becomes `new`."""
+    """In `file`, below the package, `old` stands once and becomes `new`.
+
+    What the operator makes sure of twice takes `more` of the same.
+    """
 
     file: str
     old: str
     new: str
+    more: tuple["Bug", ...] = ()
 
     def planted(self, directory: Path) -> dict[str, str]:
         """Copy the operator with this mistake; return the environment in which Python finds it."""
         package = directory / SOURCE.name
         shutil.copytree(SOURCE, package, ignore=shutil.ignore_patterns("__pycache__"))
-        file = package / self.file
-        text = file.read_text()
-        assert text.count(self.old) == 1, f"{self.file} has changed: {self.old!r} is not in it once"
-        file.write_text(text.replace(self.old, self.new))
+        for each in (self, *self.more):
+            file = package / each.file
+            text = file.read_text()
+            assert text.count(each.old) == 1, f"{each.old!r} is not once in {each.file}: adapt it"
+            file.write_text(text.replace(each.old, each.new))
         return {"PYTHONPATH": str(directory)}
 
 
@@ -36,6 +41,13 @@ BUGS = {
         file="rollout/plan.py",
         old="    if observed.autoscalers:\n        return False\n    autoscaler =",
         new="    autoscaler =",
+        more=(
+            Bug(
+                file="controller/children.py",
+                old="        return not any(scaled_deployment(each) == key for each in found)",
+                new="        return True",
+            ),
+        ),
     ),
     "a failed revision is tried again": Bug(
         file="rollout/state.py",

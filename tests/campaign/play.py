@@ -1,9 +1,10 @@
 """A plan played on a stage, and what came of it."""
 
+import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from support.faults import WRITES, Request, Rule
@@ -17,11 +18,15 @@ from campaign.stage import Stage, namespaces_of
 
 _AT_MOST_FAULTY_SECONDS = 30.0
 _LONGEST_REST_SECONDS = 30.0
+_LOGGED_LINES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of a plan: no failures, or what each oracle said."""
+    """What became of a plan: no failures, or what each oracle said.
+
+    A plan that broke off has one failure, which says what ended it and what it did last.
+    """
 
     plan: Plan
     failures: tuple[str, ...]
@@ -40,6 +45,8 @@ class Run:
     rules: list[Rule] = field(default_factory=list)
     errands: list[threading.Thread] = field(default_factory=list)
     squatted: set[str] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+    doing: str = "make its namespace"
 
     @property
     def api(self) -> Api:
@@ -92,25 +99,17 @@ def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
     What has to come is waited for until the operator rests, and for `patience` seconds at most.
     """
     run = Run(stage=stage, plan=plan, number=stage.next_run())
-    began = time.monotonic()
-    run.make_namespace(run.namespace)
-    for release in RELEASES:
-        run.set_release(release, "weather:good")
     audit = AuditLog.from_now(stage.cluster.audit_log)
-    logs = {log: log.stat().st_size for log in stage.operators.logs}
-    with ExitStack() as stack:
-        stack.callback(_clean_up, run)
-        record = stack.enter_context(
-            run.api.recording(("weatherapps", "deployments"), run.namespace)
-        )
-        for step in plan.steps:
-            time.sleep(step.after)  # when something happens is a part of the plan
-            _DO[step.act](run, step)
-        end_faults(run)
-        context = oracles.Context(
-            run=run, prediction=predict(plan), audit=audit, record=record, patience=patience
-        )
-        settled, failures = oracles.ask(context, logs)
+    began = time.monotonic()
+    settled = 0.0
+    failures: list[str] = []
+    try:
+        try:
+            settled, failures = _play(run, audit, patience)
+        finally:
+            _clean_up(run)
+    except Exception as error:
+        failures = [*failures, _broken_off(run, error)]
     return Result(
         plan=plan,
         failures=tuple(failures),
@@ -118,6 +117,43 @@ def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
         settled_seconds=settled,
         writes=sum(write.is_operators for write in audit.writes(run.namespace)),
     )
+
+
+def _play(run: Run, audit: AuditLog, patience: float) -> tuple[float, list[str]]:
+    logs = {log: log.stat().st_size for log in run.stage.operators.logs}
+    run.make_namespace(run.namespace)
+    for release in RELEASES:
+        run.doing = f"make release {release}"
+        run.set_release(release, "weather:good")
+    with run.api.recording(("weatherapps", "deployments"), run.namespace) as record:
+        for number, step in enumerate(run.plan.steps, start=1):
+            run.doing = f"step {number} of {len(run.plan.steps)}, {step}"
+            time.sleep(step.after)  # when something happens is a part of the plan
+            _DO[step.act](run, step)
+        run.doing = "end its faults"
+        end_faults(run)
+        if run.errors:
+            raise run.errors[0]
+        run.doing = "ask the oracles"
+        prediction = predict(run.plan)
+        context = oracles.Context(
+            run=run, prediction=prediction, audit=audit, record=record, patience=patience
+        )
+        return oracles.ask(context, logs)
+
+
+def _broken_off(run: Run, error: Exception) -> str:
+    """Say what ended a plan and where to look: the log is kept with the trace of the error."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix=f"campaign-seed-{run.plan.seed}-", suffix=".log", delete=False
+    ) as log:
+        log.write(f"seed {run.plan.seed} broke off when it was to {run.doing}\n\n")
+        log.writelines(traceback.format_exception(error))
+        for each in run.stage.operators.logs:
+            log.write(f"\nthe operator's {each.name}:\n")
+            log.writelines(each.read_text().splitlines(keepends=True)[-_LOGGED_LINES:])
+    said = f"{type(error).__name__}: {error}"
+    return f"seed {run.plan.seed} broke off ({said}) when it was to {run.doing}; log: {log.name}"
 
 
 def end_faults(run: Run) -> None:
@@ -223,7 +259,13 @@ def _slow(run: Run, step: Step) -> None:
 
 
 def _errand(run: Run, act: Callable[[], None]) -> None:
-    thread = threading.Thread(target=act, daemon=True)
+    def carried_out() -> None:
+        try:
+            act()
+        except Exception as error:
+            run.errors.append(error)
+
+    thread = threading.Thread(target=carried_out, daemon=True)
     thread.start()
     run.errands.append(thread)
 

@@ -141,7 +141,7 @@ class Children:
         return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
 
     async def _may_set_replicas(self, write: Write) -> bool:
-        """Look whether an autoscaler is there, of whatever name, that our cache has yet to hear of."""
+        """Look whether an autoscaler of any name is there that our cache has yet to hear of."""
         if write.name in self._new and self._app.autoscaling is None:
             return True
         key = self._key(write)
