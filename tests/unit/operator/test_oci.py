@@ -3,13 +3,12 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from support.answering_server import Answer, AnsweringServer, answering
 from weather_operator.releases.digests import DigestResolver, Lookup
 from weather_operator.releases.oci import RegistryClient
 
@@ -18,39 +17,15 @@ KIND = "application/vnd.oci.image.index.v1+json"
 DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
 OTHER = f"sha256:{'0' * 64}"
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class FakeRegistry:
-    """A registry that answers as a test says, and keeps the requests."""
-
-    answer: Answer
-    port: int = 0
-    requests: list[web.Request] = field(default_factory=list)
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        return await self.answer(request)
-
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakeRegistry]:
-    fake = FakeRegistry(answer=manifest)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", fake.handle)
-    async with TestServer(app, host="127.0.0.1") as server:
-        assert server.port
-        fake.port = server.port
+async def fake() -> AsyncIterator[AnsweringServer]:
+    async with answering(manifest) as fake:
         yield fake
 
 
 async def look_up(
-    fake: FakeRegistry, *, pinned: str | None = None, image: str = "", seconds: float = 10
+    fake: AnsweringServer, *, pinned: str | None = None, image: str = "", seconds: float = 10
 ) -> Lookup:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         registry = RegistryClient(session, insecure_registries=(fake.host,))
@@ -75,14 +50,16 @@ def always(status: int, text: str = "", **headers: str) -> Answer:
     return answer
 
 
-async def test_the_digest_is_read_from_one_request_that_is_no_pull(fake: FakeRegistry) -> None:
+async def test_the_digest_is_read_from_one_request_that_is_no_pull(fake: AnsweringServer) -> None:
     assert await look_up(fake) == Lookup(digest=DIGEST)
     (request,) = fake.requests
     assert (request.method, request.path) == ("HEAD", "/v2/a/weather/manifests/1")
     assert KIND in request.headers["Accept"]
 
 
-async def test_a_registry_that_gives_no_digest_is_asked_for_the_content(fake: FakeRegistry) -> None:
+async def test_a_registry_that_gives_no_digest_is_asked_for_the_content(
+    fake: AnsweringServer,
+) -> None:
     fake.answer = manifest_without_digest
     assert await look_up(fake) == Lookup(digest=DIGEST)
 
@@ -99,7 +76,7 @@ def behind(realm: str = "http://{host}/token", given: object = "t0ken") -> Answe
     return answer
 
 
-async def test_a_token_is_fetched_for_reading_this_repository_alone(fake: FakeRegistry) -> None:
+async def test_a_token_is_fetched_for_reading_this_repository_alone(fake: AnsweringServer) -> None:
     fake.answer = behind()
     assert await look_up(fake) == Lookup(digest=DIGEST)
     token = next(each for each in fake.requests if each.path == "/token")
@@ -131,7 +108,7 @@ WRONG: list[tuple[Answer, str, str]] = [
 
 @pytest.mark.parametrize(("answer", "reason", "words"), WRONG)
 async def test_whatever_it_answers_is_said(
-    fake: FakeRegistry, answer: Answer, reason: str, words: str
+    fake: AnsweringServer, answer: Answer, reason: str, words: str
 ) -> None:
     fake.answer = answer
     error = (await look_up(fake)).error
@@ -141,7 +118,7 @@ async def test_whatever_it_answers_is_said(
     assert error.message.isprintable()
 
 
-async def test_a_registry_that_never_answers_is_left(fake: FakeRegistry) -> None:
+async def test_a_registry_that_never_answers_is_left(fake: AnsweringServer) -> None:
     async def hang(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError
@@ -153,7 +130,7 @@ async def test_a_registry_that_never_answers_is_left(fake: FakeRegistry) -> None
     assert "gave no answer within 0.1 s" in error.message
 
 
-async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(fake: FakeRegistry) -> None:
+async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(fake: AnsweringServer) -> None:
     error = (await look_up(fake, image=f"localhost:{fake.port}/weather:1")).error
     assert error is not None
     assert error.reason == "RegistryUnreachable"
@@ -161,7 +138,9 @@ async def test_one_that_is_not_named_as_plain_is_asked_by_tls_alone(fake: FakeRe
     assert fake.requests == []
 
 
-async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(fake: FakeRegistry) -> None:
+async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(
+    fake: AnsweringServer,
+) -> None:
     async def only_the_new(request: web.Request) -> web.Response:
         return web.Response(status=404) if OTHER in request.path else await manifest(request)
 
@@ -171,7 +150,7 @@ async def test_a_moved_tag_is_noticed_and_whether_its_old_image_is_left(fake: Fa
     assert await look_up(fake, pinned=DIGEST) == Lookup(digest=DIGEST, pinned_exists=True)
 
 
-async def test_a_tag_that_is_gone_may_leave_its_image(fake: FakeRegistry) -> None:
+async def test_a_tag_that_is_gone_may_leave_its_image(fake: AnsweringServer) -> None:
     async def only_by_digest(request: web.Request) -> web.Response:
         return await manifest(request) if "sha256" in request.path else web.Response(status=404)
 

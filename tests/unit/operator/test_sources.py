@@ -1,13 +1,12 @@
 """What is made of the answers of pods, pages and Prometheus servers, right, wrong and hostile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from support.answering_server import Answer, AnsweringServer, answering
 from weather_operator.analysis import sources as module
 from weather_operator.analysis.evaluate import ProbeAnswers, QueryAnswer
 from weather_operator.analysis.fetch import SourceError
@@ -15,28 +14,6 @@ from weather_operator.analysis.sources import PrometheusServer, Sources
 from yarl import URL
 
 SAMPLE = b'process_start_time_seconds 5\nweather_http_requests_total{route="/",status="2xx"} 7\n'
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Server:
-    """A server that answers as a test says, and keeps what it was asked."""
-
-    answer: Answer
-    port: int = 0
-    requests: list[web.Request] = field(default_factory=list)
-    forms: list[dict[str, object]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        if request.method == "POST":
-            self.forms.append(dict(await request.post()))
-        return await self.answer(request)
 
 
 def always(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
@@ -48,13 +25,8 @@ def always(body: bytes = b"", status: int = 200, **headers: str) -> Answer:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    server = Server(always(SAMPLE))
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    async with TestServer(app, host="127.0.0.1") as listening:
-        assert listening.port
-        server.port = listening.port
+async def server() -> AsyncIterator[AnsweringServer]:
+    async with answering(always(SAMPLE)) as server:
         yield server
 
 
@@ -82,7 +54,7 @@ async def hang_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def test_a_pods_counters_are_read(server: Server, sources: Sources) -> None:
+async def test_a_pods_counters_are_read(server: AnsweringServer, sources: Sources) -> None:
     sample = await sources.scrape("127.0.0.1", server.port)
     assert (sample.requests, sample.started) == ({"2xx": 7}, 5)
     (request,) = server.requests
@@ -101,7 +73,7 @@ async def test_a_pods_counters_are_read(server: Server, sources: Sources) -> Non
     ],
 )
 async def test_what_is_no_sample_has_a_reason(
-    server: Server, sources: Sources, answer: Answer, words: str
+    server: AnsweringServer, sources: Sources, answer: Answer, words: str
 ) -> None:
     server.answer = answer
     with pytest.raises(SourceError, match=words):
@@ -110,7 +82,7 @@ async def test_what_is_no_sample_has_a_reason(
 
 
 async def test_a_pod_that_says_nothing_is_not_waited_for(
-    server: Server, sources: Sources, monkeypatch: pytest.MonkeyPatch
+    server: AnsweringServer, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SCRAPE_SECONDS", 0.1)
     server.answer = silent
@@ -118,7 +90,9 @@ async def test_a_pod_that_says_nothing_is_not_waited_for(
         await sources.scrape("127.0.0.1", server.port)
 
 
-async def test_a_probe_counts_how_it_was_answered(server: Server, sources: Sources) -> None:
+async def test_a_probe_counts_how_it_was_answered(
+    server: AnsweringServer, sources: Sources
+) -> None:
     seen = 0
 
     async def third_fails(_: web.Request) -> web.Response:
@@ -133,7 +107,7 @@ async def test_a_probe_counts_how_it_was_answered(server: Server, sources: Sourc
 
 
 async def test_a_probe_that_another_version_answers_is_no_evidence(
-    server: Server, sources: Sources
+    server: AnsweringServer, sources: Sources
 ) -> None:
     server.answer = always(X_App_Version="1.0.0")
     answers = await sources.probe(URL(server.url), requests=5, version="2.0.0", seconds=10)
@@ -143,7 +117,7 @@ async def test_a_probe_that_another_version_answers_is_no_evidence(
 
 
 async def test_a_probe_ends_in_time_and_counts_what_was_not_answered(
-    server: Server, sources: Sources
+    server: AnsweringServer, sources: Sources
 ) -> None:
     server.answer = silent
     answers = await sources.probe(URL(server.url), requests=9, version="", seconds=0.2)
@@ -154,7 +128,7 @@ VECTOR = b'{"status":"success","data":{"resultType":"vector","result":[%s]}}'
 SERIES = b'{"metric":{},"value":[1,"2.5"]}'
 
 
-async def ask(server: Server, **files: str) -> QueryAnswer:
+async def ask(server: AnsweringServer, **files: str) -> QueryAnswer:
     at = PrometheusServer(url=f"{server.url}/prefix/", **files)
     async with Sources(prometheus=at) as sources:
         return await sources.query("up > 0")
@@ -164,7 +138,7 @@ async def ask(server: Server, **files: str) -> QueryAnswer:
     "body",
     [VECTOR % SERIES, b'{"status":"success","data":{"resultType":"scalar","result":[1,"2.5"]}}'],
 )
-async def test_one_number_is_an_answer(server: Server, body: bytes) -> None:
+async def test_one_number_is_an_answer(server: AnsweringServer, body: bytes) -> None:
     server.answer = always(body)
     assert await ask(server) == QueryAnswer(value=2.5)
     assert server.requests[0].path == "/prefix/api/v1/query"
@@ -190,14 +164,18 @@ async def test_one_number_is_an_answer(server: Server, body: bytes) -> None:
         (hang_up, "Prometheus does not answer"),
     ],
 )
-async def test_what_is_no_number_has_a_reason(server: Server, answer: Answer, words: str) -> None:
+async def test_what_is_no_number_has_a_reason(
+    server: AnsweringServer, answer: Answer, words: str
+) -> None:
     server.answer = answer
     found = await ask(server)
     assert found.value is None
     assert words in found.problem
 
 
-async def test_the_token_is_read_anew_for_each_query(server: Server, tmp_path: Path) -> None:
+async def test_the_token_is_read_anew_for_each_query(
+    server: AnsweringServer, tmp_path: Path
+) -> None:
     token = tmp_path / "token"
     server.answer = always(VECTOR % SERIES)
     for text in ("first\n", "second"):
