@@ -22,7 +22,7 @@ from weather_operator.controller.event_handlers import new_cache
 from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import parse_app
-from weather_operator.rollout.interval import Trial
+from weather_operator.rollout.interval import AnalysisTarget
 from weather_webapp.build_info import BuildInfo
 from weather_webapp.metrics import Metrics as PageMetrics
 
@@ -91,14 +91,14 @@ async def _analyse(canaries: int, port: int) -> Sequence[Figure]:
     ]
 
 
-def _trial(number: int) -> Trial:
+def _trial(number: int) -> AnalysisTarget:
     checks = [
         {"name": "success", "successRate": {"minPercent": 99, "maxBelowStable": 1}},
         {"name": "latency", "latency": {"quantilePercent": 95, "maxMilliseconds": 500}},
     ]
     body = app_body(rollout={"analysis": {"intervalSeconds": INTERVAL_SECONDS, "checks": checks}})
     body["metadata"].update(name=f"app-{number}", uid=f"uid-{number}")
-    return Trial(app=parse_app(body), revision="r", step=1)
+    return AnalysisTarget(app=parse_app(body), revision="r", step=1)
 
 
 def _pod(number: int, index: int, track: str) -> Manifest:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
+from weather_operator.rollout.trial import ENDING, PROMOTING
 
-AWAITING_APPROVAL = "AwaitingApproval"
-ENDING = ("Promoting", "Draining", "Aborting")
+DECIDED = (PROMOTING, *ENDING)
 """The phases in which nothing is left to be decided."""
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import ABORT_ANNOTATION, APPROVE_ANNOTATION, PROMOTE_ANNOTATION
+from weather_operator.rollout.trial import AWAITING_APPROVAL
 
 from kubectl_weather.errors import PluginError
 from kubectl_weather.model import condition, is_current
 from kubectl_weather.spec_patches import SpecPatch
-from kubectl_weather.trial import AWAITING_APPROVAL, ENDING, Trial, trial_of
+from kubectl_weather.trial import DECIDED, Trial, trial_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def promote(app: Manifest, seen: Seen) -> SpecPatch:
 
 def _undecided(app: Manifest, what: str, seen: Seen) -> Trial:
     trial = _trial(app, what, seen)
-    if trial.phase in ENDING:
+    if trial.phase in DECIDED:
         name = app["metadata"]["name"]
         raise PluginError(f"{name} has nothing to {what}: it is {trial.phase} already")
     return trial

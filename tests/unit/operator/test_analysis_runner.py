@@ -20,7 +20,7 @@ from weather_operator.kube.resources import SERVICE, Key, Kind, Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import parse_app
 from weather_operator.render import Track
-from weather_operator.rollout.interval import Interval, Trial
+from weather_operator.rollout.interval import AnalysisTarget, Interval
 
 LONDON = Key(namespace="default", name="london")
 SUCCESS = {"name": "success", "successRate": {"minPercent": 99, "maxBelowStable": 1}}
@@ -103,10 +103,12 @@ def canary_service(port: int) -> Manifest:
     return {"metadata": metadata, "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": port}]}}
 
 
-def trial(*checks: Manifest, step: int = 1, generation: int = 1, seconds: float = 0.3) -> Trial:
+def trial(
+    *checks: Manifest, step: int = 1, generation: int = 1, seconds: float = 0.3
+) -> AnalysisTarget:
     analysis = {"intervalSeconds": seconds, "minRequests": 20, "checks": list(checks)}
     body = app_body(generation=generation, rollout={"analysis": analysis} if checks else {})
-    return Trial(app=parse_app(body), revision="r2", step=step)
+    return AnalysisTarget(app=parse_app(body), revision="r2", step=step)
 
 
 @dataclass
@@ -147,7 +149,7 @@ async def analyses(site: Site) -> AsyncIterator[Analyses]:
         await running
 
 
-async def begun(site: Site, analyses: Analyses, watched: Trial) -> None:
+async def begun(site: Site, analyses: Analyses, watched: AnalysisTarget) -> None:
     """Watch a trial, and return when it knows where each pod stands."""
     scrapes = analyses.metrics.analysis_scrapes.labels("done")._value
     before = scrapes.get()

@@ -22,7 +22,7 @@ from weather_operator.model import (
     PROMOTE_ANNOTATION,
     WEATHER_APP,
 )
-from weather_operator.rollout.interval import CheckResult, Interval, Trial, Verdict
+from weather_operator.rollout.interval import AnalysisTarget, CheckResult, Interval, Verdict
 
 GATEWAY: Manifest = {"gateway": {"parentRefs": [{"name": "public"}], "path": "/"}}
 STEPS = [{"weight": 10}, {"weight": 50, "durationSeconds": 60}]
@@ -456,10 +456,10 @@ class Analyst:
     def __init__(self, *verdicts: Verdict, epoch: str = "one") -> None:
         self.verdicts, self.epoch = list(verdicts), epoch
         self.number = 0
-        self.trial: Trial | None = None
+        self.trial: AnalysisTarget | None = None
         self.interval: Interval | None = None
 
-    def watch(self, trial: Trial) -> None:
+    def watch(self, trial: AnalysisTarget) -> None:
         self.trial = trial
         if self.verdicts:
             self.number += 1

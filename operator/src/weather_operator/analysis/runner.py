@@ -35,7 +35,8 @@ from weather_operator.model.strategies import Check
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import TRACK_LABEL, VERSION_LABEL, app_labels
 from weather_operator.render.pods import METRICS_PORT, REVISION_ANNOTATION
-from weather_operator.rollout.interval import CheckResult, Interval, Trial, Verdict
+from weather_operator.rollout.interval import AnalysisTarget, CheckResult, Interval, Verdict
+from weather_operator.status.pods import is_ready
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Pod:
 
 @dataclass(slots=True)
 class _Watched:
-    trial: Trial
+    trial: AnalysisTarget
     task: asyncio.Task[None] | None = None
     latest: Interval | None = None
     pods: Sequence[Pod] = ()
@@ -113,7 +114,7 @@ class AnalysisRunner:
         self._watched: dict[Key, _Watched] = {}
         self._group: asyncio.TaskGroup | None = None
 
-    def watch(self, trial: Trial) -> None:
+    def watch(self, trial: AnalysisTarget) -> None:
         """Analyse this trial from now on, in place of any former one of the same app."""
         key = trial.app.key
         known = self._watched.get(key)
@@ -194,7 +195,7 @@ class AnalysisRunner:
 
     def _complete(
         self,
-        trial: Trial,
+        trial: AnalysisTarget,
         checks: Iterable[Check],
         measured: Measured,
         share: float | None,
@@ -212,7 +213,7 @@ class AnalysisRunner:
             requests=requests,
         )
 
-    def _broken(self, trial: Trial, error: Exception) -> Interval:
+    def _broken(self, trial: AnalysisTarget, error: Exception) -> Interval:
         analysis = trial.app.rollout.analysis
         message = f"the analysis broke: {type(error).__name__}: {error}"
         checks = [c for c in (analysis.checks if analysis else ()) if trial.step or c.probe]
@@ -253,7 +254,7 @@ class AnalysisRunner:
             )
         return found
 
-    def _address_of_canary(self, trial: Trial) -> URL | None:
+    def _address_of_canary(self, trial: AnalysisTarget) -> URL | None:
         """Return where the canary's Service answers inside the cluster, without a name server."""
         app = trial.app
         key = Key(namespace=app.key.namespace, name=child_name(app, Track.CANARY))
@@ -349,8 +350,6 @@ def pods_of(bodies: Iterable[Manifest], *, revision: str) -> tuple[Pod, ...]:
         its_revision = metadata.get("annotations", {}).get(REVISION_ANNOTATION)
         if track == Track.CANARY and its_revision != revision:
             continue
-        conditions = status.get("conditions", ())
-        is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
         found.append(
             Pod(
                 track=Track(track),
@@ -358,13 +357,13 @@ def pods_of(bodies: Iterable[Manifest], *, revision: str) -> tuple[Pod, ...]:
                 name=metadata["name"],
                 address=address,
                 version=labels.get(VERSION_LABEL, ""),
-                ready=is_ready and "deletionTimestamp" not in metadata,
+                ready=is_ready(body) and "deletionTimestamp" not in metadata,
             )
         )
     return tuple(found)
 
 
-def _identity(trial: Trial) -> tuple[object, ...]:
+def _identity(trial: AnalysisTarget) -> tuple[object, ...]:
     """Return what a trial is another one by; an app's status is not."""
     app = trial.app
     return app.key, app.uid, app.generation, trial.revision, trial.step

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from weather_operator.kube.resources import Key
-from weather_operator.rollout.interval import Interval, Trial
+from weather_operator.rollout.interval import AnalysisTarget, Interval
 
 
 class Analyst(Protocol):
@@ -15,7 +15,7 @@ class Analyst(Protocol):
     interval; whoever has an interval complete may enqueue the app's key before.
     """
 
-    def watch(self, trial: Trial) -> None:
+    def watch(self, trial: AnalysisTarget) -> None:
         """Analyse this trial from now on, in place of any former one of the same app."""
 
     def forget(self, key: Key) -> None:

@@ -52,7 +52,7 @@ from weather_operator.releases.catalogue import CatalogueError, release_for, sel
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
 from weather_operator.render.labels import is_managed
-from weather_operator.rollout.interval import Trial as Watched
+from weather_operator.rollout.interval import AnalysisTarget
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
@@ -163,7 +163,7 @@ class Reconciler:
     async def _observe(self, app: WeatherApp) -> Observed:
         """Put together what the cache knows of an app, and its Deployment in any case."""
         try:
-            await self._find_deployment(app)
+            await self._find_deployments(app)
         except (RefusedError, UnavailableError) as error:
             refused = _blocker_or_raise(DEPLOYMENT, app, error)
             return Observed(app=app, now=self._now(), apply_errors=(refused,))
@@ -192,20 +192,22 @@ class Reconciler:
         observed = replace(observed, release=image or release, is_digest_pending=image is None)
         return replace(observed, waits_for=self._fleet.waits_for(observed) if self._fleet else "")
 
-    async def _find_deployment(self, app: WeatherApp) -> None:
-        """Look for the Deployment where the cache does not follow it, and it has been made before.
+    async def _find_deployments(self, app: WeatherApp) -> None:
+        """Look for a Deployment that the cache does not follow although it has been made before.
 
         Where none is there the newest template is written whatever failed, and the autoscaler and
         the number of pods begin anew: nothing to conclude from a label that somebody took away.
         """
-        tried = Key(namespace=app.key.namespace, name=child_name(app, Track.CANARY))
-        if trial_before(app.status) and not self._cache.get(DEPLOYMENT, tried):
-            await refresh(self._client, self._cache, app, DEPLOYMENT, tried)
-        live = self._cache.get(DEPLOYMENT, app.key)
-        if live is not None and is_managed(live):
-            return
-        if app.status.get("observedGeneration", -1) > 0 or self._cache.get(AUTOSCALER, app.key):
-            await refresh(self._client, self._cache, app, DEPLOYMENT, app.key)
+        has_autoscaler = self._cache.get(AUTOSCALER, app.key) is not None
+        was_made = {
+            Track.STABLE: app.status.get("observedGeneration", -1) > 0 or has_autoscaler,
+            Track.CANARY: trial_before(app.status) is not None,
+        }
+        for track in Track:
+            key = Key(namespace=app.key.namespace, name=child_name(app, track))
+            live = self._cache.get(DEPLOYMENT, key)
+            if was_made[track] and not (live and is_managed(live)):
+                await refresh(self._client, self._cache, app, DEPLOYMENT, key)
 
     def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
         found: dict[ChildKey, Manifest] = {}
@@ -276,8 +278,8 @@ class Reconciler:
         trial = rollout.trial if rollout else None
         is_watched = trial and trial.phase in (*TRYING, PROMOTING) and trial.phase != PREPARING
         if app.rollout.analysis and rollout and trial and is_watched:
-            watched = Watched(app=app, revision=rollout.target.revision, step=trial.step)
-            self._analyst.watch(watched)
+            revision = rollout.target.revision
+            self._analyst.watch(AnalysisTarget(app=app, revision=revision, step=trial.step))
         else:
             self._analyst.forget(app.key)
 

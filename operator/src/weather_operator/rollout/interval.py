@@ -63,7 +63,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class AnalysisTarget:
     """What is to be analysed: this revision beside the one that serves, at this step."""
 
     app: WeatherApp

@@ -280,9 +280,7 @@ def _superseded(app: WeatherApp, live: Revision | None) -> Revision | None:
         return None
     if failure(app.status, revision, attempt=app.rollout.attempt):
         return None  # it ended otherwise
-    return Revision(
-        revision=revision, version=rollout["to"], colour=rollout["colour"], image=rollout["image"]
-    )
+    return revision_tried(app.status)
 
 
 def _bounded(history: list[Manifest], limit: int) -> list[Manifest]:

@@ -49,7 +49,7 @@ def unexplained(pods: Sequence[Manifest]) -> Manifest | None:
 
     None where another one says it.
     """
-    unready = [pod for pod in pods if not (_is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
     explained = [pod for pod in unready if _explains_itself(pod)]
     silent = (pod for pod in unready if not _explains_itself(pod))
     return None if explained else min(silent, key=_name, default=None)
@@ -81,7 +81,7 @@ def with_events(
 
 def late(pods: Sequence[Manifest]) -> Blocker | None:
     """Return the first pod that is on its way for too long although nothing says why."""
-    unready = [pod for pod in pods if not (_is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
     pod = min(unready, key=_name, default=None)
     if pod is None:
         return None
@@ -280,7 +280,8 @@ def _conditions(pod: Manifest) -> dict[str, Manifest]:
     return {each["type"]: each for each in pod.get("status", {}).get("conditions", ())}
 
 
-def _is_ready(pod: Manifest) -> bool:
+def is_ready(pod: Manifest) -> bool:
+    """Tell whether a pod gets requests, as its kubelet says."""
     return _conditions(pod).get("Ready", {}).get("status") == "True"
 
 

@@ -139,15 +139,15 @@ def _fail(trial: Trial, cause: str) -> Decision:
     return _go_on(trial, ABORTING, ended=Ended(cause=cause))
 
 
-def _carry_out(trial: Trial, *, paused: bool = False) -> Decision:
-    """Leave the pods that serve as they are, and do what the phase says."""
+def _stay(trial: Trial, *, paused: bool = False) -> Decision:
+    """Stay in the phase: leave the pods that serve as they are, and do what it says."""
     return Decision(action=Action.HOLD, trial=trial, keeps_stable=True, paused=paused)
 
 
 def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
     app, tried = observed.app, observed.canary_progress
     if app.rollout.paused:
-        return _carry_out(trial, paused=True)
+        return _stay(trial, paused=True)
     analysis = _analysis(observed)
     trial = _measured(observed, desired, trial, analysis)
     if analysis and trial.failed >= analysis.failure_limit:
@@ -158,7 +158,7 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         return _wait_for_pods(observed, trial)
     outside = closed(app.rollout.windows, observed.now)
     if outside:
-        return replace(_carry_out(trial), outside_window=outside)
+        return replace(_stay(trial), outside_window=outside)
     if app.promoted == desired.revision and tried.complete:
         return _go_on(trial, PROMOTING)
     if trial.phase in (PREPARING, TESTING):
@@ -170,11 +170,11 @@ def _wait_for_pods(observed: Observed, trial: Trial) -> Decision | None:
     """Wait for the canary's pods until the deadline, and on where they are not to blame."""
     deadline: str | None = observed.app.status["rollout"].get("deadline")
     if deadline is None or deadline > observed.now:
-        return _carry_out(trial)
+        return _stay(trial)
     if observed.pod_blockers is None:
-        return None if observed.child(DEPLOYMENT, _name(observed)) else _carry_out(trial)
+        return None if observed.child(DEPLOYMENT, _name(observed)) else _stay(trial)
     if not observed.evidence:
-        return _carry_out(trial)
+        return _stay(trial)
     causes = "; ".join(f"{each.reason}: {each.message}" for each in observed.evidence)
     return _fail(trial, causes)
 
@@ -186,10 +186,10 @@ def _from_no_visitors(
     if has_probes and trial.phase == PREPARING:
         return _go_on(trial, TESTING)
     if has_probes and not trial.passed:
-        return _carry_out(trial)
+        return _stay(trial)
     blue_green = observed.app.rollout.strategy.blue_green
     if blue_green and blue_green.approval and not _is_approved(observed, desired, 0):
-        return _carry_out(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
+        return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
 
@@ -204,7 +204,7 @@ def _at_step(
         return _from_no_visitors(observed, desired, trial, analysis)
     if trial.phase == SHIFTING:
         if not has_pods_for(observed, trial) or not is_routed(observed, trial.weight):
-            return _carry_out(trial)
+            return _stay(trial)
         app, stable = observed.app, observed.progress.available
         possible = possible_weight(app, trial.weight, observed.canary_progress.available, stable)
         moved = replace(trial, set_at=observed.now, possible=possible)
@@ -213,9 +213,9 @@ def _at_step(
     if trial.phase == ANALYSING and not _has_done_well(
         observed, trial, analysis, step.duration_seconds
     ):
-        return _carry_out(trial)
+        return _stay(trial)
     if step.approval and not _is_approved(observed, desired, trial.step):
-        return _carry_out(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
+        return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
 
@@ -236,7 +236,7 @@ def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | 
 
 def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
     """Take the visitors off the canary, wait for those that are there, and let it go."""
-    plain = _carry_out(trial)
+    plain = _stay(trial)
     if not _is_to_be_tried(observed, desired):
         decided = rolling_update.decide(observed, desired)
         if decided is None:
