@@ -14,7 +14,7 @@ from typing import Any
 
 from support import server_side_apply
 from weather_operator.kube.client import Client
-from weather_operator.kube.errors import ConflictError, RefusedError
+from weather_operator.kube.errors import ConflictError, NotFoundError, RefusedError
 from weather_operator.kube.resources import (
     DEPLOYMENT,
     EVENT,
@@ -101,7 +101,7 @@ class FakeApiServer(Client):
     async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
         request = self._begin("replace", kind, key)
         if (live := self._objects.get((kind, key))) is None:
-            raise RefusedError(404, "NotFound", f"{key} not found")
+            raise NotFoundError(404, "NotFound", f"{key} not found")
         _check_preconditions(body, live, "")
         replaced = server_side_apply.copy_of(body)
         server_side_apply.update(live, replaced)
@@ -255,7 +255,7 @@ def _check_preconditions(manifest: Manifest, live: Manifest | None, subresource:
     given = manifest["metadata"]
     if live is None:
         if subresource:
-            raise RefusedError(404, "NotFound", f"{given['name']} not found")
+            raise NotFoundError(404, "NotFound", f"{given['name']} not found")
         if "uid" in given:
             raise ConflictError(409, "Conflict", "uid mismatch: there is no such object")
         return

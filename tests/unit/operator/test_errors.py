@@ -4,6 +4,7 @@ import pytest
 from weather_operator.kube.errors import (
     ApiError,
     ConflictError,
+    NotFoundError,
     RefusedError,
     UnavailableError,
     error_of,
@@ -45,6 +46,25 @@ def test_the_server_says_how_long_to_wait() -> None:
 def test_a_namespace_that_ends_has_a_word_of_its_own() -> None:
     answer = {"reason": "Forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
     assert error_of(403, json.dumps(answer).encode()).reason == "NamespaceTerminating"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ({"details": {"name": "london", "kind": "weatherapps"}}, NotFoundError),
+        (
+            {"message": "the server could not find the requested resource", "details": {}},
+            RefusedError,
+        ),
+        ({}, RefusedError),
+    ],
+)
+def test_only_a_404_that_names_an_object_says_that_it_is_gone(
+    answer: dict[str, str], kind: type[ApiError]
+) -> None:
+    data = json.dumps({"reason": "NotFound", **answer}).encode()
+    assert type(error_of(404, data)) is kind
+    assert type(error_of(404, b"404 page not found")) is RefusedError
 
 
 def test_an_answer_that_is_not_json_is_quoted() -> None:

@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from support.fake_api_server import Request
 from support.simulation import LONDON, Simulation
+from weather_operator.controller.workqueue import Priority
+from weather_operator.kube.errors import ApiError, RefusedError, UnavailableError
 from weather_operator.kube.resources import DEPLOYMENT, EVENT, HTTP_ROUTE, INGRESS, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.routes import path_of
@@ -104,6 +107,65 @@ async def test_a_route_that_nothing_takes_the_place_of_goes_at_once() -> None:
     await simulation.converge()
     assert simulation.server.body(INGRESS, LONDON) is None
     assert simulation.ready() == "Serving"
+
+
+def unfollowed(simulation: Simulation, kind: Kind) -> None:
+    """Somebody takes our label off a route: to a watch by label it is deleted."""
+    before = simulation.body(kind)
+    simulation.server.edit(kind, LONDON, metadata={**before["metadata"], "labels": {}})
+    metadata = simulation.body(kind)["metadata"]
+    told = {
+        **before,
+        "metadata": {**before["metadata"], "resourceVersion": metadata["resourceVersion"]},
+    }
+    assert simulation.cache.remove(kind, told)
+
+
+@pytest.mark.parametrize(("route", "kind"), [(ingress, INGRESS), (gateway, HTTP_ROUTE)])
+async def test_a_route_that_no_watch_shows_goes_when_it_is_asked_for_no_longer(
+    route: Any, kind: Kind
+) -> None:
+    simulation = await serving(route("/"), kind)
+    unfollowed(simulation, kind)
+    simulation.change()
+    simulation.cache.put(WEATHER_APP, simulation.body(WEATHER_APP))
+    await simulation.reconciler.reconcile(LONDON, Priority.USER)
+    assert simulation.server.body(kind, LONDON) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RefusedError(403, "Forbidden", "ingresses is forbidden"),
+        UnavailableError(500, "InternalError", "conversion webhook failed"),
+    ],
+)
+async def test_a_route_that_nobody_asks_for_and_that_cannot_be_read_harms_nothing(
+    error: ApiError,
+) -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    simulation.change(colour="green")
+
+    def refuse(request: Request) -> None:
+        if request.verb == "get" and request.kind in (INGRESS, HTTP_ROUTE):
+            raise error
+
+    simulation.server.before = refuse
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+
+
+async def test_routes_are_looked_for_only_when_a_spec_is_new() -> None:
+    simulation = await Simulation.of()
+    asked: list[Request] = []
+    simulation.server.before = asked.append
+    await simulation.converge()
+    simulation.server.edit(
+        DEPLOYMENT, LONDON, metadata={**simulation.body(DEPLOYMENT)["metadata"], "labels": {}}
+    )
+    await simulation.converge()
+    assert not [each for each in asked if each.verb == "get" and each.kind in (INGRESS, HTTP_ROUTE)]
 
 
 async def test_what_a_controller_warns_of_about_the_way_in_is_relayed() -> None:

@@ -6,9 +6,9 @@ import pytest
 from support.fake_api_server import Request
 from support.simulation import LONDON, Simulation
 from weather_operator.controller.workqueue import Priority
-from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.errors import ApiError, NotFoundError, RefusedError
 from weather_operator.kube.resources import EVENT
-from weather_operator.model import FIELD_MANAGER, WEATHER_APP
+from weather_operator.model import CHILDREN, FIELD_MANAGER, WEATHER_APP
 
 AUTOSCALING = {
     "minReplicas": 3,
@@ -103,14 +103,44 @@ async def test_a_scale_beside_autoscaling_is_told_once_for_each_number(times: in
     assert simulation.events().count("ScaleIgnored") == times
 
 
-async def test_an_app_that_is_there_is_kept_though_its_status_is_not_found() -> None:
+async def test_an_app_whose_status_is_not_found_is_gone_though_no_watch_told() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    simulation.server.edit(WEATHER_APP, LONDON, status={})
+    simulation.cache.put(WEATHER_APP, simulation.body(WEATHER_APP))
+    simulation.server.remove(WEATHER_APP, LONDON)
+    with suppress(ApiError):
+        await simulation.reconciler.reconcile(LONDON, Priority.RESYNC)
+    for kind in CHILDREN:
+        if simulation.server.body(kind, LONDON):
+            simulation.server.remove(kind, LONDON)
+        simulation.cache.forget(kind, LONDON)
+    simulation.server.writes.clear()
+    await simulation.reconciler.reconcile(LONDON, Priority.CHILD)
+    assert simulation.log() == [], "children of the dead were made again"
+    assert "StatusRefused" not in simulation.events()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RefusedError(404, "NotFound", "the server could not find the requested resource"),
+        NotFoundError(404, "NotFound", "weatherapps london not found"),
+    ],
+    ids=["the kind is not served", "the definition has no status"],
+)
+async def test_an_app_that_is_there_is_kept_though_its_status_is_not_found(
+    error: RefusedError,
+) -> None:
     def misroute(request: Request) -> None:
         if request.part == "status":
-            raise RefusedError(404, "NotFound", "the server could not find the requested resource")
+            raise error
+        if request.kind is WEATHER_APP and type(error) is RefusedError:
+            raise error
 
     simulation = await Simulation.of()
-    simulation.server.before = misroute
     await simulation.sync()
+    simulation.server.before = misroute
     for _ in range(3):
         with suppress(RefusedError):
             await simulation.reconciler.reconcile(LONDON, Priority.RESYNC)

@@ -9,6 +9,7 @@ Where nothing had to be written `Diagnostics` finds why pods are missing, `statu
 into the status, and the `StatusWriter` writes that where it is new.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from weather_operator.kube.resources import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     GATEWAY,
+    HTTP_ROUTE,
+    INGRESS,
     NODE,
     POD,
     REPLICA_SET,
@@ -73,6 +76,8 @@ from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
 from weather_operator.status.url import node_address
+
+log = logging.getLogger(__name__)
 
 _LONGEST_WAIT_SECONDS = 30.0
 _LONGEST_ADDRESS_WAIT_SECONDS = 300.0
@@ -164,6 +169,7 @@ class Reconciler:
         """Put together what the cache knows of an app, and its Deployment in any case."""
         try:
             await self._find_deployments(app)
+            await self._find_routes(app)
         except (RefusedError, UnavailableError) as error:
             refused = _blocker_or_raise(DEPLOYMENT, app, error)
             return Observed(app=app, now=self._now(), apply_errors=(refused,))
@@ -208,6 +214,24 @@ class Reconciler:
             live = self._cache.get(DEPLOYMENT, key)
             if was_made[track] and not (live and is_managed(live)):
                 await refresh(self._client, self._cache, app, DEPLOYMENT, key)
+
+    async def _find_routes(self, app: WeatherApp) -> None:
+        """Look for routes that a new spec asks for no longer, and that the cache does not follow.
+
+        Nothing that is applied would find them, and they would lead to the site for ever.
+        """
+        if app.status.get("observedGeneration", -1) in (-1, app.generation):
+            return
+        for kind, asked_for in ((INGRESS, app.ingress), (HTTP_ROUTE, app.gateway)):
+            if asked_for or self._cache.get(kind, app.key):
+                continue
+            try:
+                await refresh(self._client, self._cache, app, kind, app.key)
+            except ApiError as error:
+                if not error.status:
+                    raise
+                # What most apps never use, and what a cluster may lack, must not hinder them.
+                log.debug("a route cannot be looked for", extra={"error": error.message})
 
     def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
         found: dict[ChildKey, Manifest] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from weather_operator.kube.apply import difference
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
-from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.errors import ConflictError, NotFoundError, RefusedError
 from weather_operator.kube.events import Recorder
 from weather_operator.kube.resources import Manifest
 from weather_operator.metrics import Metrics
@@ -28,7 +28,10 @@ class StatusWriter:
         self._metrics = metrics
 
     async def write_status(self, app: WeatherApp, status: Manifest) -> None:
-        """Apply the status unless it is there already, and record a transition that matters."""
+        """Apply the status unless it is there already, and record a transition that matters.
+
+        Raises ConflictError where the app changed meanwhile or is gone, which no watch has told.
+        """
         body = self._cache.get(WEATHER_APP, app.key)
         manifest = {
             "apiVersion": WEATHER_APP.api_version,
@@ -47,6 +50,12 @@ class StatusWriter:
         try:
             answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
         except RefusedError as error:
+            # A definition without a status is answered with the same words.
+            is_gone = isinstance(error, NotFoundError)
+            if is_gone and await self._client.get(WEATHER_APP, app.key) is None:
+                # Kept, it would have its children made again for ever.
+                self._cache.forget(WEATHER_APP, app.key)
+                raise ConflictError(error.status, error.reason, error.message) from error
             # Where the status cannot say it, an event may.
             await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
             raise

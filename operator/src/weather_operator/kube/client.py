@@ -5,10 +5,10 @@ one. The requests themselves are sent by a `Connection`.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from weather_operator.kube.connection import Connection
-from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.errors import NotFoundError, RefusedError
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 
 _APPLY = "application/apply-patch+yaml"
@@ -38,13 +38,11 @@ class Client:
         )
 
     async def get(self, kind: Kind, key: Key) -> Manifest | None:
-        """Return the object, None where there is none."""
+        """Return the object, None where there is none; a kind that is not served is refused."""
         try:
             return await self.connection.request("GET", "get", kind, path_of(kind, key))
-        except RefusedError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFoundError:
+            return None
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         """Create an object; one that exists already is a ConflictError."""
@@ -69,11 +67,8 @@ class Client:
     async def delete(self, kind: Kind, key: Key, *, uid: str) -> None:
         """Delete the object of this uid; none there is as good, another one is a ConflictError."""
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        try:
+        with suppress(NotFoundError):
             await self.connection.request("DELETE", "delete", kind, path_of(kind, key), body=body)
-        except RefusedError as error:
-            if error.status != 404:
-                raise
 
     async def pages(
         self, kind: Kind, *, namespace: str = "", labels: str = "", fields: str = ""

@@ -1,8 +1,9 @@
 """How a request to the API can fail: for good, because we were behind, or for now.
 
-`error_of` sorts what an API server answers into these three, which is all that callers tell apart:
-a RefusedError is for people to read, after a ConflictError one looks again, and an UnavailableError
-is worth the same request later.
+`error_of` sorts what an API server answers into these three, which is all that most callers tell
+apart: a RefusedError is for people to read, after a ConflictError one looks again, and an
+UnavailableError is worth the same request later. Of the refusals a NotFoundError alone says that
+there is no such object.
 """
 
 import json
@@ -27,6 +28,14 @@ class ApiError(Exception):
 
 class RefusedError(ApiError):
     """The request cannot succeed as it is: only a person, or a change elsewhere, helps."""
+
+
+class NotFoundError(RefusedError):
+    """There is no object of this name.
+
+    An API server names what it has not found. A 404 without a name is about the kind, which is not
+    served just now, or comes from something in between: no object is gone for that.
+    """
 
 
 class ConflictError(ApiError):
@@ -68,6 +77,8 @@ def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
     if status in (401, 408, 410, 429) or status >= 500:
         after = retry_after or details.get("retryAfterSeconds", 0)
         return UnavailableError(status, reason or "Unavailable", message, retry_after=after)
+    if status == 404 and details.get("name"):
+        return NotFoundError(status, reason or "NotFound", message)
     if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in details.get("causes", ())):
         reason = NAMESPACE_TERMINATING
     return RefusedError(status, reason or "Refused", message)
