@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 from support.clusters import running_cluster
 from support.kubectl import ROOT, Shell
 from weather_cluster import binaries, settings
@@ -26,3 +27,14 @@ def test_the_readme_names_what_is_tested() -> None:
     named = re.search(r"the tests run on ([^)]+)\)", readme)
     assert named
     assert named[1].split(" and ") == list(binaries.KUBERNETES_VERSIONS)
+
+
+def test_nothing_older_than_what_is_tested_is_promised() -> None:
+    oldest = min(binaries.KUBERNETES_VERSIONS)
+    chart = yaml.safe_load((ROOT / "charts/weather-operator/Chart.yaml").read_text())
+    assert chart["kubeVersion"] == f">={oldest}.0-0"
+    for page in ("README.md", "docs/operations.md"):
+        promised = re.findall(
+            r"Kubernetes (?:from )?(\d\.\d+)(?: on|\s+or newer)", (ROOT / page).read_text()
+        )
+        assert promised == [oldest], page
