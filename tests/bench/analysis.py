@@ -21,7 +21,7 @@ from weather_operator.analysis.sources import Sources
 from weather_operator.controller.event_handlers import new_cache
 from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.metrics import Metrics
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.interval import AnalysisTarget
 from weather_webapp.build_info import BuildInfo
 from weather_webapp.metrics import Metrics as PageMetrics

@@ -16,6 +16,7 @@ import psutil
 from support.clusters import running_cluster
 from support.deadlines import eventually
 from support.kubectl import Shell
+from support.manifests import VERSIONS
 from support.operator import install
 from support.ports import free_port
 from weather_cluster.clusters import Cluster
@@ -30,7 +31,6 @@ UPGRADES = 20
 RUNS = 3
 IDLE_SECONDS = 30
 AGENTS = ("weather-operator", "kopf")
-VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0"}
 
 
 def measure(sizes: Sequence[int] = SIZES) -> list[Figure]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from support.deadlines import eventually
 from support.kubectl import Shell
-from support.operator import CATALOGUE, weather_app
+from support.manifests import VERSIONS
+from support.operator import weather_app
 
 KINDS = (
     "weatherapps",
@@ -124,9 +125,8 @@ def _told(status: dict[str, Any]) -> tuple[str, str, str]:
 def _wish(reason: str, spec: Mapping[str, Any], told: tuple[str, str, str]) -> tuple[str, str, str]:
     if reason != "Serving":
         return reason, told[1], told[2]
-    versions = {colour: version for version, colour in CATALOGUE.items()}
     number = spec.get("replicas", 2)
-    return reason, versions[spec.get("colour", "yellow")], f"{number}/{number}"
+    return reason, VERSIONS[spec.get("colour", "yellow")], f"{number}/{number}"
 
 
 def _app_of(body: dict[str, Any]) -> str:

@@ -57,6 +57,7 @@ def owned(**metadata: Any) -> Manifest:
 
 
 COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
+VERSIONS = {colour: version for version, colour in COLOURS.items()}
 
 
 def template(version: str = "2.0.0", image: str = "") -> Manifest:

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 from support.deadlines import eventually
 from support.kubectl import ROOT, Shell
+from support.manifests import COLOURS
 from support.ports import free_port
 
-CATALOGUE = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 AGENT = "weather-operator"
 
 
@@ -25,7 +25,7 @@ def install(shell: Shell) -> None:
     """Install the kinds and the three releases that the chart brings."""
     shell.kubectl("apply", "-f", "crds/")
     shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
-    for version, colour in CATALOGUE.items():
+    for version, colour in COLOURS.items():
         shell.apply(release(version, colour, f"weather:{version}"))
 
 

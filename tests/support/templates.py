@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from support.manifests import app_body
-from weather_operator.model import Release, parse_app
+from weather_operator.model import Release
+from weather_operator.model.parsing import parse_app
 from weather_operator.render import pod_template
 
 APPS: dict[str, dict[str, Any]] = {

@@ -19,9 +19,10 @@ import yaml
 from weather_cluster import clusters, fake_openweathermap
 from weather_cluster.errors import ClusterError
 from weather_cluster.fake_openweathermap import FakeOpenWeatherMap
+from weather_cluster.images import COLOURS
 
 EXAMPLE = Path("examples/london.yaml")
-COLOURS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0"}
+VERSIONS = {colour: version for version, colour in COLOURS.items()}
 UPGRADES = ("yellow", "green", "red", "green")
 REQUESTS_PER_SECOND = 50
 
@@ -89,7 +90,7 @@ def roll_to(colour: str, weather: FakeOpenWeatherMap | None) -> None:
     """Apply London in this colour and return once every pod serves that version."""
     click.echo(f"\n$ kubectl apply -f {EXAMPLE}      # colour: {colour}")
     kubectl("apply", "-f", "-", text=london(colour, weather))
-    version = f"--for=jsonpath={{.status.version}}={COLOURS[colour]}"
+    version = f"--for=jsonpath={{.status.version}}={VERSIONS[colour]}"
     for condition in (version, "--for=condition=Ready"):
         kubectl("wait", "weatherapp/london", condition, "--timeout=180s")
 

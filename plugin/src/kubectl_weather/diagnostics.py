@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from weather_operator.kube.resources import DEPLOYMENT, EVENT, POD, REPLICA_SET, Key, Manifest
-from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Blocker, parse_app
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Blocker
+from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
 from weather_operator.rollout.observed import Observed

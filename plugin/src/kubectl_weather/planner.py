@@ -22,14 +22,8 @@ from weather_operator.kube.resources import (
     Manifest,
     scaled_deployment,
 )
-from weather_operator.model import (
-    CHILDREN,
-    FIELD_MANAGER,
-    WEATHER_RELEASE,
-    Blocker,
-    WeatherApp,
-    parse_app,
-)
+from weather_operator.model import CHILDREN, FIELD_MANAGER, WEATHER_RELEASE, Blocker, WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours

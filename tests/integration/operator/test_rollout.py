@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from support.deadlines import eventually
-from support.operator import CATALOGUE, Site
+from support.manifests import COLOURS
+from support.operator import Site
 
 SLOW = {"pod": {"annotations": {"test/ready-after": "20s"}}}
 PAUSED = {"paused": True}
@@ -30,7 +31,7 @@ def generation(site: Site) -> int:
 
 
 def test_every_version_is_reached_from_every_other(london: Site) -> None:
-    versions = list(CATALOGUE)
+    versions = list(COLOURS)
     edges = [pair for pair in itertools.product(versions, versions) if pair[0] != pair[1]]
     path = ["1.0.0"]
     while edges:
@@ -41,10 +42,10 @@ def test_every_version_is_reached_from_every_other(london: Site) -> None:
         london.apply(version=version)
         eventually(lambda: london.status().get("version") == version)  # noqa: B023
         status = london.wait_for("Serving")
-        assert (status["colour"], image(london)) == (CATALOGUE[version], f"weather:{version}")
+        assert (status["colour"], image(london)) == (COLOURS[version], f"weather:{version}")
         assert status["history"][0]["outcome"] == "Succeeded"
     before = generation(london)
-    london.apply(colour=CATALOGUE[path[-1]])  # from A to A
+    london.apply(colour=COLOURS[path[-1]])  # from A to A
     london.wait_for("Serving")
     assert generation(london) == before
 

@@ -6,13 +6,14 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from support import manifests
 from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.webapp import Site, ready, running
 from weather_webapp.build_info import palette_for
 from weather_webapp.params import LANGUAGES
 
-VERSIONS = {"yellow": "1.0.0", "green": "2.0.0", "red": "3.0.0", "blue": "4.0.0"}
+VERSIONS = {**manifests.VERSIONS, "blue": "4.0.0"}
 WHO = {"POD_NAME": "london-6c9f7d5b8-x2x4k", "NODE_NAME": "node-1", "APP_COMMIT": "1a2b3c4d5e6f"}
 
 # For each corner of the badge's number whether it is inside the shape, which has its own colour.

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page
 from support.balancer import STALLED, balancing
 from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
+from support.manifests import COLOURS
 from support.webapp import Site, ready, running
 
 TOKEN = "x" * 8
-COLOURS = {"1.0.0": "yellow", "2.0.0": "green", "3.0.0": "red"}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 import pytest
 from support.manifests import app_body
-from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.model import Release, WeatherApp
+from weather_operator.model.parsing import parse_app
 
 
 @pytest.fixture

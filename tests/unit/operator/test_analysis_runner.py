@@ -18,7 +18,7 @@ from weather_operator.kube.cache import Cache
 from weather_operator.kube.errors import UnavailableError
 from weather_operator.kube.resources import SERVICE, Key, Kind, Manifest
 from weather_operator.metrics import Metrics
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 from weather_operator.render import Track
 from weather_operator.rollout.interval import AnalysisTarget, Interval
 

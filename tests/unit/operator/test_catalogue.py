@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from support.manifests import app_body
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, conflicting_releases, release_for
 
 

@@ -6,7 +6,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from support.manifests import app_body, deployment, owned
 from weather_operator.kube.resources import DEPLOYMENT, SERVICE
-from weather_operator.model import Blocker, WeatherApp, parse_app
+from weather_operator.model import Blocker, WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan, current_rollout
 from weather_operator.rollout.revisions import Revision

@@ -13,7 +13,7 @@ from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
 from weather_operator.kube.resources import Key
 from weather_operator.metrics import Metrics
-from weather_operator.model import UnreadableError
+from weather_operator.model.parsing import UnreadableError
 
 LONDON, PARIS = (Key(namespace="default", name=name) for name in ("london", "paris"))
 

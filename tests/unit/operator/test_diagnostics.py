@@ -11,7 +11,7 @@ from weather_operator.controller.diagnostics import (
     diagnostics_delay,
 )
 from weather_operator.kube.resources import DEPLOYMENT, POD, Kind
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.observed import Observed
 
 AT = "2026-01-01T10:00:{:02}Z"

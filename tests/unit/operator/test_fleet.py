@@ -12,13 +12,8 @@ from weather_operator.controller.event_handlers import new_cache
 from weather_operator.controller.fleet import Fleet, is_fleet_rollout, limit_of
 from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.resources import DEPLOYMENT, SERVICE, Manifest
-from weather_operator.model import (
-    FIELD_MANAGER,
-    REPLICAS_MANAGER,
-    WEATHER_APP,
-    Release,
-    parse_app,
-)
+from weather_operator.model import FIELD_MANAGER, REPLICAS_MANAGER, WEATHER_APP, Release
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import plan
 from weather_operator.status.conditions import condition

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.operator import crd_schema
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import UnreadableError, parse_app, parse_release
+from weather_operator.model.parsing import UnreadableError, parse_app, parse_release
 
 SCHEMA = crd_schema("WeatherApp")["properties"]["spec"]
 METADATA = {"name": "london", "namespace": "default", "uid": "u", "generation": 1}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.manifests import app_body
 from weather_operator import render
-from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.model import Release, WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.releases.pinning import pinned
 
 GREEN = Release(version="2.0.0", colour="green", image="r.example/weather:2.0.0")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from support.manifests import app_body, deployment, template
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import Blocker, parse_app, parse_release
+from weather_operator.model import Blocker
+from weather_operator.model.parsing import parse_app, parse_release
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import pods as told
 

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from support.manifests import app_body, deployment
 from weather_operator import render
-from weather_operator.model import Release, parse_app
+from weather_operator.model import Release
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.progress import min_available, progress_of
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.manifests import app_body
 from weather_operator import render
-from weather_operator.model import Release, WeatherApp, parse_app
+from weather_operator.model import Release, WeatherApp
+from weather_operator.model.parsing import parse_app
 
 YELLOW = Release(version="1.0.0", colour="yellow", image="weather:1.0.0")
 GREEN = Release(version="2.0.0", colour="green", image="weather:2.0.0")

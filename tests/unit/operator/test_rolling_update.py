@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from support.manifests import app_body, deployment, replica_set, template
 from weather_operator import render
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import Blocker, Release, WeatherApp, parse_app
+from weather_operator.model import Blocker, Release, WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import with_decision
 from weather_operator.rollout.progress import Progress

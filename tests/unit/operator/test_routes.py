@@ -7,7 +7,8 @@ import pytest
 from support.manifests import app_body
 from weather_operator import render
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, Kind
-from weather_operator.model import Release, parse_app
+from weather_operator.model import Release
+from weather_operator.model.parsing import parse_app
 
 YELLOW = Release(version="1.0.0", colour="yellow", image="weather:1.0.0")
 ARN = "arn:aws:acm:eu-west-2:123456789012:certificate/1"

@@ -1,7 +1,8 @@
 from typing import Any
 
 from support.manifests import app_body, template
-from weather_operator.model import WeatherApp, parse_app
+from weather_operator.model import WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.progress import Progress
 from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.state import (

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from support.manifests import app_body, owned
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE
-from weather_operator.model import WeatherApp, parse_app
+from weather_operator.model import WeatherApp
+from weather_operator.model.parsing import parse_app
 from weather_operator.render import routes_at
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import url as address

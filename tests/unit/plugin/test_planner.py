@@ -54,8 +54,8 @@ from weather_operator.model import (
     WEATHER_APP,
     WEATHER_RELEASE,
     WeatherApp,
-    parse_app,
 )
+from weather_operator.model.parsing import parse_app
 from weather_operator.render import revision_of
 from weather_operator.rollout.strategies import Action
 

@@ -3,7 +3,7 @@ from typing import Any
 from kubectl_weather import preview
 from kubectl_weather.preview import Edit
 from support.manifests import app_body
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 from weather_operator.render import REVISION_ANNOTATION
 
 

@@ -31,7 +31,7 @@ from weather_operator.controller.workqueue import SETTLE_SECONDS, Work, WorkQueu
 from weather_operator.kube.errors import ApiError, ConflictError, UnavailableError
 from weather_operator.kube.resources import Key
 from weather_operator.metrics import Metrics
-from weather_operator.model import UnreadableError
+from weather_operator.model.parsing import UnreadableError
 
 log = logging.getLogger(__name__)
 

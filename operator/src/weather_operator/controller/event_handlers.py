@@ -44,11 +44,9 @@ from weather_operator.model import (
     WATCHED,
     WEATHER_APP,
     WEATHER_RELEASE,
-    UnreadableError,
     WeatherApp,
-    is_scaling,
-    parse_app,
 )
+from weather_operator.model.parsing import UnreadableError, is_scaling, parse_app
 from weather_operator.releases.catalogue import readable, selects
 from weather_operator.render.labels import INSTANCE_LABEL, MANAGED_BY, is_managed
 from weather_operator.rollout.progress import progress_of

@@ -49,8 +49,8 @@ from weather_operator.model import (
     Blocker,
     Release,
     WeatherApp,
-    parse_app,
 )
+from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, release_for, selects
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours

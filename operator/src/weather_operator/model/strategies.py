@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from weather_operator.kube.resources import Manifest
-
 ROLLING_UPDATE, CANARY, BLUE_GREEN = "RollingUpdate", "Canary", "BlueGreen"
 """The types of strategies."""
 
@@ -97,77 +95,3 @@ class Analysis:
     failure_limit: int
     on_unknown: str
     checks: tuple[Check, ...]
-
-
-def parse_strategy(spec: Manifest) -> Strategy:
-    """Read `spec.rollout.strategy`."""
-    type_: str = spec.get("type", ROLLING_UPDATE)
-    steps = spec["canary"]["steps"] if type_ == CANARY else ()
-    return Strategy(
-        type=type_,
-        steps=tuple(map(_parse_step, steps)),
-        blue_green=_parse_blue_green(spec.get("blueGreen", {})) if type_ == BLUE_GREEN else None,
-    )
-
-
-def parse_analysis(spec: Manifest) -> Analysis:
-    """Read `spec.rollout.analysis`."""
-    return Analysis(
-        interval_seconds=spec.get("intervalSeconds", 10),
-        min_requests=spec.get("minRequests", 20),
-        failure_limit=spec.get("failureLimit", 2),
-        on_unknown=spec.get("onUnknown", HOLD),
-        checks=tuple(map(_parse_check, spec["checks"])),
-    )
-
-
-def _parse_step(spec: Manifest) -> CanaryStep:
-    return CanaryStep(
-        weight=spec["weight"],
-        duration_seconds=spec.get("durationSeconds", 0),
-        approval=spec.get("approval", False),
-    )
-
-
-def _parse_blue_green(spec: Manifest) -> BlueGreen:
-    return BlueGreen(
-        replicas=spec.get("replicas", "100%"),
-        approval=spec.get("approval", False),
-        retain_seconds=spec.get("retainSeconds", 30),
-    )
-
-
-def _parse_check(spec: Manifest) -> Check:
-    return Check(
-        name=spec["name"],
-        success_rate=_parse_success_rate(spec["successRate"]) if "successRate" in spec else None,
-        latency=_parse_latency(spec["latency"]) if "latency" in spec else None,
-        probe=_parse_probe(spec["probe"]) if "probe" in spec else None,
-        prometheus=_parse_prometheus(spec["prometheus"]) if "prometheus" in spec else None,
-    )
-
-
-def _parse_success_rate(spec: Manifest) -> SuccessRate:
-    return SuccessRate(
-        min_percent=spec.get("minPercent"), max_below_stable=spec.get("maxBelowStable")
-    )
-
-
-def _parse_latency(spec: Manifest) -> Latency:
-    return Latency(
-        quantile_percent=spec.get("quantilePercent", 95),
-        max_milliseconds=spec.get("maxMilliseconds"),
-        max_above_stable=spec.get("maxAboveStable"),
-    )
-
-
-def _parse_probe(spec: Manifest) -> Probe:
-    return Probe(
-        path=spec.get("path", "/"),
-        requests=spec.get("requests", 20),
-        min_percent=spec.get("minPercent", 100),
-    )
-
-
-def _parse_prometheus(spec: Manifest) -> PrometheusQuery:
-    return PrometheusQuery(query=spec["query"], min=spec.get("min"), max=spec.get("max"))

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import Release, UnreadableError, WeatherApp, parse_release
+from weather_operator.model import Release, WeatherApp
+from weather_operator.model.parsing import UnreadableError, parse_release
 
 
 class CatalogueError(Exception):

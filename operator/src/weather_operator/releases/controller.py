@@ -23,7 +23,8 @@ from weather_operator.kube.cache import Cache
 from weather_operator.kube.client import Client
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
 from weather_operator.kube.resources import Key, Kind, Manifest, key_of
-from weather_operator.model import FIELD_MANAGER, WEATHER_RELEASE, parse_release
+from weather_operator.model import FIELD_MANAGER, WEATHER_RELEASE
+from weather_operator.model.parsing import parse_release
 from weather_operator.releases.catalogue import conflicting_releases, readable
 from weather_operator.releases.digests import DigestResolver, Lookup, release_status
 

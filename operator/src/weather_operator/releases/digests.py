@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import parse_release
+from weather_operator.model.parsing import parse_release
 from weather_operator.releases import ecr
 from weather_operator.releases.image_reference import (
     ImageReference,

@@ -1,7 +1,7 @@
 """`kubectl weather open`: a site on a port of this machine."""
 
 import click
-from weather_operator.model import parse_app
+from weather_operator.model.parsing import parse_app
 
 from kubectl_weather.client import connect
 from kubectl_weather.commands import options

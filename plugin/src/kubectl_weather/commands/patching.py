@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from weather_operator.kube.resources import Manifest, key_of
-from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Release, parse_release
+from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Release
+from weather_operator.model.parsing import parse_release
 
 from kubectl_weather.client import Client
 from kubectl_weather.errors import ConflictError, ForbiddenError
