@@ -6,6 +6,7 @@ list is one value.
 
 import functools
 import json
+import pickle
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -166,8 +167,8 @@ def _by_key(items: list[Manifest], path: str) -> dict[tuple[Any, ...], Manifest]
 
 
 def copy_of(value: T) -> T:
-    """Return a copy, as it comes over a wire; several times faster than `copy.deepcopy`."""
-    copied: T = json.loads(json.dumps(value))
+    """Return a copy; several times faster than `copy.deepcopy`."""
+    copied: T = pickle.loads(pickle.dumps(value))  # noqa: S301 - what was pickled just now
     return copied
 
 
