@@ -1,138 +1,43 @@
 """Whole trials: a revision beside the one that serves, whatever happens in between."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from support.fake_api_server import Request
 from support.simulation import CANARY, LONDON, Simulation, killed_at
+from support.trials import (
+    AUTOSCALED,
+    BAD,
+    DARK,
+    GATEWAY,
+    GOOD,
+    Analyst,
+    Watched,
+    analysed,
+    annotate,
+    blue_green,
+    canary,
+    nothing_left,
+    phase_is,
+    revision_of,
+    rollout,
+    serving,
+    status,
+    until,
+    weight_in,
+    without_none,
+)
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
     SERVICE,
-    Key,
     Manifest,
 )
 from weather_operator.model import (
     ABORT_ANNOTATION,
     APPROVE_ANNOTATION,
-    CHILDREN,
     PROMOTE_ANNOTATION,
     WEATHER_APP,
 )
-from weather_operator.rollout.interval import AnalysisTarget, CheckResult, Interval, Verdict
-
-GATEWAY: Manifest = {"gateway": {"parentRefs": [{"name": "public"}], "path": "/"}}
-STEPS = [{"weight": 10}, {"weight": 50, "durationSeconds": 60}]
-AUTOSCALED: Manifest = {"autoscaling": {"minReplicas": 4, "maxReplicas": 9}}
-
-
-def canary(*steps: Manifest, colour: str = "green", **spec: Any) -> Manifest:
-    """A spec that tries a colour in these steps behind a Gateway."""
-    strategy = {"type": "Canary", "canary": {"steps": list(steps) or STEPS}}
-    rollout = {"strategy": strategy, **spec.pop("rollout", {})}
-    return {"colour": colour, "replicas": 4, "rollout": rollout, **GATEWAY, **spec}
-
-
-def blue_green(**fields: Any) -> Manifest:
-    rollout = {"strategy": {"type": "BlueGreen", "blueGreen": fields}}
-    return {"colour": "green", "replicas": 4, "rollout": rollout, **GATEWAY}
-
-
-def weight_in(route: Manifest | None) -> int:
-    refs = route["spec"]["rules"][0]["backendRefs"] if route else []
-    return sum(each["weight"] for each in refs if each["name"] == CANARY.name)
-
-
-class Watched:
-    """What must hold at every write of a trial, whatever is going on."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self.simulation = simulation
-        self.weights = [0]
-        self.phases: list[str] = []
-        before, after = simulation.server.before, simulation.server.after
-
-        def check(request: Request) -> None:
-            before(request)
-            self.check(request)
-
-        def note(request: Request) -> None:
-            self.note()
-            after(request)
-
-        simulation.server.before, simulation.server.after = check, note
-
-    def available(self, key: Key) -> int:
-        body = self.simulation.server.body(DEPLOYMENT, key) or {}
-        number: int = body.get("status", {}).get("availableReplicas", 0)
-        return number
-
-    def check(self, request: Request) -> None:
-        server = self.simulation.server
-        if request.verb == "delete" and request.key == CANARY:
-            route = server.body(HTTP_ROUTE, LONDON)
-            assert weight_in(route) == 0, "pods go before their visitors"
-
-    def note(self) -> None:
-        server = self.simulation.server
-        weight = weight_in(server.body(HTTP_ROUTE, LONDON))
-        if weight > self.weights[-1]:
-            assert self.available(CANARY), "visitors come before the pods"
-        if weight != self.weights[-1]:
-            self.weights.append(weight)
-        rollout = self.simulation.body(WEATHER_APP).get("status", {}).get("rollout", {})
-        if "strategy" in rollout and rollout["phase"] != (self.phases or [""])[-1]:
-            self.phases.append(rollout["phase"])
-
-
-async def serving(**spec: Any) -> Simulation:
-    """London in yellow, which serves, with the strategy of this spec."""
-    simulation = await Simulation.of(**{**spec, "colour": "yellow"})
-    await simulation.converge()
-    assert simulation.ready() == "Serving" or "gateway" in spec
-    return simulation
-
-
-def status(simulation: Simulation) -> Manifest:
-    found: Manifest = simulation.body(WEATHER_APP).get("status", {})
-    return found
-
-
-def rollout(simulation: Simulation) -> Manifest:
-    found: Manifest = status(simulation).get("rollout", {})
-    return found
-
-
-def revision_of(simulation: Simulation, key: Key = LONDON) -> str:
-    template = (simulation.server.body(DEPLOYMENT, key) or {})["spec"]["template"]
-    name: str = template["metadata"]["annotations"]["weather.quantspark.io/revision"]
-    return name
-
-
-async def until(simulation: Simulation, test: Callable[[], bool], passes: int = 60) -> None:
-    for _ in range(passes):
-        if test():
-            return
-        outcome = await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += max(outcome.requeue_after or 0, 1)
-    raise AssertionError(f"it never came: {status(simulation).get('conditions')}")
-
-
-def phase_is(simulation: Simulation, *phases: str) -> Callable[[], bool]:
-    return lambda: rollout(simulation).get("phase") in phases
-
-
-def annotate(simulation: Simulation, **annotations: str) -> None:
-    metadata = simulation.body(WEATHER_APP)["metadata"]
-    simulation.server.edit(WEATHER_APP, LONDON, metadata={**metadata, "annotations": annotations})
-
-
-def nothing_left(simulation: Simulation) -> bool:
-    return not any(simulation.server.body(kind, CANARY) for kind in CHILDREN)
 
 
 async def test_a_good_revision_goes_step_by_step_and_then_replaces_what_served() -> None:
@@ -197,10 +102,6 @@ SCENARIOS: dict[str, tuple[Manifest, Manifest]] = {
     "blue-green": (blue_green(), blue_green()),
 }
 scenarios = pytest.mark.parametrize(("before", "after"), SCENARIOS.values(), ids=SCENARIOS)
-
-
-def without_none(spec: Manifest) -> Manifest:
-    return {name: value for name, value in spec.items() if value is not None}
 
 
 @scenarios
@@ -448,56 +349,6 @@ async def test_without_a_router_the_share_is_that_of_the_pods_and_is_said() -> N
     await simulation.converge()
     selector = simulation.body(SERVICE)["spec"]["selector"]
     assert selector["weather.quantspark.io/track"] == "stable"
-
-
-class Analyst:
-    """Gives one complete interval with each look, as the verdicts come."""
-
-    def __init__(self, *verdicts: Verdict, epoch: str = "one") -> None:
-        self.verdicts, self.epoch = list(verdicts), epoch
-        self.number = 0
-        self.trial: AnalysisTarget | None = None
-        self.interval: Interval | None = None
-
-    def watch(self, trial: AnalysisTarget) -> None:
-        self.trial = trial
-        if self.verdicts:
-            self.number += 1
-            result = CheckResult(name="success", verdict=self.verdicts.pop(0), value=1, threshold=2)
-            self.interval = Interval(
-                epoch=self.epoch,
-                number=self.number,
-                revision=trial.revision,
-                step=trial.step,
-                results=(result,),
-                share=9.5,
-                requests=400,
-            )
-
-    def forget(self, key: Key) -> None:
-        self.trial = None
-
-    def latest(self, key: Key) -> Interval | None:
-        return self.interval
-
-
-CHECKS = {"intervalSeconds": 10, "checks": [{"name": "success", "successRate": {"minPercent": 99}}]}
-GOOD, BAD, DARK = Verdict.PASSED, Verdict.FAILED, Verdict.UNKNOWN
-
-
-async def analysed(analyst: Analyst, **fields: Any) -> Simulation:
-    steps = {"weight": 10, "durationSeconds": 30}
-    spec = canary(steps, rollout={"analysis": {**CHECKS, **fields}})
-    simulation = await Simulation.of(**{**spec, "colour": "yellow"})
-    simulation.analyst = analyst
-    simulation.restart()
-    await simulation.converge()
-    simulation.change(**spec)
-    for _ in range(40):
-        await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += 10
-    return simulation
 
 
 async def test_a_step_takes_so_many_good_intervals() -> None:

@@ -51,9 +51,15 @@ def test_one_more_failure_never_makes_the_difference_smaller(
 
 def test_a_share_is_judged_by_how_many_requests_it_is_of() -> None:
     assert is_share_as_set(10, 14, 150) is True
-    assert is_share_as_set(10, 14, 2000) is False
+    assert is_share_as_set(10, 14, 20_000) is False
     assert is_share_as_set(10, 0, 2000) is False
     assert is_share_as_set(10, 0, 99) is None
     assert is_share_as_set(10, None, 2000) is None
     assert is_share_as_set(100, 100, 2000) is True
     assert is_share_as_set(0, 0, 2000) is True
+
+
+def test_a_few_visitors_who_come_past_the_router_are_no_other_share() -> None:
+    assert is_share_as_set(50, 40, 100_000) is True
+    assert is_share_as_set(50, 33, 100_000) is False
+    assert is_share_as_set(50, 100, 100_000) is False

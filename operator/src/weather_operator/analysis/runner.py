@@ -208,6 +208,7 @@ class AnalysisRunner:
             number=next(self._numbers),
             revision=trial.revision,
             step=trial.step,
+            since=trial.since,
             results=tuple(evaluate(each, measured, min_requests=least) for each in checks),
             share=None if share is None else round(share, 2),
             requests=requests,
@@ -222,6 +223,7 @@ class AnalysisRunner:
             number=next(self._numbers),
             revision=trial.revision,
             step=trial.step,
+            since=trial.since,
             results=tuple(
                 CheckResult(name=each.name, verdict=Verdict.UNKNOWN, message=message)
                 for each in checks
@@ -366,4 +368,4 @@ def pods_of(bodies: Iterable[Manifest], *, revision: str) -> tuple[Pod, ...]:
 def _identity(trial: AnalysisTarget) -> tuple[object, ...]:
     """Return what a trial is another one by; an app's status is not."""
     app = trial.app
-    return app.key, app.uid, app.generation, trial.revision, trial.step
+    return app.key, app.uid, app.generation, trial.revision, trial.step, trial.since

@@ -66,7 +66,6 @@ from weather_operator.rollout.trial import (
     AWAITING_APPROVAL,
     ENDING,
     PREPARING,
-    PROMOTING,
     TRYING,
     steps_of,
     trial_before,
@@ -75,6 +74,7 @@ from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
+from weather_operator.status.traffic import share_blockers
 from weather_operator.status.url import node_address
 
 log = logging.getLogger(__name__)
@@ -268,6 +268,7 @@ class Reconciler:
                     pod_blockers = await self._diagnostics.address_blockers(observed)
             except (RefusedError, UnavailableError) as error:
                 pod_blockers = (_blocker_or_raise(POD, app, error),)
+        pod_blockers = (*pod_blockers, *share_blockers(observed, planned.rollout))
         previous = app.status.get("blockers", ())
         observed = replace(
             observed,
@@ -300,10 +301,12 @@ class Reconciler:
             return
         app, rollout = observed.app, planned.rollout
         trial = rollout.trial if rollout else None
-        is_watched = trial and trial.phase in (*TRYING, PROMOTING) and trial.phase != PREPARING
+        is_watched = trial and trial.phase in TRYING and trial.phase != PREPARING
         if app.rollout.analysis and rollout and trial and is_watched:
             revision = rollout.target.revision
-            self._analyst.watch(AnalysisTarget(app=app, revision=revision, step=trial.step))
+            since = trial.set_at or ""
+            target = AnalysisTarget(app=app, revision=revision, step=trial.step, since=since)
+            self._analyst.watch(target)
         else:
             self._analyst.forget(app.key)
 

@@ -37,7 +37,8 @@ class CheckResult:
 class Interval:
     """The newest complete interval of the analysis of one app.
 
-    It began after the trial of `revision` had come to `step`, and lies in it whole. `number` rises
+    It began after the trial of `revision` had come to `step` and, `since` then, its weight had been
+    taken up; it lies in that whole. `since` is empty while the weight is not. `number` rises
     within one life of the analysis, which `epoch` names: another process has another one, and
     begins anew to count. So no interval is ever counted twice. At step 0, where the revision has no
     visitors, `results` has the probes alone, later every check. `share` is the percentage of
@@ -50,6 +51,7 @@ class Interval:
     revision: str
     step: int
     results: tuple[CheckResult, ...]
+    since: str = ""
     share: float | None = None
     requests: int = 0
 
@@ -64,8 +66,13 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisTarget:
-    """What is to be analysed: this revision beside the one that serves, at this step."""
+    """What is to be analysed: this revision beside the one that serves, at this step.
+
+    `since` is when the step's weight was taken up, empty before: what is measured in one does not
+    speak for the other.
+    """
 
     app: WeatherApp
     revision: str
     step: int
+    since: str = ""

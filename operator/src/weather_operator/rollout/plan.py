@@ -35,7 +35,6 @@ from weather_operator.rollout.trial import (
     ENDING,
     PREPARING,
     PROMOTING,
-    SHIFTING,
     TRYING,
     Trial,
     steps_of,
@@ -88,7 +87,7 @@ def plan(observed: Observed) -> Plan | None:
     if (path := serving_path(observed, desired, decision)) is None:
         return None
     trial = decision.trial if not decision.removes_canary else None
-    weight = routed_weight(observed, trial) if trial else None
+    weight = canary.routed_weight(observed, trial) if trial else None
     manifests |= render.routes_at(app, path, weight)
     if trial:
         manifests |= _beside_a_canary(observed, trial, weight or 0)
@@ -178,19 +177,6 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
         deadline=later(at, limit) if at and trial.phase == PREPARING else None,
         trial=trial,
     )
-
-
-def routed_weight(observed: Observed, trial: Trial) -> int:
-    """Return which percentage of the visitors the canary gets now.
-
-    It rises once the pods for it are available, and falls where none is.
-    """
-    if not observed.canary_progress.available:
-        return 0
-    if trial.phase == SHIFTING and not canary.has_pods_for(observed, trial):
-        steps = steps_of(observed.app)
-        return steps[trial.step - 2].weight if trial.step > 1 else 0
-    return trial.weight
 
 
 def _beside_a_canary(observed: Observed, trial: Trial, weight: int) -> dict[Kind, Manifest]:

@@ -19,6 +19,9 @@ Z_TWO_SIDED = 3.291
 SHARE_REQUESTS = 100
 """Of fewer requests a share is not judged."""
 
+SHARE_TOLERANCE = 0.25
+"""By what part of it a share may differ from its weight: some visitors come past the router."""
+
 
 def wilson_interval(successes: float, total: float, *, z: float) -> tuple[float, float]:
     """Return between which proportions, from 0 to 1, the true one lies; 0 cases say nothing."""
@@ -48,12 +51,13 @@ def least_difference(
 
 
 def is_share_as_set(weight: float, share: float | None, requests: int) -> bool | None:
-    """Tell whether an observed share of the requests is one that a weight gives.
+    """Tell whether an observed share of the requests is about what a weight gives.
 
     Both are in percent. None where nothing can be said: the share is not known, or of too few
-    requests. That it differs by chance alone happens in 1 of 1,000 cases.
+    requests. That it differs by chance alone happens in less than 1 of 1,000 cases.
     """
     if share is None or requests < SHARE_REQUESTS:
         return None
     low, high = wilson_interval(requests * share / 100, requests, z=Z_TWO_SIDED)
-    return low <= weight / 100 <= high
+    wanted = weight / 100
+    return low <= wanted * (1 + SHARE_TOLERANCE) and wanted * (1 - SHARE_TOLERANCE) <= high

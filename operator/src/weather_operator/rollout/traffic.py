@@ -37,6 +37,14 @@ def possible_weight(app: WeatherApp, weight: int, size: int, stable: int) -> int
     return round(WHOLE * size / max(size + stable, 1))
 
 
+def divides_requests(app: WeatherApp) -> bool:
+    """Tell whether each request goes where the weights say.
+
+    Elsewhere connections are divided, or pods counted: what comes of it is told and proves nothing.
+    """
+    return app.gateway is not None
+
+
 def service_selector(app: WeatherApp, weight: int) -> dict[str, str]:
     """Return which pods the Service leads to, where no Gateway divides the visitors."""
     if app.gateway or weight == 0:
@@ -68,16 +76,21 @@ def is_routed(observed: Observed, weight: int) -> bool:
     return all(_has_taken_up(each, generation) for each in parents)
 
 
-def live_weight(observed: Observed) -> int:
-    """Return the weight of the canary that the live route declares."""
+def live_weight(observed: Observed) -> float:
+    """Return which percentage of the visitors the live route declares for the canary.
+
+    Whoever takes weight off the stable track gives it to the canary as well.
+    """
     route = observed.child(HTTP_ROUTE)
     name = child_name(observed.app, Track.CANARY)
-    for rule in route["spec"]["rules"] if route else ():
-        for each in rule.get("backendRefs", ()):
-            if each["name"] == name:
-                weight: int = each.get("weight", 1)
-                return weight
-    return 0
+    rules = route["spec"]["rules"] if route else ()
+    weights: list[tuple[str, int]] = [
+        (each["name"], each.get("weight", 1))
+        for rule in rules
+        for each in rule.get("backendRefs", ())
+    ]
+    tried = sum(weight for backend, weight in weights if backend == name)
+    return WHOLE * tried / max(sum(weight for _, weight in weights), 1)
 
 
 def is_anything_left(observed: Observed) -> bool:

@@ -12,6 +12,7 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.model.strategies import CanaryStep
 from weather_operator.rollout.interval import Interval, Verdict
+from weather_operator.rollout.proportions import is_share_as_set
 
 PREPARING, TESTING, SHIFTING, ANALYSING = "Preparing", "Testing", "Shifting", "Analysing"
 AWAITING_APPROVAL, PROMOTING = "AwaitingApproval", "Promoting"
@@ -50,31 +51,51 @@ class Trial:
     checks: tuple[Manifest, ...] = ()
 
     def at(self, phase: str, *, step: int | None = None, weight: int | None = None) -> Self:
-        """Return the trial in another phase; another step or weight begins anew to count."""
+        """Return the trial in another phase; another step or weight begins anew to count.
+
+        Whoever shifts has yet to see the weight taken up, also where it was before.
+        """
         step = self.step if step is None else step
         weight = self.weight if weight is None else weight
         moved = replace(self, phase=phase, step=step, weight=weight)
         if step != self.step:
             moved = replace(moved, passed=0, failed=0)
-        return moved if weight == self.weight else replace(moved, set_at=None, possible=None)
+        if weight == self.weight and phase != SHIFTING:
+            return moved
+        return replace(moved, set_at=None, possible=None, share=None, requests=0)
 
-    def counted(self, interval: Interval | None, revision: str, *, unknown_fails: bool) -> Self:
-        """Return the trial after an interval, which counts once and only for its own step."""
-        if interval is None or (interval.revision, interval.step) != (revision, self.step):
+    def counted(
+        self,
+        interval: Interval | None,
+        revision: str,
+        *,
+        unknown_fails: bool,
+        is_share_proof: bool,
+    ) -> Self:
+        """Return the trial after an interval, which counts once and only for its own step.
+
+        None is good for a step whose weight is not taken up yet, or whose visitors do not get it
+        where `is_share_proof` of that; a failed one has failed all the same.
+        """
+        known = (revision, self.step, self.set_at or "")
+        if interval is None or (interval.revision, interval.step, interval.since) != known:
             return self
         if interval.epoch == self.epoch and interval.number <= self.number:
             return self
         verdict = interval.verdict
         fails = verdict is Verdict.FAILED or (verdict is Verdict.UNKNOWN and unknown_fails)
         passes = verdict is Verdict.PASSED
+        seen = self
+        if self.is_set:
+            seen = replace(self, share=interval.share, requests=interval.requests)
+        is_at_step = self.is_set or self.step == 0
+        is_proof = is_at_step and not (is_share_proof and seen.is_share_off)
         return replace(
-            self,
+            seen,
             epoch=interval.epoch,
             number=interval.number,
-            passed=self.passed + passes,
+            passed=self.passed + (passes and is_proof),
             failed=self.failed + 1 if fails else (0 if passes else self.failed),
-            share=interval.share,
-            requests=interval.requests,
             checks=tuple(_tally(self.checks, each) for each in _results(interval)),
         )
 
@@ -82,6 +103,11 @@ class Trial:
     def is_set(self) -> bool:
         """Whether the weight was taken up."""
         return self.set_at is not None
+
+    @property
+    def is_share_off(self) -> bool:
+        """Whether the visitors were counted and are not divided as was set."""
+        return self.is_set and is_share_as_set(self.weight, self.share, self.requests) is False
 
     def manifest(self) -> Manifest:
         """Return the trial as the status shows it."""

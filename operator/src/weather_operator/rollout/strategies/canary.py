@@ -27,7 +27,9 @@ from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import failure, last_good, later, seconds_between
 from weather_operator.rollout.strategies import Action, Decision, Ended, rolling_update
 from weather_operator.rollout.traffic import (
+    WHOLE,
     canary_size,
+    divides_requests,
     is_anything_left,
     is_routed,
     possible_weight,
@@ -51,6 +53,12 @@ from weather_operator.rollout.windows import closed
 
 DRAIN_SECONDS = 5
 """How long the canary's pods stay after the last visitors were sent to them."""
+
+SHARE_SECONDS = 60
+"""How long a router may take until it divides the visitors as it says."""
+
+_LEAST_PODS = 0.75
+"""With which part of its pods a canary keeps its weight: a drained node may take one of four."""
 
 
 def decide(observed: Observed, desired: Revision) -> Decision | None:
@@ -146,6 +154,8 @@ def _stay(trial: Trial, *, paused: bool = False) -> Decision:
 
 def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
     app, tried = observed.app, observed.canary_progress
+    if trial.phase in (ANALYSING, AWAITING_APPROVAL) and not _is_held(observed, trial):
+        return _go_on(trial, SHIFTING)
     if app.rollout.paused:
         return _stay(trial, paused=True)
     analysis = _analysis(observed)
@@ -156,6 +166,11 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         return _go_on(trial, PREPARING, step=0, weight=0)
     if trial.phase == PREPARING and not (tried.complete and observed.tried == desired):
         return _wait_for_pods(observed, trial)
+    if _may_go_straight_on(observed, trial, analysis):
+        if observed.pod_blockers is None:
+            return None
+        if observed.evidence:
+            return _go_on(trial, PROMOTING)
     outside = closed(app.rollout.windows, observed.now)
     if outside:
         return replace(_stay(trial), outside_window=outside)
@@ -214,6 +229,8 @@ def _at_step(
         observed, trial, analysis, step.duration_seconds
     ):
         return _stay(trial)
+    if is_share_unproven(observed, trial):
+        return _stay(trial)
     if step.approval and not _is_approved(observed, desired, trial.step):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
@@ -252,10 +269,66 @@ def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
 
 
 def has_pods_for(observed: Observed, trial: Trial) -> bool:
-    """Tell whether as many of the canary's pods are available as its weight takes."""
+    """Tell whether as many of the canary's pods are available as its weight takes to rise."""
     size = canary_size(observed.app, trial.weight, observed.progress.desired)
     progress = observed.canary_progress
     return progress.observed and progress.available >= size
+
+
+def routed_weight(observed: Observed, trial: Trial) -> int:
+    """Return which percentage of the visitors the canary gets now.
+
+    It rises once all the pods for it are available, and falls with them: to the highest step that
+    those that are left can take. Where no other pods serve, the visitors stay with those that do.
+    """
+    if trial.weight == 0 or not observed.canary_progress.available:
+        return 0
+    if trial.phase == PROMOTING and not observed.progress.available:
+        return WHOLE
+    if trial.phase == SHIFTING:
+        carries = has_pods_for(observed, trial)
+    else:
+        carries = _carries(observed, trial, trial.weight)
+    if carries:
+        return trial.weight
+    lower = [each.weight for each in steps_of(observed.app)[: max(trial.step - 1, 0)]]
+    return max((each for each in lower if _carries(observed, trial, each)), default=0)
+
+
+def _carries(observed: Observed, trial: Trial, weight: int) -> bool:
+    """Tell whether the canary's pods are enough for a weight that they have had.
+
+    Stable pods that come with the load take pods of the canary to rise, and none to stay.
+    """
+    available, stable = observed.canary_progress.available, observed.progress
+    if not stable.available:
+        return available > 0
+    size = canary_size(observed.app, weight, min(trial.stable, stable.desired))
+    return available >= _LEAST_PODS * size
+
+
+def _is_held(observed: Observed, trial: Trial) -> bool:
+    """Tell whether the visitors are divided as the step says, and the pods for it are there."""
+    if trial.step == 0 or not observed.canary_progress.available:
+        return True  # without pods, the trial begins anew
+    is_carried = _carries(observed, trial, trial.weight)
+    return is_carried and is_routed(observed, trial.weight)
+
+
+def is_share_unproven(observed: Observed, trial: Trial) -> bool:
+    """Tell whether visitors are known not to be divided as the weight that was taken up says."""
+    return divides_requests(observed.app) and trial.is_share_off
+
+
+def _may_go_straight_on(observed: Observed, trial: Trial, analysis: Analysis | None) -> bool:
+    """Tell whether a good canary need not wait any longer, if what serves is broken by itself.
+
+    There is nothing left that steps and approvals would protect. What is unknown promotes nothing.
+    """
+    stable = observed.progress
+    if stable.available or not stable.desired or not observed.canary_progress.complete:
+        return False
+    return trial.step > 0 and trial.failed == 0 and (analysis is None or trial.passed > 0)
 
 
 def _measured(
@@ -264,7 +337,12 @@ def _measured(
     if analysis is None:
         return trial
     unknown_fails = analysis.on_unknown == ABORT
-    return trial.counted(observed.interval, desired.revision, unknown_fails=unknown_fails)
+    return trial.counted(
+        observed.interval,
+        desired.revision,
+        unknown_fails=unknown_fails,
+        is_share_proof=divides_requests(observed.app),
+    )
 
 
 def _analysis(observed: Observed) -> Analysis | None:

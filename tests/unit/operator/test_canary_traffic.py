@@ -1,0 +1,252 @@
+"""The visitors of a canary: no more than its pods can take, and counted only at their weight."""
+
+import pytest
+from support.simulation import CANARY, LONDON, Simulation
+from support.trials import (
+    DARK,
+    GOOD,
+    Analyst,
+    Watched,
+    analysed,
+    annotate,
+    blue_green,
+    canary,
+    phase_is,
+    rollout,
+    serving,
+    status,
+    until,
+    weight_in,
+)
+from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, POD, Key, Manifest
+from weather_operator.model import APPROVE_ANNOTATION
+from weather_operator.status.conditions import condition
+
+AWAITED = {"weight": 50, "approval": True}
+
+
+def lose_pods(simulation: Simulation, key: Key, available: int) -> None:
+    """Let a Deployment have so many available pods, until its controller's next turn."""
+    body = simulation.server.body(DEPLOYMENT, key) or {}
+    lost = {**body["status"], "availableReplicas": available, "readyReplicas": available}
+    simulation.server.edit(DEPLOYMENT, key, status=lost)
+
+
+def edit_weights(simulation: Simulation, stable: int, tried: int) -> None:
+    route = simulation.body(HTTP_ROUTE)
+    rule = route["spec"]["rules"][0]
+    refs = [
+        {**each, "weight": tried if each["name"] == CANARY.name else stable}
+        for each in rule["backendRefs"]
+    ]
+    rules = [{**rule, "backendRefs": refs}]
+    simulation.server.edit(HTTP_ROUTE, LONDON, spec={**route["spec"], "rules": rules})
+
+
+def weight(simulation: Simulation) -> int:
+    return weight_in(simulation.server.body(HTTP_ROUTE, LONDON))
+
+
+async def passes(simulation: Simulation, number: int = 4) -> None:
+    """Do passes while the cluster's controllers do nothing."""
+    for _ in range(number):
+        await simulation.reconcile()
+        simulation.seconds += 1
+
+
+async def in_phase(phase: str, *steps: Manifest, number: int = 8) -> Simulation:
+    """London's canary in a phase of its last step."""
+    spec = canary(*steps, replicas=number)
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, lambda: rollout(simulation).get("step") == len(steps))
+    await until(simulation, phase_is(simulation, phase))
+    await simulation.reconcile()
+    return simulation
+
+
+LASTING = {"weight": 50, "durationSeconds": 600}
+
+
+@pytest.mark.parametrize(
+    ("phase", "last"),
+    [("Analysing", LASTING), ("AwaitingApproval", AWAITED), ("Promoting", {"weight": 50})],
+)
+async def test_the_weight_falls_to_what_the_pods_that_are_left_can_take(
+    phase: str, last: Manifest
+) -> None:
+    simulation = await in_phase(phase, {"weight": 10}, last)
+    assert weight(simulation) == 50
+    lose_pods(simulation, CANARY, 3)
+    await passes(simulation)
+    assert weight(simulation) == 50, "one pod of four is missing whenever a node is drained"
+    lose_pods(simulation, CANARY, 2)
+    await passes(simulation)
+    assert weight(simulation) == 10
+    lose_pods(simulation, CANARY, 0)
+    await passes(simulation)
+    assert weight(simulation) == 0
+
+
+async def test_the_pods_that_come_back_get_their_visitors_again() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    lose_pods(simulation, CANARY, 2)
+    watched = Watched(simulation)
+    watched.weights = [50]
+    await passes(simulation)
+    assert phase_is(simulation, "Shifting")()
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert watched.weights == [50, 10, 50]
+
+
+async def test_stable_pods_that_come_with_the_load_take_no_visitors_off_the_canary() -> None:
+    simulation = await in_phase("Analysing", {"weight": 10}, LASTING)
+    deployment = simulation.body(DEPLOYMENT)
+    simulation.server.edit(DEPLOYMENT, LONDON, spec={**deployment["spec"], "replicas": 16})
+    simulation.change(**canary({"weight": 10}, LASTING, replicas=16))
+    await simulation.reconcile()
+    simulation._turn(LONDON)
+    await passes(simulation)
+    assert (weight(simulation), rollout(simulation)["phase"]) == (50, "Analysing")
+
+
+async def test_a_switch_goes_back_with_its_pods() -> None:
+    spec = blue_green(retainSeconds=600)
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    assert weight(simulation) == 100
+    lose_pods(simulation, CANARY, 2)
+    await passes(simulation)
+    assert weight(simulation) == 0
+
+
+async def test_a_pause_keeps_no_visitors_on_pods_that_are_lost() -> None:
+    simulation = await in_phase("Analysing", {"weight": 10}, LASTING)
+    simulation.change(**canary({"weight": 10}, LASTING, replicas=8, rollout={"paused": True}))
+    lose_pods(simulation, CANARY, 2)
+    await passes(simulation)
+    assert (weight(simulation), simulation.ready()) == (10, "Paused")
+
+
+@pytest.mark.parametrize(("stable", "tried"), [(50, 90), (0, 50), (100, 0)])
+@pytest.mark.parametrize("phase", ["Analysing", "AwaitingApproval"])
+async def test_a_hand_edited_weight_is_put_back_and_the_step_shifts_anew(
+    phase: str, stable: int, tried: int
+) -> None:
+    last = LASTING if phase == "Analysing" else AWAITED
+    simulation = await in_phase(phase, {"weight": 10}, last)
+    edit_weights(simulation, stable, tried)
+    simulation.seconds += 1000
+    await simulation.reconcile()
+    assert phase_is(simulation, "Shifting")()
+    assert "set" not in rollout(simulation)["weight"]
+    await until(simulation, phase_is(simulation, phase))
+    assert (weight(simulation), rollout(simulation)["weight"]["set"]) == (50, 50)
+
+
+async def test_an_approval_does_nothing_while_the_weights_are_hand_edited() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/2"})
+    edit_weights(simulation, 0, 50)
+    await simulation.reconcile()
+    assert phase_is(simulation, "Shifting")()
+
+
+async def test_intervals_count_for_a_step_only_once_its_weight_is_taken_up() -> None:
+    simulation = await analysed(Analyst(*[GOOD] * 30), passes=1)
+    simulation.gateway_is_away = True
+    for _ in range(20):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+    assert rollout(simulation)["phase"] == "Shifting"
+    assert rollout(simulation).get("intervals", {}).get("passed", 0) == 0
+
+
+async def test_a_share_that_is_not_what_was_set_is_a_blocker_and_the_step_does_not_count() -> None:
+    analyst = Analyst(*[GOOD] * 100, share=0)
+    simulation = await analysed(analyst, passes=6)
+    assert rollout(simulation)["phase"] == "Analysing"
+    assert simulation.ready() == "Analysing", "a gateway may take a minute"
+    for _ in range(10):
+        await simulation.reconcile()
+        simulation.seconds += 10
+    assert rollout(simulation)["intervals"]["passed"] == 0
+    assert simulation.ready() == "Blocked"
+    blocker = status(simulation)["blockers"][0]
+    assert blocker["reason"] == "WeightNotObserved"
+    assert "10 % is set" in blocker["message"]
+    assert "0 % of 400 requests" in blocker["message"]
+    assert blocker["object"] == "HTTPRoute/london"
+    message = condition(status(simulation), "Ready")["message"]
+    assert "WeightNotObserved" in message
+    analyst.share = 9.5
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_share_of_few_requests_and_one_near_the_weight_are_no_blocker() -> None:
+    for share, requests in ((0, 99), (8, 100_000), (12, 100_000)):
+        simulation = await analysed(Analyst(*[GOOD] * 10, share=share, requests=requests))
+        assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_the_share_of_the_step_before_is_not_held_against_a_step() -> None:
+    spec = canary({"weight": 10}, LASTING, rollout={"analysis": ANALYSIS})
+    simulation = await serving(**spec)
+    simulation.analyst = Analyst(GOOD, share=10)
+    simulation.restart()
+    simulation.change(**spec)
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    for _ in range(20):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+    assert rollout(simulation)["phase"] == "Analysing"
+    assert "observed" not in rollout(simulation)["weight"]
+    assert simulation.ready() == "Analysing"
+
+
+ANALYSIS = {
+    "intervalSeconds": 10,
+    "checks": [{"name": "success", "successRate": {"minPercent": 99}}],
+}
+
+
+def crash(simulation: Simulation) -> None:
+    """Let all the stable pods crash, by their own fault."""
+    lose_pods(simulation, LONDON, 0)
+    template = simulation.body(DEPLOYMENT)["spec"]["template"]
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
+    body = {
+        "metadata": {**template["metadata"], "name": "london-old", "namespace": "default"},
+        "spec": template["spec"],
+        "status": {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]},
+    }
+    simulation.server.put(POD, Key(namespace="default", name="london-old"), body)
+
+
+async def test_a_stable_that_crashes_lets_a_good_canary_go_straight_on() -> None:
+    simulation = await in_phase("Analysing", LASTING, {"weight": 60, "approval": True})
+    crash(simulation)
+    await simulation.reconcile()
+    assert phase_is(simulation, "Promoting")()
+    await simulation.reconcile()
+    assert weight(simulation) == 100, "the canary's pods are all that serve"
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_pods_that_are_lost_with_their_nodes_promote_nothing() -> None:
+    simulation = await in_phase("AwaitingApproval", AWAITED)
+    lose_pods(simulation, LONDON, 0)
+    await passes(simulation)
+    assert (rollout(simulation)["phase"], weight(simulation)) == ("AwaitingApproval", 50)
+
+
+async def test_a_stable_that_crashes_promotes_nothing_that_is_unknown() -> None:
+    simulation = await analysed(Analyst(*[DARK] * 100), passes=8)
+    crash(simulation)
+    await passes(simulation)
+    assert (rollout(simulation)["phase"], weight(simulation)) == ("Analysing", 10)
