@@ -138,6 +138,8 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
     if decision.trial and desired:
         yield from _trial_notes(app, desired, decision.trial)
         return
+    if decision.untried and desired:
+        yield f"{desired} is not tried in pods of its own: {decision.untried}"
     if decision.action is Action.ROLL_OUT:
         if decision.paused:
             yield "spec.rollout.paused is true: no pod is replaced before kubectl weather resume"

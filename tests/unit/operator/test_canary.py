@@ -38,6 +38,8 @@ from weather_operator.model import (
     PROMOTE_ANNOTATION,
     WEATHER_APP,
 )
+from weather_operator.rollout.state import seconds_between
+from weather_operator.status.conditions import condition
 
 
 async def test_a_good_revision_goes_step_by_step_and_then_replaces_what_served() -> None:
@@ -417,14 +419,45 @@ async def test_blue_green_switches_once_and_keeps_the_old_pods_for_a_while() -> 
     assert status(simulation)["version"] == "2.0.0"
 
 
-async def test_a_changed_path_is_rolled_plainly() -> None:
+async def test_a_changed_path_is_rolled_plainly_and_that_is_said() -> None:
     simulation = await serving(**canary())
     watched = Watched(simulation)
     gateway: Manifest = {"gateway": {**GATEWAY["gateway"], "path": "/london"}}
     simulation.change(**canary(**gateway))
+    for _ in range(3):
+        await simulation.reconcile()
+    message = condition(status(simulation), "Ready")["message"]
+    assert "not tried before: its path changes from / to /london" in message
     await simulation.converge()
     assert watched.weights == [0]
     assert status(simulation)["version"] == "2.0.0"
+
+
+NLB: Manifest = {
+    "type": "LoadBalancer",
+    "port": 80,
+    "annotations": {"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"},
+}
+
+
+@pytest.mark.parametrize(("service", "seconds"), [({}, 5), ({"service": NLB}, 30)])
+async def test_the_canarys_pods_stay_until_nothing_leads_to_them(
+    service: Manifest, seconds: int
+) -> None:
+    spec = canary({"weight": 10}, **service)
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "Draining"))
+    await until(simulation, lambda: "setAt" in rollout(simulation))
+    simulation.seconds -= seconds_between(rollout(simulation)["setAt"], simulation.now())
+    simulation.seconds += seconds - 1
+    for _ in range(3):
+        await simulation.reconcile()
+    assert not nothing_left(simulation)
+    simulation.seconds += 1
+    for _ in range(3):
+        await simulation.reconcile()
+    assert nothing_left(simulation)
 
 
 async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() -> None:

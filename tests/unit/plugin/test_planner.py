@@ -451,6 +451,19 @@ def test_a_preview_of_a_canary_says_its_steps_and_pods() -> None:
     ]
 
 
+def test_a_preview_says_why_a_changed_path_is_not_tried() -> None:
+    world = World()
+    world.apply(**canaried("green", gateway=GATEWAY_SPEC))
+    settle(world)
+    world.apply(**canaried("red", gateway={**GATEWAY_SPEC, "path": "/london"}))
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    assert list(Planner(Cluster(world)).preview(body).notes) == [
+        "3.0.0 (red) is not tried in pods of its own: its path changes from / to /london, and a "
+        "route leads to one path alone"
+    ]
+
+
 def test_what_comes_at_the_deadline_is_known_before_it() -> None:
     world = World()
     world.apply(**DEFAULT)

@@ -55,12 +55,12 @@ from weather_operator.releases.catalogue import CatalogueError, release_for, sel
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
 from weather_operator.render.labels import is_managed
+from weather_operator.render.load_balancers import router_seconds
 from weather_operator.rollout.interval import AnalysisTarget
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, seconds_between
-from weather_operator.rollout.strategies.canary import DRAIN_SECONDS
 from weather_operator.rollout.trial import (
     ANALYSING,
     AWAITING_APPROVAL,
@@ -324,7 +324,7 @@ def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: floa
         return min(look, app.rollout.analysis.interval_seconds)
     if trial.phase == AWAITING_APPROVAL or (trial.phase in TRYING and app.rollout.paused):
         return None
-    seconds = DRAIN_SECONDS if trial.phase in ENDING else 0
+    seconds = router_seconds(app) if trial.phase in ENDING else 0
     if trial.phase == ANALYSING:
         seconds = steps_of(app)[trial.step - 1].duration_seconds
     if trial.set_at is None or not seconds:

@@ -13,6 +13,7 @@ DRAIN_SECONDS = 30
 """How long a pod goes on serving once it is to end, and a target group lets its requests end."""
 
 _FIRST_CHECK_SECONDS = 20
+_PROXY_SECONDS = 5
 _NLB_TARGET_TYPE = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"
 
 
@@ -31,6 +32,14 @@ def min_ready_seconds(app: WeatherApp) -> int:
     """
     asked, deadline = app.rollout.min_ready_seconds, app.rollout.progress_deadline_seconds
     return max(asked, min(_FIRST_CHECK_SECONDS, deadline - 1)) if sends_to_pods(app) else asked
+
+
+def router_seconds(app: WeatherApp) -> int:
+    """Return how long visitors may still come to pods that a route no longer leads to.
+
+    A proxy hears of it in a moment, a load balancer takes as long as it does to let a pod go.
+    """
+    return DRAIN_SECONDS if sends_to_pods(app) else _PROXY_SECONDS
 
 
 def grace_seconds(app: WeatherApp) -> int:

@@ -16,10 +16,9 @@ def serving_path(observed: Observed, desired: Revision, decision: Decision) -> s
     """
     if decision.template_from:
         return path_in(decision.template_from.template)
-    routed = [path for path in map(path_of, map(observed.child, ROUTES)) if path]
     path = observed.app.path
     is_complete = observed.live == desired and observed.progress.complete
-    if is_complete or all(each == path for each in routed):
+    if is_complete or all(each == path for each in routed_paths(observed)):
         return path
     deployment = observed.child(DEPLOYMENT)
     if deployment is None:
@@ -29,6 +28,11 @@ def serving_path(observed: Observed, desired: Revision, decision: Decision) -> s
     revisions = replica_set_revisions(observed.replica_sets, deployment)
     serving = (each for each in revisions if each.revision != desired and each.available)
     return next((path_in(each.template) for each in serving), path)
+
+
+def routed_paths(observed: Observed) -> list[str]:
+    """Return to which paths the app's live routes lead."""
+    return [path for path in map(path_of, map(observed.child, ROUTES)) if path]
 
 
 def path_of(route: Manifest | None) -> str | None:

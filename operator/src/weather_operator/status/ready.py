@@ -209,6 +209,8 @@ def _under_way(observed: Observed, plan: Plan, rollout: RolloutState) -> ReadyCo
         name = f"scaling {rollout.target.version}"
     else:
         name = _change(observed, plan)
+        if plan.decision and plan.decision.untried:
+            name += f", not tried before: {plan.decision.untried}"
     if _has_failed(observed, rollout):
         message = f"{name} is stuck: {_counts(observed, rollout)}. {why_failed(observed)}"
         if plan.decision and plan.decision.rollback_blocked:

@@ -42,9 +42,10 @@ class Decision:
     `template_from` is whose template it gets instead of the spec's, `rollback_to` the revision that
     a failed one goes back to, `rollback_blocked` why that is not done, `paused` whether the
     Deployment stands still, `waits_for` for what it stays as it is until its turn comes,
-    `outside_window` when the next change window opens if none is open now. `trial` is how far a
-    trial is, which `ended` where it has just failed or was given up. `keeps_stable` leaves the
-    Deployment as it is, and `removes_canary` takes the canary's objects away.
+    `outside_window` when the next change window opens if none is open now, `untried` why there is
+    no trial although the strategy asks for one. `trial` is how far a trial is, which `ended` where
+    it has just failed or was given up. `keeps_stable` leaves the Deployment as it is, and
+    `removes_canary` takes the canary's objects away.
     """
 
     action: Action = Action.ROLL_OUT
@@ -54,6 +55,7 @@ class Decision:
     paused: bool = False
     waits_for: str = ""
     outside_window: Closed | None = None
+    untried: str = ""
     trial: Trial | None = None
     ended: Ended | None = None
     keeps_stable: bool = False

@@ -20,10 +20,12 @@ from dataclasses import replace
 from weather_operator.kube.resources import DEPLOYMENT
 from weather_operator.model.strategies import ABORT, BLUE_GREEN, CANARY, Analysis
 from weather_operator.render import Track, child_name
+from weather_operator.render.load_balancers import router_seconds
 from weather_operator.render.pods import path_in
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Reached, reached_before
 from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.routes import routed_paths
 from weather_operator.rollout.state import failure, last_good, later, seconds_between
 from weather_operator.rollout.strategies import Action, Decision, Ended, rolling_update
 from weather_operator.rollout.traffic import (
@@ -51,11 +53,10 @@ from weather_operator.rollout.trial import (
 )
 from weather_operator.rollout.windows import closed
 
-DRAIN_SECONDS = 5
-"""How long the canary's pods stay after the last visitors were sent to them."""
-
 SHARE_SECONDS = 60
 """How long a router may take until it divides the visitors as it says."""
+
+_TRYING_STRATEGIES = (CANARY, BLUE_GREEN)
 
 _LEAST_PODS = 0.75
 """With which part of its pods a canary keeps its weight: a drained node may take one of four."""
@@ -67,8 +68,10 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     trial = trial_before(app.status)
     if trial is None and not is_anything_left(observed):
         plain = rolling_update.decide(observed, desired)
-        if plain is None or not _begins(observed, desired, plain):
-            return plain
+        if plain is None:
+            return None
+        if not _begins(observed, desired, plain):
+            return replace(plain, untried=_why_not_tried(observed))
         return _begin(observed)
     if trial is None:
         return _go_on(_idle(observed), ABORTING)
@@ -103,7 +106,7 @@ def _may_be_tried(observed: Observed, desired: Revision) -> bool:
     every route's alone, so a revision with another one cannot be beside what serves.
     """
     app, deployment = observed.app, observed.child(DEPLOYMENT)
-    if app.rollout.strategy.type not in (CANARY, BLUE_GREEN) or deployment is None:
+    if app.rollout.strategy.type not in _TRYING_STRATEGIES or deployment is None:
         return False
     if desired.revision == last_good(app.status) or observed.live == desired:
         return False
@@ -112,6 +115,21 @@ def _may_be_tried(observed: Observed, desired: Revision) -> bool:
     if path_in(deployment["spec"]["template"]) != app.path:
         return False
     return observed.progress.desired > 0
+
+
+def _why_not_tried(observed: Observed) -> str:
+    """Say why a rollout is none in steps although the strategy says so; empty where that is plain.
+
+    The pods have the new path as soon as it begins, the routes once it is complete.
+    """
+    app, deployment = observed.app, observed.child(DEPLOYMENT)
+    if app.rollout.strategy.type not in _TRYING_STRATEGIES or deployment is None:
+        return ""
+    paths = (path_in(deployment["spec"]["template"]), *routed_paths(observed))
+    before = next((each for each in paths if each != app.path), None)
+    if before is None:
+        return ""
+    return f"its path changes from {before} to {app.path}, and a route leads to one path alone"
 
 
 def _idle(observed: Observed) -> Trial:
@@ -265,7 +283,9 @@ def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         if not is_routed(observed, 0):
             return plain
         return Decision(action=Action.MARK, trial=replace(trial, set_at=observed.now))
-    return replace(plain, removes_canary=later(trial.set_at, DRAIN_SECONDS) <= observed.now)
+    return replace(
+        plain, removes_canary=later(trial.set_at, router_seconds(observed.app)) <= observed.now
+    )
 
 
 def has_pods_for(observed: Observed, trial: Trial) -> bool:
