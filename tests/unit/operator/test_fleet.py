@@ -36,6 +36,19 @@ def status(reason: str, *, rollout: Manifest | None = None, outcome: str = "") -
 SERVING = status("Serving")
 WAITS = status("Waiting")
 ROLLS = status("RollingOut", rollout={"phase": "RollingOut", "from": "2.0.0", "to": "2.0.0"})
+TRIED = {
+    "strategy": "Canary",
+    "revision": "r",
+    "from": "2.0.0",
+    "to": "2.0.0",
+    "colour": "green",
+    "image": NEW.image,
+    "startedAt": "2026-01-01T09:00:00Z",
+}
+TRIES = [
+    status(phase, rollout={**TRIED, "phase": phase})
+    for phase in ("Preparing", "Analysing", "AwaitingApproval", "Promoting", "Draining", "Aborting")
+]
 UPGRADES = status("RollingOut", rollout={"phase": "RollingOut", "from": "1.0.0", "to": "2.0.0"})
 DONE = status("Serving", outcome="Succeeded")
 FAILED = status("RolledBack", outcome="RolledBack")
@@ -143,6 +156,22 @@ async def test_what_was_let_begin_counts_until_its_status_says_so_or_for_a_while
 async def test_users_own_upgrades_take_nobodys_turn() -> None:
     apps = Apps(app("a", UPGRADES), app("b", UPGRADES), app("c"))
     assert apps.ask("c") == ""
+
+
+@pytest.mark.parametrize("tries", TRIES, ids=lambda each: each["rollout"]["phase"])
+@in_virtual_time
+async def test_trials_take_a_turn_until_their_canary_has_gone(tries: Manifest) -> None:
+    apps = Apps(app("a", tries), app("b", ROLLS), app("c"))
+    assert apps.ask("c").startswith("2 others")
+    asked_for = {**tries, "rollout": {**tries["rollout"], "from": "1.0.0"}}
+    apps.put(app("a", asked_for))
+    await asyncio.sleep(2)
+    assert apps.ask("c") == "", "another version is what its own spec asks for"
+
+
+def test_a_trial_that_has_begun_never_waits() -> None:
+    for tries in TRIES:
+        assert not is_fleet_rollout(observed(app("a", tries)))
 
 
 @in_virtual_time

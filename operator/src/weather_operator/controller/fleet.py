@@ -25,6 +25,7 @@ from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.state import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, failure
+from weather_operator.rollout.trial import trial_before
 from weather_operator.rollout.windows import closed
 from weather_operator.status.conditions import condition
 from weather_operator.status.ready import WAITING
@@ -163,6 +164,8 @@ def is_fleet_rollout(observed: Observed) -> bool:
         return False
     if closed(app.rollout.windows, observed.now):
         return False
+    if trial_before(app.status):
+        return False  # it has begun
     is_told = app.status.get("observedGeneration") == app.generation
     if not is_told or not observed.progress.complete or not observed.progress.desired:
         return False
@@ -182,7 +185,8 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
     """Read the statuses of all apps.
 
     A rollout from a version to the same one is none that a user asked for by another version: it is
-    the release's new image, the operator's new template, or new settings of the app itself.
+    the release's new image, the operator's new template, or new settings of the app itself. A trial
+    is one from its first canary on until that has gone.
     """
     rolling, waiting, size = set(), [], 0
     ended: dict[str, Counter[str]] = {SUCCEEDED: Counter(), ROLLED_BACK: Counter()}
@@ -192,8 +196,8 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
         rollout, history = status.get("rollout", {}), status.get("history", ())
         if condition(status, "Ready").get("reason") == WAITING:
             waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
-        elif rollout.get("phase") == ROLLING_OUT:
-            if rollout.get("from") == rollout["to"]:
+        elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
+            if rollout.get("from") == rollout.get("to"):
                 rolling.add(key_of(body))
         elif history and history[0]["outcome"] in ended:
             ended[history[0]["outcome"]][history[0]["image"]] += 1
