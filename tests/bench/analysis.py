@@ -98,7 +98,9 @@ def _trial(number: int) -> AnalysisTarget:
     ]
     body = app_body(rollout={"analysis": {"intervalSeconds": INTERVAL_SECONDS, "checks": checks}})
     body["metadata"].update(name=f"app-{number}", uid=f"uid-{number}")
-    return AnalysisTarget(app=parse_app(body), revision="r", step=1)
+    app = parse_app(body)
+    assert app.rollout.analysis
+    return AnalysisTarget(app=app, analysis=app.rollout.analysis, revision="r", step=1)
 
 
 def _pod(number: int, index: int, track: str) -> Manifest:

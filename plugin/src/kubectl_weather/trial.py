@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.rollout.trial import ENDING, PROMOTING
+from weather_operator.model.parsing import readable_status
+from weather_operator.rollout.state import revision_tried
+from weather_operator.rollout.trial import ENDING, PROMOTING, trial_before
 
 DECIDED = (PROMOTING, *ENDING)
 """The phases in which nothing is left to be decided."""
@@ -25,8 +27,8 @@ class CheckResult:
 class Trial:
     """Where a trial is: at `step` of `steps`, 0 while it gets no visitors.
 
-    Weights are in percent of the visitors, None where they are not known: what the step asks for,
-    what the pods make possible, what was set, and what was counted, of how many requests.
+    Weights are in percent of the visitors: what the step asks for and, None where they are not
+    known, what the pods make possible, what was set, and what was counted, of how many requests.
     """
 
     strategy: str
@@ -36,7 +38,7 @@ class Trial:
     revision: str
     step: int
     steps: int
-    desired: float | None
+    desired: float
     possible: float | None
     set: float | None
     observed: float | None
@@ -46,24 +48,24 @@ class Trial:
 
 def trial_of(app: Manifest) -> Trial | None:
     """Return the trial that an app's status tells of, None where nothing is tried."""
-    rollout = app.get("status", {}).get("rollout", {})
-    if not (strategy := rollout.get("strategy")):
+    status = readable_status(app.get("status", {}))
+    trial, tried = trial_before(status), revision_tried(status)
+    if trial is None or tried is None:
         return None
-    weight = rollout.get("weight", {})
     return Trial(
-        strategy=strategy,
-        phase=rollout["phase"],
-        version=rollout.get("to", ""),
-        colour=rollout.get("colour", ""),
-        revision=rollout["revision"],
-        step=rollout.get("step", 0),
-        steps=rollout.get("steps", 0),
-        desired=weight.get("desired"),
-        possible=weight.get("possible"),
-        set=weight.get("set"),
-        observed=weight.get("observed"),
-        requests=weight.get("requests", 0),
-        checks=tuple(map(_check, rollout.get("analysis", ()))),
+        strategy=trial.strategy,
+        phase=trial.phase,
+        version=tried.version,
+        colour=tried.colour,
+        revision=tried.revision,
+        step=trial.step,
+        steps=trial.steps,
+        desired=trial.weight,
+        possible=trial.possible,
+        set=trial.weight if trial.is_set else None,
+        observed=trial.share,
+        requests=trial.requests,
+        checks=tuple(map(_check, trial.checks)),
     )
 
 

@@ -107,8 +107,9 @@ def trial(
     *checks: Manifest, step: int = 1, generation: int = 1, seconds: float = 0.3
 ) -> AnalysisTarget:
     analysis = {"intervalSeconds": seconds, "minRequests": 20, "checks": list(checks)}
-    body = app_body(generation=generation, rollout={"analysis": analysis} if checks else {})
-    return AnalysisTarget(app=parse_app(body), revision="r2", step=step)
+    app = parse_app(app_body(generation=generation, rollout={"analysis": analysis}))
+    assert app.rollout.analysis
+    return AnalysisTarget(app=app, analysis=app.rollout.analysis, revision="r2", step=step)
 
 
 @dataclass
@@ -300,7 +301,7 @@ async def test_a_trial_that_was_given_before_the_runner_runs_begins_with_it(site
     runner = AnalysisRunner(
         site, new_cache(), Sources(), Metrics(), wake=woken.put_nowait, metrics_port=site.port
     )
-    runner.watch(trial())
+    runner.watch(trial(SUCCESS))
     running = asyncio.create_task(runner.run())
     async with asyncio.timeout(20):
         assert await woken.get() == LONDON
@@ -309,7 +310,7 @@ async def test_a_trial_that_was_given_before_the_runner_runs_begins_with_it(site
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert found
-    assert found.results == ()
+    assert [each.name for each in found.results] == ["success"]
 
 
 def test_only_pods_that_may_answer_are_asked() -> None:

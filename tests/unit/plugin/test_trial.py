@@ -29,6 +29,9 @@ def app(phase: str = "AwaitingApproval", **rollout: Any) -> Any:
         "step": 1,
         "steps": 2,
         "weight": WEIGHT,
+        "setAt": objects.NOW.isoformat(),
+        "startedAt": objects.NOW.isoformat(),
+        "image": "weather:2.0.0",
         "analysis": [CHECK],
         **rollout,
     }

@@ -53,14 +53,19 @@ class Measured:
 
 def evaluate(check: Check, measured: Measured, *, min_requests: int) -> CheckResult:
     """Return how one check came out."""
-    if check.success_rate:
-        return _success_rate(check.name, check.success_rate, measured, min_requests)
-    if check.latency:
-        return _latency(check.name, check.latency, measured, min_requests)
     if check.probe:
         return _probe(check.name, check.probe, measured.probes.get(check.name))
     if check.prometheus:
         return _query(check.name, check.prometheus, measured.queries.get(check.name))
+    canary, stable = measured.canary, measured.stable
+    if canary is None or stable is None:
+        return _unknown(check.name, "the pods were not asked")
+    if problem := _too_little(canary, min_requests):
+        return _unknown(check.name, problem)
+    if check.success_rate:
+        return _success_rate(check.name, check.success_rate, canary, stable, min_requests)
+    if check.latency:
+        return _latency(check.name, check.latency, canary, stable, min_requests)
     return _unknown(check.name, "this operator does not know this kind of check")
 
 
@@ -95,13 +100,8 @@ def quantile(percent: float, buckets: Mapping[float, float]) -> float | None:
 
 
 def _success_rate(
-    name: str, bounds: SuccessRate, measured: Measured, min_requests: int
+    name: str, bounds: SuccessRate, canary: Counters, stable: Counters, min_requests: int
 ) -> CheckResult:
-    canary, stable = measured.canary, measured.stable
-    if canary is None or stable is None:
-        return _unknown(name, "the pods were not asked")
-    if problem := _too_little(canary, min_requests):
-        return _unknown(name, problem)
     rate = 100 * canary.successes / canary.total
     of = f"{rate:.4g} % of {canary.total:.0f} requests succeeded"
     if bounds.min_percent is not None and rate < bounds.min_percent:
@@ -126,12 +126,9 @@ def _success_rate(
     return _passed(name, rate, threshold, of, canary, problem, bounds.min_percent is not None)
 
 
-def _latency(name: str, bounds: Latency, measured: Measured, min_requests: int) -> CheckResult:
-    canary, stable = measured.canary, measured.stable
-    if canary is None or stable is None:
-        return _unknown(name, "the pods were not asked")
-    if problem := _too_little(canary, min_requests):
-        return _unknown(name, problem)
+def _latency(
+    name: str, bounds: Latency, canary: Counters, stable: Counters, min_requests: int
+) -> CheckResult:
     percent = bounds.quantile_percent
     found = quantile(percent, canary.buckets)
     if found is None:

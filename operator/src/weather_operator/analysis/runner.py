@@ -40,9 +40,6 @@ from weather_operator.status.pods import is_ready
 
 log = logging.getLogger(__name__)
 
-DEFAULT_INTERVAL_SECONDS = 10
-"""For an app without an analysis, of which the share of requests is observed all the same."""
-
 LOG_LAG_SECONDS = 1.0
 """How long a page may take to count a request that it has answered."""
 
@@ -149,8 +146,7 @@ class AnalysisRunner:
 
     async def _analyse(self, watched: _Watched) -> None:
         trial = watched.trial
-        analysis = trial.app.rollout.analysis
-        seconds = analysis.interval_seconds if analysis else DEFAULT_INTERVAL_SECONDS
+        seconds = trial.analysis.interval_seconds
         # A leader that begins with many trials asks their pods one after the other.
         spread = min(len(self._watched) / (10 * _SPREAD_FROM), 1.0) * seconds
         await asyncio.sleep(spread * (hash(trial.app.uid) % 1000) / 1000)
@@ -175,8 +171,7 @@ class AnalysisRunner:
         trial, clock = watched.trial, asyncio.get_running_loop().time
         probes = await self._probes(watched, ends - LOG_LAG_SECONDS - clock())
         await asyncio.sleep(ends - clock())
-        analysis = trial.app.rollout.analysis
-        checks = analysis.checks if analysis else ()
+        checks = trial.analysis.checks
         if trial.step == 0:
             due = tuple(check for check in checks if check.probe)
             measured = Measured(canary=None, stable=None, probes=probes, queries={})
@@ -201,8 +196,7 @@ class AnalysisRunner:
         share: float | None,
         requests: int,
     ) -> Interval:
-        analysis = trial.app.rollout.analysis
-        least = analysis.min_requests if analysis else 0
+        least = trial.analysis.min_requests
         return Interval(
             epoch=self._epoch,
             number=next(self._numbers),
@@ -215,9 +209,8 @@ class AnalysisRunner:
         )
 
     def _broken(self, trial: AnalysisTarget, error: Exception) -> Interval:
-        analysis = trial.app.rollout.analysis
         message = f"the analysis broke: {type(error).__name__}: {error}"
-        checks = [c for c in (analysis.checks if analysis else ()) if trial.step or c.probe]
+        checks = [check for check in trial.analysis.checks if trial.step or check.probe]
         return Interval(
             epoch=self._epoch,
             number=next(self._numbers),
@@ -231,9 +224,9 @@ class AnalysisRunner:
         )
 
     async def _probes(self, watched: _Watched, seconds: float) -> dict[str, ProbeAnswers]:
-        app, analysis = watched.trial.app, watched.trial.app.rollout.analysis
+        app = watched.trial.app
         found: dict[str, ProbeAnswers] = {}
-        checks = [check for check in (analysis.checks if analysis else ()) if check.probe]
+        checks = [check for check in watched.trial.analysis.checks if check.probe]
         if not checks:
             return found
         pods = await self._pods(watched)

@@ -300,15 +300,19 @@ class Reconciler:
         if self._analyst is None:
             return
         app, rollout = observed.app, planned.rollout
-        trial = rollout.trial if rollout else None
+        trial, analysis = rollout.trial if rollout else None, app.rollout.analysis
         is_watched = trial and trial.phase in TRYING and trial.phase != PREPARING
-        if app.rollout.analysis and rollout and trial and is_watched:
-            revision = rollout.target.revision
-            since = trial.set_at or ""
-            target = AnalysisTarget(app=app, revision=revision, step=trial.step, since=since)
-            self._analyst.watch(target)
-        else:
+        if not (rollout and trial and analysis and is_watched):
             self._analyst.forget(app.key)
+            return
+        target = AnalysisTarget(
+            app=app,
+            analysis=analysis,
+            revision=rollout.target.revision,
+            step=trial.step,
+            since=trial.set_at or "",
+        )
+        self._analyst.watch(target)
 
 
 def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: float) -> float | None:

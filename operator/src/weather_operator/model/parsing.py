@@ -120,14 +120,14 @@ def _parse_app(body: Manifest) -> WeatherApp:
         rollout=_parse_rollout(spec.get("rollout", {})),
         resources=_parse_resources(spec.get("resources", {})),
         pod=spec.get("pod", {}),
-        status=_readable(body.get("status", {})),
+        status=readable_status(body.get("status", {})),
         approved=annotations.get(APPROVE_ANNOTATION, ""),
         aborted=annotations.get(ABORT_ANNOTATION, ""),
         promoted=annotations.get(PROMOTE_ANNOTATION, ""),
     )
 
 
-def _readable(status: Manifest) -> Manifest:
+def readable_status(status: Manifest) -> Manifest:
     """Return a status without a rollout that lacks what the operator always writes of one.
 
     A person wrote that, or a tool restored half of it: nothing can be concluded from it.

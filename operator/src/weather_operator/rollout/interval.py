@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from weather_operator.model import WeatherApp
+from weather_operator.model.strategies import Analysis
 
 
 class Verdict(StrEnum):
@@ -68,11 +69,12 @@ class Interval:
 class AnalysisTarget:
     """What is to be analysed: this revision beside the one that serves, at this step.
 
-    `since` is when the step's weight was taken up, empty before: what is measured in one does not
-    speak for the other.
+    It is judged by `analysis`. `since` is when the step's weight was taken up, empty before: what
+    is measured in one does not speak for the other.
     """
 
     app: WeatherApp
+    analysis: Analysis
     revision: str
     step: int
     since: str = ""
