@@ -66,6 +66,13 @@ def test_a_try_that_fails_opens_it_again_for_longer(breaker: CircuitBreaker, clo
     assert breaker.rejection()
 
 
+def test_failures_that_come_together_open_it_for_no_longer(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    retries = [breaker.record_failure(UNAVAILABLE) for _ in range(4 * FAILURES_TO_OPEN)]
+    assert max(retries) - clock.now <= 1.5 * BACKOFF[Failure.UNAVAILABLE][0]
+
+
 def test_a_try_that_is_given_up_leaves_the_next_one_free(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:

@@ -16,7 +16,7 @@ from weather_webapp.cache import FRESH_FOR, MAX_PLACES
 from weather_webapp.errors import CityLookupError, CityUnknownError, Failure
 from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers.sample import sample_weather
-from weather_webapp.resilience import BACKOFF
+from weather_webapp.resilience import BACKOFF, FAILURES_TO_OPEN
 from weather_webapp.service import WeatherService
 from weather_webapp.weather import Place
 
@@ -264,17 +264,29 @@ async def test_nobody_waits_long_and_the_call_is_not_lost(
 async def test_a_new_key_is_tried_at_once(
     make_service: MakeService, provider: FakeProvider, clock: Clock
 ) -> None:
-    provider.geocoding_host = provider.weather_host
     service = make_service(provider)
     provider.fail(Failure.KEY_REFUSED)
-    assert (await service.get("London", "en")).failure is Failure.KEY_REFUSED
-    with pytest.raises(CityLookupError):
-        await service.get("Somewhere", "en")
-    assert provider.calls == {"weather": 1}
+    for _ in range(2):
+        assert (await service.get("London", "en")).failure is Failure.KEY_REFUSED
+        with pytest.raises(CityLookupError):
+            await service.get("Somewhere", "en")
+    assert provider.calls == {"weather": 1, "find": 1}
     provider.fail(None)
     provider.key = 2
     assert (await service.get("London", "en")).weather.source == "openweathermap"
     assert (await service.get("Somewhere", "en")).weather.source == "openweathermap"
+
+
+async def test_searches_that_fail_on_the_same_host_do_not_take_the_weather_away(
+    make_service: MakeService, provider: FakeProvider
+) -> None:
+    provider.geocoding_host = provider.weather_host
+    service = make_service(provider)
+    provider.fail(Failure.UNAVAILABLE, "find")
+    for number in range(FAILURES_TO_OPEN):
+        with pytest.raises(CityLookupError):
+            await service.get(f"Somewhere {number}", "en")
+    assert (await service.get("London", "en")).weather.source == "openweathermap"
 
 
 async def test_the_next_provider_answers_and_it_is_said_why(

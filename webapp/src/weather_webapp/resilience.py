@@ -1,12 +1,14 @@
-"""How providers are called: each host behind its circuit breaker, all within one budget, in order.
+"""How providers are called: behind circuit breakers, all within one budget, in order.
 
 `FallbackProvider` tries one `ResilientProvider` after the other until one answers. Each of them
-calls its provider no more than the provider's concurrency, the host's `CircuitBreaker` and the
-`Allowance` of the caller permit. `CallBudget` gives the allowances: calls for the home city are
-reserved, and no client's searches can use up those of the others.
+calls its provider no more than the provider's concurrency, a `CircuitBreaker` and the `Allowance`
+of the caller permit. `CallBudget` gives the allowances: calls for the home city are reserved, and
+no client's searches can use up those of the others. Looking up places has a breaker of its own, on
+the same host too: what visitors search for must not take the weather of known places away.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -70,13 +72,15 @@ def _until_quota_renews(error: ProviderError, now: datetime) -> timedelta:
 class CircuitBreaker:
     """Opens after five failures in a row, or at once when key or quota are the reason.
 
-    While it is open no call is made; then a single one may probe, and its outcome decides.
+    While it is open no call is made; then a single one may probe, and its outcome decides. Each
+    probe that fails doubles the time. Failures that come together count no more than one.
     """
 
     def __init__(self, now: Callable[[], datetime], random: Random) -> None:
         self._now = now
         self._random = random
         self._failures = 0
+        self._openings = 0
         self._cause = Failure.UNAVAILABLE
         self._open_until: datetime | None = None
         self._probing = False
@@ -109,15 +113,20 @@ class CircuitBreaker:
 
     def record_success(self) -> None:
         """Close."""
-        self._failures = 0
+        self._failures = self._openings = 0
         self._open_until = None
 
     def record_failure(self, error: ProviderError) -> datetime:
         """Count the failure, open if it is time to, and return when to retry."""
+        if self._open_until and not self._probing:
+            return self._open_until
         self._failures += 1
+        opens = self._failures >= FAILURES_TO_OPEN or error.failure in OPENS_AT_ONCE
+        if opens or self.is_open:
+            self._openings += 1
         now = self._now()
-        retry_at = now + backoff_after(error, self._failures, now, self._random)
-        if self.is_open or self._failures >= FAILURES_TO_OPEN or error.failure in OPENS_AT_ONCE:
+        retry_at = now + backoff_after(error, max(self._openings, 1), now, self._random)
+        if self._openings:
             self._open_until = retry_at
             self._cause = error.failure
         return retry_at
@@ -244,16 +253,18 @@ class ResilientProvider:
         self._provider = provider
         self._now = now
         self._random = random
-        hosts = {provider.geocoding_host, provider.weather_host}
-        self._semaphores = {host: asyncio.Semaphore(provider.max_concurrency) for host in hosts}
+        self._hosts = {"find": provider.geocoding_host, "weather": provider.weather_host}
+        self._semaphores = {
+            host: asyncio.Semaphore(provider.max_concurrency) for host in self._hosts.values()
+        }
         self._credential = provider.credential()
         self._logged_errors: dict[str, str] = {}
         self._reset_breakers()
 
     @property
     def is_open(self) -> bool:
-        """Whether the circuit breaker of the weather's host is open."""
-        return self._breakers[self._provider.weather_host].is_open
+        """Whether the circuit breaker of the weather is open."""
+        return self._breakers["weather"].is_open
 
     def credential(self) -> int | None:
         """Return a number that changes with the API key."""
@@ -265,58 +276,58 @@ class ResilientProvider:
 
     async def find(self, city: str, language: str, allowance: Allowance) -> Place:
         """Return the city of this name. Raises UpstreamError."""
-        host, calls = self._provider.geocoding_host, self._provider.calls_to_find(city, language)
-        return await self._call(host, calls, allowance, lambda: self._provider.find(city, language))
+        calls = self._provider.calls_to_find(city, language)
+        find = functools.partial(self._provider.find, city, language)
+        return await self._call("find", calls, allowance, find)
 
     async def weather(self, place: Place, allowance: Allowance) -> Weather:
         """Return the weather of this place. Raises UpstreamError."""
-        host, calls = self._provider.weather_host, self._provider.calls_needed(place)
-        return await self._call(host, calls, allowance, lambda: self._provider.weather(place))
+        calls = self._provider.calls_needed(place)
+        weather = functools.partial(self._provider.weather, place)
+        return await self._call("weather", calls, allowance, weather)
 
     def _reset_breakers(self) -> None:
-        self._breakers = {
-            host: CircuitBreaker(self._now, self._random) for host in self._semaphores
-        }
+        self._breakers = {method: CircuitBreaker(self._now, self._random) for method in self._hosts}
 
     async def _call(
-        self, host: str, calls: int, allowance: Allowance, call: Callable[[], Awaitable[T]]
+        self, method: str, calls: int, allowance: Allowance, call: Callable[[], Awaitable[T]]
     ) -> T:
         if self.credential() is None:
             raise self._not_called(ProviderError(Failure.NO_KEY))
-        self._check_breaker(host)
+        self._check_breaker(method)
         if not allowance.take(calls):
             raise self._not_called(ProviderError(Failure.BUDGET_SPENT))
-        async with self._semaphores[host]:
+        async with self._semaphores[self._hosts[method]]:
             try:
-                self._check_breaker(host)
+                self._check_breaker(method)
             except UpstreamError:
                 allowance.put_back(calls)
                 raise
-            return await self._call_now(host, call)
+            return await self._call_now(method, call)
 
-    def _check_breaker(self, host: str) -> None:
-        if rejection := self._breakers[host].rejection():
+    def _check_breaker(self, method: str) -> None:
+        if rejection := self._breakers[method].rejection():
             reason, retry_at = rejection
             raise self._error(reason, retry_at)
 
-    async def _call_now(self, host: str, call: Callable[[], Awaitable[T]]) -> T:
-        breaker = self._breakers[host]
+    async def _call_now(self, method: str, call: Callable[[], Awaitable[T]]) -> T:
+        breaker = self._breakers[method]
         probed = breaker.begin_call()
         try:
             answer = await call()
         except ProviderError as error:
-            raise self._failed(host, breaker, error) from None
+            raise self._failed(method, breaker, error) from None
         finally:
             breaker.end_call(probed=probed)
         breaker.record_success()
-        self._log_change(host, "")
+        self._log_change(method, "")
         return answer
 
-    def _failed(self, host: str, breaker: CircuitBreaker, error: ProviderError) -> UpstreamError:
+    def _failed(self, method: str, breaker: CircuitBreaker, error: ProviderError) -> UpstreamError:
         if error.failure is Failure.CITY_UNKNOWN:
             breaker.record_success()
             return self._not_called(error)
-        self._log_change(host, str(error))
+        self._log_change(method, str(error))
         return self._error(error.failure, breaker.record_failure(error))
 
     def _not_called(self, error: ProviderError) -> UpstreamError:
@@ -334,11 +345,12 @@ class ResilientProvider:
             )
         )
 
-    def _log_change(self, host: str, error: str) -> None:
-        if self._logged_errors.get(host, "") != error:
-            self._logged_errors[host] = error
+    def _log_change(self, method: str, error: str) -> None:
+        if self._logged_errors.get(method, "") != error:
+            self._logged_errors[method] = error
             message = "provider failed" if error else "provider answers again"
-            log.warning(message, extra={"provider": self.name, "host": host, "reason": error})
+            about = {"provider": self.name, "host": self._hosts[method], "method": method}
+            log.warning(message, extra={**about, "reason": error})
 
 
 class FallbackProvider:
