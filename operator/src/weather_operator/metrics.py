@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -11,6 +12,9 @@ from prometheus_client.registry import Collector
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP
+from weather_operator.model.parsing import parse_app
+from weather_operator.rollout.state import later
+from weather_operator.rollout.trial import TRYING, seconds_of, trial_before
 from weather_operator.status.conditions import condition
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -118,7 +122,7 @@ class WeatherAppCollector(Collector):
             info.add_metric([name.namespace, name.name, *labels], 1)
             for gauge, value in _values(status):
                 gauges[gauge].add_metric([name.namespace, name.name], value)
-        return (info, *gauges.values())
+        return (info, *gauges.values(), *_canaries(self._cache.all(WEATHER_APP)))
 
 
 class ConvergenceTimer:
@@ -144,8 +148,8 @@ class ConvergenceTimer:
             self._observe(self._clock() - self._pending.pop(key)[1])
 
 
-def _gauge(name: str, help_: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, help_, labels=["namespace", "name"])
+def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help_, labels=["namespace", "name", *labels])
 
 
 def _values(status: Manifest) -> Iterator[tuple[str, float]]:
@@ -154,6 +158,44 @@ def _values(status: Manifest) -> Iterator[tuple[str, float]]:
     yield "replicas_ready", int(ready)
     for type_ in ("Ready", "Stalled"):
         yield type_.lower(), condition(status, type_).get("status") == "True"
+
+
+def _canaries(bodies: Iterable[Manifest]) -> Iterable[Metric]:
+    """Return the series of what is tried; there are none where nothing is."""
+    step = _gauge("weather_app_canary_step", "The step that a canary is at, from 0.")
+    due = _gauge(
+        "weather_app_canary_step_due_timestamp_seconds",
+        "When a canary's step is over at the earliest, while its weight is taken up.",
+    )
+    weight = _gauge(
+        "weather_app_canary_weight_percent",
+        "A canary's share of the visitors, as wanted, set and observed.",
+        "kind",
+    )
+    check = _gauge(
+        "weather_app_canary_check",
+        "1 with the verdict of a check's last interval.",
+        "check",
+        "verdict",
+    )
+    for body in bodies:
+        if "strategy" not in body.get("status", {}).get("rollout", {}):
+            continue
+        app = parse_app(body)
+        trial, name = trial_before(app.status), [app.key.namespace, app.key.name]
+        if trial is None:
+            continue
+        step.add_metric(name, trial.step)
+        if trial.set_at and trial.step > 0 and trial.phase in TRYING:
+            seconds = seconds_of(app, trial.step)
+            due.add_metric(name, datetime.fromisoformat(later(trial.set_at, seconds)).timestamp())
+        set_ = trial.weight if trial.is_set else None
+        for kind, value in (("wanted", trial.weight), ("set", set_), ("observed", trial.share)):
+            if value is not None:
+                weight.add_metric([*name, kind], value)
+        for each in trial.checks:
+            check.add_metric([*name, each["name"], each["verdict"]], 1)
+    return step, due, weight, check
 
 
 def _reason(status: Manifest) -> str:

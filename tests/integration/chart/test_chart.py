@@ -10,6 +10,7 @@ from support.kubectl import ROOT, Shell, own_namespace
 from weather_cluster import binaries, settings
 from weather_cluster.clusters import Cluster
 from weather_cluster.progress import silent
+from weather_operator.settings import from_environment
 
 CHART = "charts/weather-operator"
 CHECKOV = ROOT / ".venv-checkov/bin/checkov"
@@ -83,6 +84,8 @@ def test_nothing_breaks_a_rule_but_for_a_reason(mode: str, tmp_path: Path) -> No
         ("resources.requests.cpu=-1", "cpu"),
         ("serviceAccount.name=Mine", "name"),
         ("workers=0", "workers"),
+        ("prometheus.url=prometheus:9090", "url"),
+        ("prometheus.url=http://user@prometheus", "url"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_fields_name(value: str, field: str) -> None:
@@ -180,6 +183,55 @@ def test_the_operator_may_ask_the_pages_that_it_analyses() -> None:
     ]
     named = [port["port"] for ports in rules for port in ports]
     assert named == ["http", "metrics"]
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://prometheus.monitoring:9090", 9090),
+        ("https://prometheus.example/base", 443),
+        ("http://prometheus.example", 80),
+    ],
+)
+def test_the_operator_may_ask_the_prometheus_that_it_is_given(url: str, port: int) -> None:
+    made = template(
+        f"--set=prometheus.url={url},prometheus.tokenSecret.name=asks",
+        "--set=prometheus.caConfigMap.name=authorities,prometheus.caConfigMap.key=root.pem",
+    )
+    assert made.returncode == 0, made.stderr
+    objects = [each for each in yaml.safe_load_all(made.stdout) if each]
+    (policy,) = (
+        each
+        for each in objects
+        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "weather-operator"
+    )
+    assert {"port": port, "protocol": "TCP"} in policy["spec"]["egress"][0]["ports"]
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    spec = deployment["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    environment = {each["name"]: each.get("value") for each in container["env"]}
+    read = from_environment({name: value for name, value in environment.items() if value})
+    assert read.prometheus_url == url
+    (volume,), (mount,) = spec["volumes"], container["volumeMounts"]
+    files = {
+        f"{mount['mountPath']}/{item['path']}"
+        for source in volume["projected"]["sources"]
+        for part in source.values()
+        for item in part["items"]
+    }
+    assert files == {read.prometheus_token_file, read.prometheus_ca_file}
+    assert {"name": "asks", "items": [{"key": "token", "path": "token"}]} in [
+        source.get("secret") for source in volume["projected"]["sources"]
+    ]
+
+
+def test_without_a_prometheus_nothing_is_mounted() -> None:
+    made = template("--set=prometheus.tokenSecret.name=asks").stdout
+    (deployment,) = (
+        each for each in yaml.safe_load_all(made) if each and each["kind"] == "Deployment"
+    )
+    assert "volumes" not in deployment["spec"]["template"]["spec"]
+    assert "PROMETHEUS" not in made
 
 
 @pytest.mark.parametrize(

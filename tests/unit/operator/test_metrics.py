@@ -44,6 +44,49 @@ def test_each_app_has_its_series_and_a_series_goes_with_its_app() -> None:
     assert samples(cache) == {}
 
 
+def test_what_is_tried_has_its_step_weights_and_verdicts() -> None:
+    cache = new_cache()
+    tried = {
+        "phase": "Analysing",
+        "strategy": "Canary",
+        "step": 1,
+        "steps": 1,
+        "revision": "r",
+        "to": "2.0.0",
+        "colour": "green",
+        "image": "w:2",
+        "startedAt": "1970-01-01T00:00:00Z",
+        "setAt": "1970-01-01T00:10:00Z",
+        "weight": {"desired": 10, "set": 10, "observed": 9.5, "requests": 400},
+        "analysis": [{"name": "success", "verdict": "Unknown"}],
+    }
+    strategy = {
+        "type": "Canary",
+        "canary": {"steps": [{"weight": 10, "durationSeconds": 65}]},
+    }
+    check = {"name": "success", "successRate": {"minPercent": 99}}
+    analysis = {"intervalSeconds": 10, "checks": [check]}
+    body = app_body(
+        status=status("Analysing", ready=False, rollout=tried),
+        rollout={"strategy": strategy, "analysis": analysis},
+    )
+    cache.put(WEATHER_APP, body)
+    london = 'name="london",namespace="default"'
+    found = {name: value for name, value in samples(cache).items() if "canary" in name}
+    assert found == {
+        f"weather_app_canary_step{{{london}}}": 1,
+        f"weather_app_canary_step_due_timestamp_seconds{{{london}}}": 670,
+        f'weather_app_canary_weight_percent{{kind="wanted",{london}}}': 10,
+        f'weather_app_canary_weight_percent{{kind="set",{london}}}': 10,
+        f'weather_app_canary_weight_percent{{kind="observed",{london}}}': 9.5,
+        f'weather_app_canary_check{{check="success",{london},verdict="Unknown"}}': 1,
+    }
+    half = {name: value for name, value in tried.items() if name != "image"}
+    body = {**body, "metadata": {**body["metadata"], "resourceVersion": "11"}}
+    cache.put(WEATHER_APP, {**body, "status": {**body["status"], "rollout": half}})
+    assert not [name for name in samples(cache) if "canary" in name]
+
+
 def test_an_app_without_a_status_counts_as_not_ready() -> None:
     cache = new_cache()
     cache.put(WEATHER_APP, app_body())

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
-from weather_operator.model.strategies import CanaryStep
+from weather_operator.model.strategies import Analysis, CanaryStep
 from weather_operator.rollout.interval import Interval, Verdict
 from weather_operator.rollout.proportions import is_share_as_set
 
@@ -170,6 +170,20 @@ def steps_of(app: WeatherApp) -> tuple[CanaryStep, ...]:
         retain = blue_green.retain_seconds
         return (CanaryStep(weight=100, duration_seconds=retain, approval=False),)
     return strategy.steps
+
+
+def seconds_of(app: WeatherApp, step: int) -> int:
+    """Return how long a step takes at least: with an analysis, so many good intervals."""
+    steps, analysis = steps_of(app), app.rollout.analysis
+    seconds = steps[min(step, len(steps)) - 1].duration_seconds
+    if analysis is None:
+        return seconds
+    return intervals_in(analysis, seconds) * analysis.interval_seconds
+
+
+def intervals_in(analysis: Analysis, seconds: int) -> int:
+    """Return how many good intervals a duration comes to, of which there is at least one."""
+    return max(-(-seconds // analysis.interval_seconds), 1)
 
 
 def _results(interval: Interval) -> list[Manifest]:

@@ -48,6 +48,7 @@ from weather_operator.rollout.trial import (
     TESTING,
     TRYING,
     Trial,
+    intervals_in,
     steps_of,
     trial_before,
 )
@@ -374,7 +375,7 @@ def _has_done_well(
 ) -> bool:
     """Tell whether a step has lasted: in good intervals, and without an analysis in seconds."""
     if analysis:
-        return trial.passed >= max(-(-seconds // analysis.interval_seconds), 1)
+        return trial.passed >= intervals_in(analysis, seconds)
     since = trial.set_at
     return since is not None and seconds_between(since, observed.now) >= seconds
 
