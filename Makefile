@@ -97,6 +97,15 @@ push: $(READY) require-registry ## tag and push the images: make push REGISTRY=r
 sbom: images ## what is in the operator's and the page's image, as CycloneDX in build/sbom
 	$(BIN)/weather-cluster sbom build/sbom
 
+# Where the tag will be, and with it the downloads: make release REGISTRY=… REPOSITORY=https://git.example/team/weather-operator
+.PHONY: release
+release: setup require-registry require-repository ## all that is published, in dist/: images, chart, manifests, plugin, bundle
+	$(BIN)/python -m release make dist --registry $(REGISTRY) --repository $(REPOSITORY)
+
+.PHONY: publish
+publish: $(READY) require-registry ## dist/'s images and chart to their registry, as they are (needs skopeo)
+	$(BIN)/python -m release publish dist --registry $(REGISTRY) $(if $(INSECURE),--plain-http) > dist/published.txt
+
 .PHONY: install
 install: require-registry ## Helm into the current kubectl context: make install REGISTRY=…
 	helm upgrade --install weather-operator charts/weather-operator \
@@ -113,6 +122,10 @@ install-failed:
 .PHONY: require-registry
 require-registry:
 	@[ -n "$(REGISTRY)" ] || { echo "Say which registry: make $(MAKECMDGOALS) REGISTRY=registry.example/team" >&2; exit 2; }
+
+.PHONY: require-repository
+require-repository:
+	@[ -n "$(REPOSITORY)" ] || { echo "Say where the sources are: make $(MAKECMDGOALS) REPOSITORY=https://git.example/team/weather-operator" >&2; exit 2; }
 
 # -- prove it --
 
@@ -166,7 +179,7 @@ mutate-terraform: setup ## mistakes made in terraform/ on purpose: each must be 
 lint: $(READY) ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy operator/src webapp/src cluster/src plugin/src tests
+	$(BIN)/mypy operator/src webapp/src cluster/src plugin/src release tests
 	$(BIN)/lint-imports
 
 SEEDS ?= 350
@@ -182,4 +195,4 @@ bench: setup ## figures in tables; no assertion on time
 .PHONY: clean
 clean: ## the cluster and everything that was built here; the cache of binaries stays
 	[ ! -x $(BIN)/weather-cluster ] || $(BIN)/weather-cluster down
-	rm -rf $(VENV) .venv-checkov build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-checkov build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ replaced by another image unless that is asked for. Digests are the registry's o
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,11 @@ class Image:
 
 
 IMAGES = (
-    Image(name=f"weather-operator:{OPERATOR_VERSION}", part="operator"),
+    Image(
+        name=f"weather-operator:{OPERATOR_VERSION}",
+        part="operator",
+        arguments={"VERSION": OPERATOR_VERSION},
+    ),
     *(
         Image(
             name=f"weather:{version}",
@@ -95,15 +99,19 @@ IMAGES = (
 )
 
 
-def build(report: Report) -> None:
-    """Build every image whose sources have changed; the current directory is the repository."""
+def build(report: Report, chosen: Sequence[Image] = (), *, docker: bool | None = None) -> None:
+    """Build each image whose sources have changed, of those that are chosen, or of all.
+
+    The current directory is the repository. Docker builds where its engine answers, unless that is
+    decided already; an image that has an argument ARCH is of that architecture, by buildah alone.
+    """
     if not Path(IMAGES[0].dockerfile).exists():
         raise ClusterError("there is no Dockerfile here: run this in the root of the repository")
-    docker = succeeds("docker", "info")
+    docker = succeeds("docker", "info") if docker is None else docker
     if not docker:
         require_programs("buildah")
     base = BASE if docker else _base(report)
-    for image in (image.from_commit() for image in IMAGES):
+    for image in (image.from_commit() for image in chosen or IMAGES):
         inputs = image.inputs(base)
         if _label(image.name, docker) != inputs:
             with report(f"image {image.name}"):
@@ -178,14 +186,30 @@ def _build(image: Image, base: str, inputs: str, docker: bool) -> None:
     run(
         *(("docker",) if docker else ("buildah",)),
         "build",
-        *(() if docker else ("--isolation=chroot", "--layers", "--timestamp=0", "--pull-never")),
+        *(() if docker else _buildah_options()),
         *(f"--build-arg={name}={value}" for name, value in arguments.items()),
-        *((f"--secret=id=ca,src={CA_CERTIFICATES}",) if CA_CERTIFICATES.exists() else ()),
         f"--label={INPUTS_LABEL}={inputs}",
         f"--file={image.dockerfile}",
         f"--tag={_local(image.name, docker)}",
         ".",
     )
+    if "ARCH" in image.arguments:
+        _mark(image, image.arguments["ARCH"])
+
+
+def _mark(image: Image, architecture: str) -> None:
+    """Say in the image what it is for: a build on another architecture cannot know."""
+    local = _local(image.name, docker=False)
+    container = run("buildah", "from", "--pull-never", local).strip()
+    run("buildah", "config", f"--arch={architecture}", container)
+    run("buildah", "commit", "--quiet", "--rm", "--squash", "--timestamp=0", container, local)
+
+
+def _buildah_options() -> Iterator[str]:
+    yield from ("--isolation=chroot", "--layers", "--timestamp=0", "--pull-never")
+    # A proxy between this machine and the packages may have an authority of its own.
+    if CA_CERTIFICATES.exists():
+        yield f"--volume={CA_CERTIFICATES}:/run/ca.pem:ro"
 
 
 def _local(name: str, docker: bool) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,11 @@ def _quoted(version: str) -> str:
     return version.replace("%", "%25").replace("+", "%2B").replace(":", "%3A").replace("~", "~")
 
 
-def write_all(directory: Path) -> Iterator[Path]:
+def write_all(directory: Path, images: Sequence[Image] = IMAGES) -> Iterator[Path]:
     """Write a bill of materials for the operator's and the page's image; yield the files."""
     directory.mkdir(parents=True, exist_ok=True)
     # The page's three versions contain the same.
-    for image in {image.part: image for image in IMAGES}.values():
+    for image in {image.part: image for image in images}.values():
         file = directory / f"{image.name.replace(':', '-')}.cdx.json"
         bill = bill_of_materials(image, contents_of(image))
         file.write_text(json.dumps(bill, indent=2) + "\n")

@@ -297,6 +297,23 @@ def test_an_installation_that_fails_says_what_the_cluster_says(
     assert message in made.stderr
 
 
+def test_alerts_link_to_where_their_runbooks_can_be_read() -> None:
+    address = "https://git.example/team/blob/v0.1.0/docs/runbooks.md"
+    made = template("--set=monitoring.enabled=true", f"--set=monitoring.runbooks={address}")
+    (rules,) = (
+        each
+        for each in yaml.safe_load_all(made.stdout)
+        if each and each["kind"] == "PrometheusRule"
+    )
+    links = [
+        rule["annotations"]["runbook_url"]
+        for group in rules["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+    assert links
+    assert [link for link in links if not link.startswith(f"{address}#weather")] == []
+
+
 def test_every_value_is_described() -> None:
     schema = json.loads((ROOT / CHART / "values.schema.json").read_text())
     assert [

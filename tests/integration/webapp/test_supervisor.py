@@ -159,6 +159,15 @@ def test_a_setting_that_cannot_be_used_is_one_sentence() -> None:
         )
 
 
+def test_a_wrong_argument_is_an_error() -> None:
+    command = [sys.executable, "-m", "weather_webapp", "--port=80"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "weather-webapp: give no arguments; settings are environment variables\n"
+    )
+
+
 def test_a_port_that_is_taken_ends_it() -> None:
     with running() as one, running(PORT=str(ready(one).port)) as other:
         assert wait_for_end(other.process, 20) == 1

@@ -1,10 +1,12 @@
 import dataclasses
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.kubectl import ROOT
 from weather_cluster.__main__ import main
 from weather_cluster.images import COLOURS, IMAGES, Image
 
@@ -65,6 +67,15 @@ def test_base_and_colour_go_in(repository: Path, image: Image) -> None:
     assert image.inputs("base") != image.inputs("other base")
     other = dataclasses.replace(image, arguments={**image.arguments, "APP_COLOUR": "red"})
     assert image.inputs("base") != other.inputs("base")
+
+
+@pytest.mark.parametrize("part", ["operator", "webapp"])
+def test_any_docker_builds_it_and_knows_whether_it_is_healthy(part: str) -> None:
+    text = (ROOT / f"Dockerfile.{part}").read_text()
+    assert "--mount" not in text, "only BuildKit knows that"
+    assert "--platform=$" not in text, "only BuildKit sets that"
+    assert re.search(r"^HEALTHCHECK .*/healthz", text, re.M)
+    assert 'org.opencontainers.image.licenses="Apache-2.0"' in text
 
 
 def git(*words: str) -> str:

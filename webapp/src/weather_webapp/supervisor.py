@@ -125,6 +125,11 @@ class Processes:
 def main() -> None:
     """Run the web app until a signal or the exit of a process; exit with the code that says so."""
     log_to_stderr()
+    if sys.argv[1:]:
+        print(
+            "weather-webapp: give no arguments; settings are environment variables", file=sys.stderr
+        )
+        sys.exit(2)
     try:
         settings = Settings.read(os.environ)
     except SettingsError as error:
