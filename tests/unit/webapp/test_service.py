@@ -513,6 +513,10 @@ def test_a_sample_is_the_same_for_all_who_ask_within_the_hour() -> None:
     one = sample_weather(london, hour)
     assert sample_weather(london, hour + timedelta(minutes=59)) == one
     assert sample_weather(paris, hour).hours != one.hours
+    extremes = {day.on: (day.low, day.high) for day in one.days}
+    for each in one.hours:
+        low, high = extremes[(each.at + one.utc_offset).date()]
+        assert low <= each.temperature <= high
 
 
 def test_a_sample_has_no_sudden_change() -> None:

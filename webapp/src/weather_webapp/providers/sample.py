@@ -29,8 +29,7 @@ def sample_weather(place: Place, now: datetime) -> Weather:
 def _weather(place: Place, at: datetime) -> Weather:
     utc_offset = timedelta(hours=round(place.longitude / 15))
     seed = sha256(place.name.casefold().encode()).digest()
-    hours = tuple(_hour(at + timedelta(hours=n), utc_offset, seed) for n in range(24))
-    steps = [_hour(at + timedelta(hours=n), utc_offset, seed) for n in range(0, 120, 6)]
+    hours = tuple(_hour(at + timedelta(hours=n), utc_offset, seed) for n in range(5 * 24))
     current = hours[0]
     midnight = (at + utc_offset).replace(hour=0) - utc_offset
     return Weather(
@@ -51,8 +50,8 @@ def _weather(place: Place, at: datetime) -> Weather:
         wind_direction=seed[4] * 360 / 256,
         sunrise=midnight + timedelta(hours=6),
         sunset=midnight + timedelta(hours=18),
-        hours=hours,
-        days=days_of(steps, utc_offset)[:5],
+        hours=hours[:24],
+        days=days_of(hours, utc_offset)[:5],
     )
 
 
