@@ -140,9 +140,9 @@ class Analyst:
         known, self.trial = self.trial, trial
         if known is None or (known.step, known.since) != (trial.step, trial.since):
             self.interval = None
-        elif self.verdicts:
+        elif verdict := self.next_verdict(trial):
             self.number += 1
-            result = CheckResult(name="success", verdict=self.verdicts.pop(0), value=1, threshold=2)
+            result = CheckResult(name="success", verdict=verdict, value=1, threshold=2)
             self.interval = Interval(
                 epoch=self.epoch,
                 number=self.number,
@@ -153,6 +153,10 @@ class Analyst:
                 share=self.share,
                 requests=self.requests,
             )
+
+    def next_verdict(self, trial: AnalysisTarget) -> Verdict | None:
+        """How the interval that is over came out, None where it is not over."""
+        return self.verdicts.pop(0) if self.verdicts else None
 
     def forget(self, key: Key) -> None:
         self.trial = self.interval = None
