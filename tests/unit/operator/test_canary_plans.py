@@ -102,20 +102,23 @@ def plan_of(seed: int) -> Plan:
         phase = chance.choice(["Preparing", "Shifting", "Analysing", "AwaitingApproval"])
         step = 0 if phase == "Preparing" else chance.randint(1, number)
         events[phase, step] = chance.choice([each for each in EVENTS if "approve" not in each])
-    return Plan(spec, dict(enumerate(names)), events, chance.choice([1, 1, 2, 3]))
+    return Plan(spec, dict(enumerate(names)), events, chance.choice([1, 1, 2, 5]))
 
 
 class Patterned(Analyst):
-    """Gives the verdicts of a plan, each step's last one again and again."""
+    """Gives the verdicts of a plan with every other look, each step's last one again and again."""
 
-    def __init__(self, patterns: dict[int, str], epoch: str) -> None:
+    def __init__(self, plan: Plan, epoch: str, given: dict[int, list[Verdict]]) -> None:
         super().__init__(epoch=epoch, requests=0)
-        self.patterns = patterns
-        self.given: dict[tuple[str, int], list[Verdict]] = {}
+        self.plan, self.given = plan, given
+        self.looks = 0
 
-    def next_verdict(self, trial: AnalysisTarget) -> Verdict:
-        given = self.given.setdefault((trial.revision, trial.step), [])
-        pattern = PATTERNS[self.patterns[trial.step]]
+    def next_verdict(self, trial: AnalysisTarget) -> Verdict | None:
+        self.looks += 1
+        if self.looks % 2:
+            return None
+        given = self.given.setdefault(trial.step, [])
+        pattern = PATTERNS[self.plan.patterns[trial.step]]
         given.append(pattern[min(len(given), len(pattern) - 1)])
         return given[-1]
 
@@ -127,6 +130,10 @@ class Oracle:
         self.simulation, self.plan = simulation, plan
         self.weight, self.trial = 0, trial_before({})
         self.serves = revision_of(simulation)
+        self.given: dict[int, list[Verdict]] = {}
+        self.unserved = 0
+        self.end = 0
+        """The generation of the route since which the canary gets no visitors."""
         self.may_go_back = False
         """Whether something has happened after which steps are taken again."""
         before, after = simulation.server.before, simulation.server.after
@@ -137,6 +144,7 @@ class Oracle:
         self._before(request)
         if request.verb == "delete" and request.key == CANARY:
             assert self.route_weight() == 0, "pods go before their visitors"
+            assert self.is_end_taken_up(), "pods go before the gateway knows"
 
     def note(self, request: Request) -> None:
         app = parse_app(self.simulation.body(WEATHER_APP))
@@ -144,14 +152,29 @@ class Oracle:
         weight = self.route_weight()
         if weight > self.weight:
             self.rises(app, weight)
+        if weight == 0 < self.weight:
+            self.end = self.simulation.body(HTTP_ROUTE)["metadata"]["generation"]
         if trial and trial.phase in TRYING:
             assert revision_of(self.simulation) == self.serves, "what serves was touched in a trial"
-        if trial and self.trial and trial.step > self.trial.step > 0:
-            self.goes_on(self.trial.step)
+        if trial and self.trial and trial.step > self.trial.step:
+            assert trial.step == self.trial.step + 1, "a step was left out"
+            if self.trial.step > 0:
+                self.goes_on(self.trial.step)
+        if trial and trial.phase in TRYING:
+            good = self.given.get(trial.step, []).count(GOOD)
+            assert trial.passed <= good, "an interval counts twice"
         if trial and self.trial and trial.step < self.trial.step:
             assert self.may_go_back, f"step {self.trial.step} and then {trial.step}"
         self.weight, self.trial = weight, trial
         self._after(request)
+
+    def end_pass(self) -> None:
+        """Visitors are led to nobody for one pass at most, in which the status is written."""
+        body = self.simulation.server.body(DEPLOYMENT, CANARY) or {}
+        available = body.get("status", {}).get("availableReplicas", 0)
+        is_unserved = self.route_weight() > 0 and not available
+        self.unserved = self.unserved + 1 if is_unserved else 0
+        assert self.unserved < 2, "visitors stay although the pods are lost"
 
     def rises(self, app: WeatherApp, weight: int) -> None:
         trial = trial_before(app.status)
@@ -173,6 +196,13 @@ class Oracle:
         steps = rollout_spec["strategy"].get("canary", {}).get("steps", [])
         if steps and steps[step - 1]["approval"]:
             assert annotations.get(APPROVE_ANNOTATION) == f"{revision}/{step}"
+
+    def is_end_taken_up(self) -> bool:
+        """Whether the gateway has seen the route in which the weight had fallen to 0."""
+        route = self.simulation.server.body(HTTP_ROUTE, LONDON)
+        parents = (route or {}).get("status", {}).get("parents", [])
+        seen = [each["observedGeneration"] for parent in parents for each in parent["conditions"]]
+        return not seen or max(seen) >= self.end
 
     def route_weight(self) -> int:
         return weight_in(self.simulation.server.body(HTTP_ROUTE, LONDON))
@@ -201,7 +231,9 @@ class Play:
 
     def begin_process(self) -> None:
         """Begin a process that knows nothing of the one before."""
-        self.simulation.analyst = Patterned(self.plan.patterns, f"epoch-{next(self.epochs)}")
+        self.simulation.analyst = Patterned(
+            self.plan, f"epoch-{next(self.epochs)}", self.oracle.given
+        )
         self.simulation.restart()
 
     async def to_the_end(self) -> Manifest:
@@ -215,6 +247,7 @@ class Play:
             except KilledError:
                 self.begin_process()
                 continue
+            self.oracle.end_pass()
             is_turn = self.passes % self.plan.slowness == 0
             turned = simulation.turn() if is_turn else True
             is_silent = outcome == Outcome() or simulation.ready() == "AddressPending"
