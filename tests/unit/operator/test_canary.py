@@ -32,6 +32,7 @@ from weather_operator.kube.resources import (
     SERVICE,
     Manifest,
 )
+from weather_operator.metrics import Metrics, WeatherAppCollector
 from weather_operator.model import (
     ABORT_ANNOTATION,
     APPROVE_ANNOTATION,
@@ -235,6 +236,72 @@ async def test_a_person_aborts_and_promotes_the_revision_that_they_saw() -> None
         await simulation.converge()
         assert status(simulation)["version"] == version
         assert nothing_left(simulation)
+
+
+STEPS_NOW: dict[str, tuple[list[Manifest], list[int]]] = {
+    "lower": ([{"weight": 5}, {"weight": 20, "durationSeconds": 60}], [50, 20, 0]),
+    "higher": ([{"weight": 10}, {"weight": 75, "durationSeconds": 60}], [50, 10, 75, 0]),
+    "fewer": ([{"weight": 30}], [50, 30, 0]),
+    "more": ([{"weight": 10}, {"weight": 50}, {"weight": 80}], [50, 80, 0]),
+}
+
+
+@pytest.mark.parametrize(("steps", "weights"), STEPS_NOW.values(), ids=STEPS_NOW)
+async def test_steps_that_are_edited_meanwhile_count_at_once(
+    steps: list[Manifest], weights: list[int]
+) -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    watched = Watched(simulation)
+    watched.weights = [50]
+    simulation.change(**canary(*steps))
+    await simulation.reconcile()
+    assert rollout(simulation)["steps"] == len(steps)
+    await simulation.converge()
+    assert watched.weights == weights
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_another_strategy_begins_the_trial_anew() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    watched = Watched(simulation)
+    watched.weights = [50]
+    simulation.change(**blue_green())
+    await simulation.converge()
+    assert watched.weights == [50, 0, 100, 0]
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_strategy_that_is_taken_away_while_it_promotes_is_missed_by_nobody() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Promoting"))
+    simulation.change(**canary(rollout={"strategy": {"type": "RollingUpdate"}}))
+    await simulation.converge()
+    assert (status(simulation)["version"], nothing_left(simulation)) == ("2.0.0", True)
+
+
+@pytest.mark.parametrize("phase", ["Preparing", "Shifting", "Analysing", "Promoting"])
+@pytest.mark.parametrize("now", [[{"weight": 5}], []], ids=["fewer steps", "no strategy"])
+async def test_a_scrape_bears_a_spec_that_no_pass_has_seen(phase: str, now: list[Manifest]) -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, phase))
+    strategy: Manifest = {"strategy": {"type": "Canary", "canary": {"steps": now}}}
+    simulation.change(**canary(rollout=strategy if now else {"strategy": {}}))
+    await simulation.sync()
+    assert exposition(simulation)
+
+
+def exposition(simulation: Simulation) -> bytes:
+    metrics = Metrics()
+    metrics.registry.register(WeatherAppCollector(simulation.cache))
+    return metrics.exposition()
 
 
 async def test_a_pause_freezes_a_trial() -> None:

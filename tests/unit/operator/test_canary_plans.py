@@ -38,7 +38,7 @@ from weather_operator.model import (
 from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.interval import AnalysisTarget, Verdict
 from weather_operator.rollout.traffic import canary_size
-from weather_operator.rollout.trial import TRYING, trial_before
+from weather_operator.rollout.trial import PROMOTING, TRYING, trial_before
 
 SEEDS = range(40)
 KILLS = 3
@@ -99,8 +99,8 @@ def plan_of(seed: int) -> Plan:
         for step in range(number + 1)
     }
     for _ in range(chance.choice([0, 1, 1, 2])):
-        phase = chance.choice(["Preparing", "Shifting", "Analysing", "AwaitingApproval"])
-        step = 0 if phase == "Preparing" else chance.randint(1, number)
+        phase = chance.choice(["Preparing", "Shifting", "Analysing", "AwaitingApproval", PROMOTING])
+        step = {"Preparing": 0, PROMOTING: number}.get(phase, chance.randint(1, number))
         events[phase, step] = chance.choice([each for each in EVENTS if "approve" not in each])
     return Plan(spec, dict(enumerate(names)), events, chance.choice([1, 1, 2, 5]))
 

@@ -129,6 +129,32 @@ async def test_a_pause_keeps_no_visitors_on_pods_that_are_lost() -> None:
     assert (weight(simulation), simulation.ready()) == (10, "Paused")
 
 
+FROZEN: dict[str, Manifest] = {
+    "paused": {"paused": True},
+    "outside its window": {"windows": [{"start": "02:00", "end": "03:00"}]},
+}
+
+
+@pytest.mark.parametrize("frozen", FROZEN.values(), ids=FROZEN)
+async def test_no_weight_rises_while_a_trial_is_frozen(frozen: Manifest) -> None:
+    steps = ({"weight": 10}, LASTING)
+    simulation = await serving(**canary(*steps))
+    simulation.change(**canary(*steps))
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    assert (rollout(simulation)["phase"], weight(simulation)) == ("Shifting", 10)
+    simulation.change(**canary(*steps, rollout=frozen))
+    for _ in range(6):
+        await simulation.reconcile()
+        simulation.turn()
+    assert (rollout(simulation)["phase"], weight(simulation)) == ("Shifting", 10)
+    simulation.change(**canary({"weight": 75}, {"weight": 80}, rollout=frozen))
+    await passes(simulation)
+    assert weight(simulation) <= 10
+    simulation.change(**canary({"weight": 10}, {"weight": 50}))
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
 @pytest.mark.parametrize(("stable", "tried"), [(50, 90), (0, 50), (100, 0)])
 @pytest.mark.parametrize("phase", ["Analysing", "AwaitingApproval"])
 async def test_a_hand_edited_weight_is_put_back_and_the_step_shifts_anew(

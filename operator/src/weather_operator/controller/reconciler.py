@@ -67,7 +67,7 @@ from weather_operator.rollout.trial import (
     ENDING,
     PREPARING,
     TRYING,
-    steps_of,
+    seconds_of,
     trial_before,
 )
 from weather_operator.status.blockers import dated
@@ -330,7 +330,7 @@ def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: floa
         return None
     seconds = router_seconds(app) if trial.phase in ENDING else 0
     if trial.phase == ANALYSING:
-        seconds = steps_of(app)[trial.step - 1].duration_seconds
+        seconds = seconds_of(app, trial.step)
     if trial.set_at is None or not seconds:
         return look
     return min(look, max(seconds - seconds_between(trial.set_at, observed.now), 0.5))

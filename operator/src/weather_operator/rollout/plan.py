@@ -37,7 +37,7 @@ from weather_operator.rollout.trial import (
     PROMOTING,
     TRYING,
     Trial,
-    steps_of,
+    step_at,
     trial_before,
 )
 
@@ -194,9 +194,9 @@ def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Ite
     app, release = observed.app, observed.release
     if release is None or trial.phase not in (*TRYING, PROMOTING):
         return
-    step = steps_of(app)[min(max(trial.step, 1), len(steps_of(app))) - 1]
-    size = canary_size(app, step.weight, observed.progress.desired)
-    size = max(size, observed.canary_progress.desired)
+    size = observed.canary_progress.desired
+    if step := step_at(app, max(trial.step, 1)):
+        size = max(size, canary_size(app, step.weight, observed.progress.desired))
     for kind, manifest in render.canary_children(app, release, size):
         name: str = manifest["metadata"]["name"]
         if kind is DEPLOYMENT:

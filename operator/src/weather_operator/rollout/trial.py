@@ -58,7 +58,7 @@ class Trial:
         step = self.step if step is None else step
         weight = self.weight if weight is None else weight
         moved = replace(self, phase=phase, step=step, weight=weight)
-        if step != self.step:
+        if (step, weight) != (self.step, self.weight):
             moved = replace(moved, passed=0, failed=0)
         if weight == self.weight and phase != SHIFTING:
             return moved
@@ -172,10 +172,19 @@ def steps_of(app: WeatherApp) -> tuple[CanaryStep, ...]:
     return strategy.steps
 
 
+def step_at(app: WeatherApp, number: int) -> CanaryStep | None:
+    """Return a step by its number, from 1; the last one where steps were taken away meanwhile.
+
+    None at step 0, and where the strategy was taken away.
+    """
+    steps = steps_of(app)
+    return steps[min(number, len(steps)) - 1] if steps and number > 0 else None
+
+
 def seconds_of(app: WeatherApp, step: int) -> int:
     """Return how long a step takes at least: with an analysis, so many good intervals."""
-    steps, analysis = steps_of(app), app.rollout.analysis
-    seconds = steps[min(step, len(steps)) - 1].duration_seconds
+    at, analysis = step_at(app, step), app.rollout.analysis
+    seconds = at.duration_seconds if at else 0
     if analysis is None:
         return seconds
     return intervals_in(analysis, seconds) * analysis.interval_seconds

@@ -49,6 +49,7 @@ from weather_operator.rollout.trial import (
     TRYING,
     Trial,
     intervals_in,
+    step_at,
     steps_of,
     trial_before,
 )
@@ -81,7 +82,8 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     tried = app.status["rollout"].get("revision")
     if trial.phase not in TRYING:
         return _promote(observed, desired, trial)
-    if tried != desired.revision or not _may_be_tried(observed, desired):
+    is_same = (tried, trial.strategy) == (desired.revision, app.rollout.strategy.type)
+    if not is_same or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
     if app.aborted == desired.revision:
         return _fail(trial, "a person has aborted it")
@@ -173,6 +175,10 @@ def _stay(trial: Trial, *, paused: bool = False) -> Decision:
 
 def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
     app, tried = observed.app, observed.canary_progress
+    trial = replace(trial, steps=len(steps_of(app)))
+    step, is_frozen = step_at(app, trial.step), _is_frozen(observed)
+    if step and step.weight != trial.weight and not (step.weight > trial.weight and is_frozen):
+        return _go_on(trial, SHIFTING, weight=step.weight)  # it was edited meanwhile
     if trial.phase in (ANALYSING, AWAITING_APPROVAL) and not _is_held(observed, trial):
         return _go_on(trial, SHIFTING)
     if app.rollout.paused:
@@ -243,14 +249,12 @@ def _at_step(
         possible = possible_weight(app, trial.weight, observed.canary_progress.available, stable)
         moved = replace(trial, set_at=observed.now, possible=possible)
         return _go_on(moved, ANALYSING)
-    step = steps_of(observed.app)[min(trial.step, len(steps_of(observed.app))) - 1]
-    if trial.phase == ANALYSING and not _has_done_well(
-        observed, trial, analysis, step.duration_seconds
-    ):
+    if trial.phase == ANALYSING and not _has_done_well(observed, trial, analysis):
         return _stay(trial)
     if is_share_unproven(observed, trial):
         return _stay(trial)
-    if step.approval and not _is_approved(observed, desired, trial.step):
+    step = step_at(observed.app, trial.step)
+    if step and step.approval and not _is_approved(observed, desired, trial.step):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
@@ -301,19 +305,25 @@ def routed_weight(observed: Observed, trial: Trial) -> int:
 
     It rises once all the pods for it are available, and falls with them: to the highest step that
     those that are left can take. Where no other pods serve, the visitors stay with those that do.
+    A pause, or a window that is closed, lets no weight rise.
     """
     if trial.weight == 0 or not observed.canary_progress.available:
         return 0
     if trial.phase == PROMOTING and not observed.progress.available:
         return WHOLE
     if trial.phase == SHIFTING:
-        carries = has_pods_for(observed, trial)
+        carries = has_pods_for(observed, trial) and not _is_frozen(observed)
     else:
         carries = _carries(observed, trial, trial.weight)
     if carries:
         return trial.weight
     lower = [each.weight for each in steps_of(observed.app)[: max(trial.step - 1, 0)]]
     return max((each for each in lower if _carries(observed, trial, each)), default=0)
+
+
+def _is_frozen(observed: Observed) -> bool:
+    rollout = observed.app.rollout
+    return rollout.paused or closed(rollout.windows, observed.now) is not None
 
 
 def _carries(observed: Observed, trial: Trial, weight: int) -> bool:
@@ -370,10 +380,10 @@ def _analysis(observed: Observed) -> Analysis | None:
     return observed.app.rollout.analysis if observed.is_analysed else None
 
 
-def _has_done_well(
-    observed: Observed, trial: Trial, analysis: Analysis | None, seconds: int
-) -> bool:
+def _has_done_well(observed: Observed, trial: Trial, analysis: Analysis | None) -> bool:
     """Tell whether a step has lasted: in good intervals, and without an analysis in seconds."""
+    step = step_at(observed.app, trial.step)
+    seconds = step.duration_seconds if step else 0
     if analysis:
         return trial.passed >= intervals_in(analysis, seconds)
     since = trial.set_at
