@@ -5,6 +5,7 @@ available with its next turn, unless their image is broken. Time passes between 
 as each of them asks for.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from weather_operator.controller.event_handlers import EventHandlers, new_cache
 from weather_operator.controller.reconciler import Outcome, Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.cache import Cache
 from weather_operator.kube.events import Recorder
 from weather_operator.kube.informers import Informers
 from weather_operator.kube.resources import (
@@ -60,7 +62,8 @@ class Simulation:
         self.priority = Priority.RESYNC
         self.seconds = 0.0
         self.gateway_is_away = False
-        self.analyst: Analyst | None = None
+        self.analyst: Callable[[Cache], Analyst | None] = lambda _: None
+        """Makes a new process' analyst, who sees what its cache does."""
         self.server.before = self._check
         self.restart()
 
@@ -86,7 +89,7 @@ class Simulation:
             self.server,
             self.cache,
             writer,
-            analyst=self.analyst,
+            analyst=self.analyst(self.cache),
             now=self.now,
             clock=lambda: self.seconds,
         )

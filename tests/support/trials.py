@@ -174,7 +174,7 @@ async def analysed(analyst: Analyst, *, passes: int = 40, **fields: Any) -> Simu
     steps = {"weight": 10, "durationSeconds": 30}
     spec = canary(steps, rollout={"analysis": {**CHECKS, **fields}})
     simulation = await Simulation.of(**{**spec, "colour": "yellow"})
-    simulation.analyst = analyst
+    simulation.analyst = lambda _: analyst
     simulation.restart()
     await simulation.converge()
     simulation.change(**spec)

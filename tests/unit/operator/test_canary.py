@@ -454,7 +454,8 @@ async def test_an_interval_counts_once_whatever_ends_in_between() -> None:
         simulation.restart()
         await simulation.reconcile()
     assert rollout(simulation)["intervals"]["passed"] == passed
-    simulation.analyst = Analyst(GOOD, epoch="two")
+    another = Analyst(GOOD, epoch="two")
+    simulation.analyst = lambda _: another
     simulation.restart()
     for _ in range(6):
         await simulation.reconcile()

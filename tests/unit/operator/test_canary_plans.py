@@ -231,9 +231,8 @@ class Play:
 
     def begin_process(self) -> None:
         """Begin a process that knows nothing of the one before."""
-        self.simulation.analyst = Patterned(
-            self.plan, f"epoch-{next(self.epochs)}", self.oracle.given
-        )
+        analyst = Patterned(self.plan, f"epoch-{next(self.epochs)}", self.oracle.given)
+        self.simulation.analyst = lambda _: analyst
         self.simulation.restart()
 
     async def to_the_end(self) -> Manifest:

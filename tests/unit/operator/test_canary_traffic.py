@@ -221,7 +221,8 @@ async def test_a_share_of_few_requests_and_one_near_the_weight_are_no_blocker() 
 async def test_the_share_of_the_step_before_is_not_held_against_a_step() -> None:
     spec = canary({"weight": 10}, LASTING, rollout={"analysis": ANALYSIS})
     simulation = await serving(**spec)
-    simulation.analyst = Analyst(GOOD, share=10)
+    analyst = Analyst(GOOD, share=10)
+    simulation.analyst = lambda _: analyst
     simulation.restart()
     simulation.change(**spec)
     await until(simulation, lambda: rollout(simulation).get("step") == 2)
