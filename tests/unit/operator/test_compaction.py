@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.simulation import LONDON, Simulation
 from weather_operator.controller.event_handlers import new_cache
+from weather_operator.kube import compaction
 from weather_operator.kube.compaction import compact
 from weather_operator.kube.resources import Kind
 from weather_operator.model import WATCHED
 
 APPS = 200
-KIB_PER_APP = 35
+KIB_PER_APP = 22
 """In the cache: the WeatherApp with its Deployment, Service and disruption budget."""
 
 FIELDS: st.SearchStrategy[dict[str, Any]] = st.recursive(
@@ -41,6 +42,29 @@ def test_equal_fields_of_different_objects_are_one() -> None:
     )
     assert one["f:spec"] is two["f:spec"]
     assert one["f:owners"] != two["f:owners"]
+
+
+def spec_of(name: str, **more: Any) -> dict[str, Any]:
+    probe = {"path": "/healthz", "ports": [1, 2], "seconds": 1}
+    text = json.dumps({"host": f"{name}.example.com", "probe": probe, "paused": True, **more})
+    return dict(compact({"metadata": {"name": name}, "spec": json.loads(text)})["spec"])
+
+
+def test_equal_parts_of_specs_are_one_and_what_names_its_object_is_its_own() -> None:
+    london, paris = spec_of("london"), spec_of("paris", paused=1)
+    assert london["probe"] is paris["probe"]
+    assert (london["host"], paris["host"]) == ("london.example.com", "paris.example.com")
+    assert (london["paused"], paris["paused"]) == (True, 1)
+    assert london["paused"] is not paris["paused"], "a truth is no number"
+
+
+def test_parts_that_many_have_outlive_those_of_one() -> None:
+    probe = spec_of("london")["probe"]
+    for number in range(20_000):
+        compact({"metadata": {"name": "x"}, "spec": {"address": f"10.0.{number}"}})
+        if number % 1000 == 0:
+            assert spec_of("paris")["probe"] is probe
+    assert len(compaction._shared) < 5_000
 
 
 async def test_an_app_costs_little_memory() -> None:

@@ -14,7 +14,7 @@ from weather_operator.kube.resources import Key, Kind, Manifest, key_of
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _FOLLOW_SECONDS = 240
-_PAGE = 500
+_PAGE = 100
 
 
 class Client:

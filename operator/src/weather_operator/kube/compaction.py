@@ -1,33 +1,42 @@
 """Bodies that share what is the same in all of them.
 
-A decoder makes new strings and new maps for every document, though thousands of objects have the
-same field names, and mostly the same `managedFields`. `compact` returns an equal body that shares
-them with the others. So nobody may change a body that went through it.
+A decoder makes new strings, maps and lists for every document, though of thousands of objects most
+have the same field names, the same `managedFields`, and in their specs the same parts. `compact`
+returns an equal body that shares them with the others. So nobody may change a body that went
+through it.
 """
 
 import sys
+from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
 
 _LONGEST_INTERNED = 64
-_SHARED_NODES = 4096
+_SHARED_PARTS = 4096
 _PER_OBJECT = 'k:{"uid":'
 """In the notation of managedFields, what is keyed by a uid is no other object's."""
 
-_Token = tuple[tuple[str, int], ...]
+_shared: OrderedDict[Hashable, Any] = OrderedDict()
+"""Maps and lists by what is in them, the latest used last.
 
-_shared: dict[_Token, dict[str, Any]] = {}
+Parts are named by their id in the keys of larger ones, which keep them alive: so no other object
+has that id while the key is there.
+"""
 
 
 def compact(body: Manifest) -> Manifest:
     """Return an equal body that takes less memory, as long as nobody changes it."""
-    compacted: Manifest = _intern(body)
+    compacted: Manifest = _intern({k: v for k, v in body.items() if k != "spec"})
     metadata = compacted["metadata"]
+    name = metadata["name"]
     if entries := metadata.get("managedFields"):
         metadata["managedFields"] = [
-            {**entry, "fieldsV1": _share(entry.get("fieldsV1", {}))[0]} for entry in entries
+            {**entry, "fieldsV1": _share(entry.get("fieldsV1", {}), name)[0]} for entry in entries
         ]
+    if "spec" in body:
+        compacted["spec"] = _share(body["spec"], name)[0]
     return compacted
 
 
@@ -41,16 +50,32 @@ def _intern(value: Any) -> Any:
     return value
 
 
-def _share(fields: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Return an equal map of maps, and whether it may be of other objects too."""
-    children = {name: _share(each) for name, each in fields.items()}
-    found = {name: each for name, (each, _) in children.items()}
-    if any(name.startswith(_PER_OBJECT) or not common for name, (_, common) in children.items()):
-        return found, False
-    token = tuple((name, id(each)) for name, each in found.items())
-    if token not in _shared:
-        if len(_shared) >= _SHARED_NODES:
-            # What is not shared from now on costs memory, and no more than that.
-            return found, False
-        _shared[token] = found
-    return _shared[token], True
+def _share(value: Any, own: str) -> tuple[Any, Hashable]:
+    """Return an equal value, and what it is known by; None where it names the object itself.
+
+    What is one object's `own` would only take others' place.
+    """
+    if isinstance(value, dict):
+        parts = {sys.intern(name): _share(each, own) for name, each in value.items()}
+        found = {name: each for name, (each, _) in parts.items()}
+        if any(name.startswith(_PER_OBJECT) or not key for name, (_, key) in parts.items()):
+            return found, None
+        return _shared_as(("map", *((name, key) for name, (_, key) in parts.items())), found)
+    if isinstance(value, list):
+        items = [_share(each, own) for each in value]
+        listed = [each for each, _ in items]
+        if not all(key for _, key in items):
+            return listed, None
+        return _shared_as(("list", *(key for _, key in items)), listed)
+    if isinstance(value, str):
+        text = sys.intern(value) if len(value) <= _LONGEST_INTERNED else value
+        return text, None if own in text else ("text", text)
+    return value, (type(value), value)
+
+
+def _shared_as(key: Hashable, value: Any) -> tuple[Any, Hashable]:
+    found = _shared.setdefault(key, value)
+    _shared.move_to_end(key)
+    if len(_shared) > _SHARED_PARTS:
+        _shared.popitem(last=False)
+    return found, ("part", id(found))

@@ -372,7 +372,7 @@ def _kopf_settings(label_selectors: Mapping[Kind, str]) -> "kopf.OperatorSetting
     settings.persistence.diffbase_storage = NoEssence()
     settings.scanning.disabled = True
     settings.queueing.idle_timeout = 0.5
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.networking.connect_timeout = 5
     settings.networking.request_timeout = 30
     settings.networking.error_backoffs = _Backoffs()
