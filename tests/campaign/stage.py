@@ -1,22 +1,20 @@
 """Where plans are played: one cluster, the operator's processes, and a proxy between them."""
 
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 
+from support import components
 from support.clusters import running_cluster
 from support.deadlines import eventually
 from support.faults import Proxy
 from support.kubectl import Shell
 from support.operator import Operator
-from weather_cluster import processes
 from weather_cluster.clusters import Cluster
 
 from campaign.api import Api
@@ -42,17 +40,7 @@ class Stage:
     def restart(self, component: str) -> None:
         """Kill a component of the cluster and start it as it was."""
         with self.lock:
-            directory = self.cluster.directory
-            found = [each for each in processes.running(directory) if each.component == component]
-            for each in found:
-                command = Path(f"/proc/{each.pid}/cmdline").read_text().rstrip("\0").split("\0")
-                os.kill(each.pid, signal.SIGKILL)
-                eventually(partial(_is_gone, each.pid))
-                processes.start(directory, component, command)
-
-
-def _is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
+            components.restart(self.cluster, component)
 
 
 class Operators:

@@ -12,8 +12,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 import yaml
@@ -80,6 +83,9 @@ class Proxy:
         self._rules: list[Rule] = []
         self._writes: Counter[tuple[str, str]] = Counter()
         self._stalled: set[str] = set()
+        self._connections: WeakSet[asyncio.Transport] = WeakSet()
+        self._frozen: WeakSet[asyncio.Transport] = WeakSet()
+        self.clock_ahead_by = 0.0
         self.last_write = time.monotonic()
         self.seen: list[Request] = []
         self.answered: list[tuple[Request, int]] = []
@@ -177,8 +183,25 @@ class Proxy:
         """Let the watches of a kind stay open and say nothing more, new ones too."""
         self._stalled.add(kind)
 
+    def freeze(self) -> int:
+        """Let the connections of now stay open and say nothing more; return how many they are.
+
+        New ones work: so it is behind a load balancer that has lost its way.
+        """
+        self._frozen.update(self._connections)
+        return len(self._frozen)
+
+    def grant(self, matches: Matches) -> Rule:
+        """Answer with what was sent, as if the server had done it."""
+
+        async def answer(request: web.BaseRequest, _: Forward) -> web.StreamResponse:
+            return web.json_response(await request.json())
+
+        return self._add(matches, answer, 1_000_000)
+
     def clear(self) -> None:
         """Let everything pass again, and forget what was seen."""
+        self.clock_ahead_by = 0.0
         self._rules.clear()
         self._stalled.clear()
         self._writes.clear()
@@ -222,6 +245,9 @@ class Proxy:
         asked = self._read(request)
         self.seen.append(asked)
         body = await request.read()
+        if request.transport:
+            self._connections.add(request.transport)
+        await self._wait_if_frozen(request.transport)
 
         async def forward() -> web.StreamResponse:
             return await self._forward(request, body, asked)
@@ -240,6 +266,7 @@ class Proxy:
         asking = self._session.request(request.method, url, data=body or None, headers=headers)
         async with asking as answer:
             headers = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP_BY_HOP}
+            headers["Date"] = _later(headers["Date"], self.clock_ahead_by)
             if asked.verb != "watch":
                 data = await answer.read()
                 self.answered.append((asked, answer.status))
@@ -249,9 +276,14 @@ class Proxy:
             async for chunk in answer.content.iter_any():
                 if asked.kind in self._stalled:
                     await asyncio.Event().wait()
+                await self._wait_if_frozen(request.transport)
                 with suppress(ConnectionError):  # nobody listens any more
                     await stream.write(chunk)
             return stream
+
+    async def _wait_if_frozen(self, connection: asyncio.Transport | None) -> None:
+        if connection in self._frozen:
+            await asyncio.Event().wait()
 
     def _read(self, request: web.BaseRequest) -> Request:
         parts = request.path.strip("/").split("/")
@@ -294,6 +326,10 @@ def _verb(request: web.BaseRequest, *, has_name: bool) -> str:
             return "watch"
         return "get" if has_name else "list"
     return _VERBS[request.method]
+
+
+def _later(date: str, seconds: float) -> str:
+    return format_datetime(parsedate_to_datetime(date) + timedelta(seconds=seconds), usegmt=True)
 
 
 def _abort(request: web.BaseRequest) -> None:

@@ -1,20 +1,17 @@
 """The API server answers with errors, breaks off, falls silent or goes away."""
 
 import json
-import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support import components
 from support.deadlines import eventually
 from support.faults import Matches, Proxy, Request
 from support.fleet import Fleet, differences
 from support.kubectl import Shell
 from support.operator import Operator
-from weather_cluster import processes
 from weather_cluster.clusters import Cluster
 
 STATUSES = (409, 410, 422, 429, 500)
@@ -144,24 +141,14 @@ def test_a_restart_of_the_api_server_is_survived(
     fleet.apply({"london": {}})
     fleet.wait_until("Serving", {"london": {}})
     process = operator.process
-    restart(plane, "kube-apiserver")
-    eventually(lambda: shell.run("kubectl", "get", "--raw", "/readyz").returncode == 0)
+    components.restart(plane, "kube-apiserver")
+    components.wait_until_ready(plane)
     wish = {"london": {"colour": "red", "replicas": 3}}
     fleet.apply(wish)
     fleet.wait_until("Serving", wish)
     assert operator.process is process
     assert process
     assert process.poll() is None
-
-
-def restart(plane: Cluster, component: str) -> None:
-    """Kill a component and start it as it was."""
-    found = [each for each in processes.running(plane.directory) if each.component == component]
-    (pid,) = (each.pid for each in found)
-    command = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not Path(f"/proc/{pid}").exists())
-    processes.start(plane.directory, component, command)
 
 
 def test_an_app_that_always_fails_delays_nobody(

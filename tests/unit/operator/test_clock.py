@@ -1,6 +1,7 @@
 """Which time is believed."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,36 @@ def test_without_a_date_the_machines_own_time_goes_on(header: str) -> None:
     machine.seconds += 3600
     told = datetime.fromisoformat(clock.now())
     assert abs(told - datetime.now(UTC) - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("jump", [600, -600])
+def test_a_clock_that_is_set_is_followed_slowly(jump: int) -> None:
+    machine = Machine()
+    clock = ServerClock(clock=machine.clock)
+    clock.set(machine.header())
+    machine.server_began += timedelta(seconds=jump)
+    told = [datetime.fromisoformat(clock.now())]
+    for _ in range(1300):
+        machine.seconds += 1
+        clock.set(machine.header())
+        told.append(datetime.fromisoformat(clock.now()))
+    seconds = [(later - earlier).total_seconds() for earlier, later in pairwise(told)]
+    assert all(0 <= each <= 5 for each in seconds)
+    assert set(seconds[:100]) <= {0, 1, 2}
+    assert 9 <= (told[20] - told[0]).total_seconds() <= 31, "a deadline comes, and not at once"
+    assert abs(told[-1] - machine.server()) < timedelta(seconds=2)
+
+
+def test_of_two_servers_whose_clocks_differ_none_makes_time_jump() -> None:
+    machine = Machine()
+    clock = ServerClock(clock=machine.clock)
+    told = []
+    for number in range(60):
+        machine.seconds += 1
+        machine.server_began += timedelta(seconds=600 if number % 2 else -600)
+        clock.set(machine.header())
+        told.append(datetime.fromisoformat(clock.now()))
+    assert all(0 <= (b - a).total_seconds() <= 2 for a, b in pairwise(told))
 
 
 @given(st.lists(SECONDS, max_size=50))

@@ -5,7 +5,9 @@ failure into an error of `kube.errors`. What clusters do to a connection ends he
 
 - Credentials run out, certificates are renewed: after a 401, or where the server's certificate
   cannot be verified, they are read again and the request is sent once more.
-- A peer goes away without a word: the kernel asks after it and gives up within seconds.
+- A peer goes away without a word: the kernel asks after it and gives up within seconds. Where
+  something in between answers the kernel and nobody else, requests hang on whatever was opened
+  before: so each renewal of a Lease has a connection that is new.
 - Another process leads meanwhile: `may_write` is asked at the last moment before a write goes out,
   once there is a connection for it, since whatever comes before that can take any time.
 - The process is to end: a write that was begun is waited for, though its caller is cancelled.
@@ -18,11 +20,12 @@ import json
 import logging
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar, copy_context
+from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -60,6 +63,14 @@ _PROBES = (
     # What was sent and not acknowledged is not sent for longer than another needs to lead.
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 4000),
 )
+
+
+class _Pool(NamedTuple):
+    """The library's client, and the connections that it sends over."""
+
+    api_client: client.ApiClient
+    connector: aiohttp.TCPConnector
+
 
 _is_write: ContextVar[bool] = ContextVar("is_write", default=False)
 
@@ -134,7 +145,7 @@ class Connection:
         tracing = aiohttp.TraceConfig()
         tracing.on_request_end.append(answered)
         return aiohttp.ClientSession(
-            connector=self._new_connector(limit=0),
+            connector=_new_connector(0, self._pool.api_client.rest_client.ssl_context),
             headers={"Authorization": authorization} if authorization else {},
             trace_configs=[tracing],
         )
@@ -152,11 +163,11 @@ class Connection:
             return
         if certificates != self._certificates:
             log.info("the certificates have changed", extra={"server": self.configuration.host})
-            api_client, connector = self._api_client, self._connector
+            former = self._pools
             self._open()
             renewed, self.renewed = self.renewed, asyncio.Event()
             renewed.set()
-            await _close(api_client, connector)
+            await _close(former)
 
     async def request(
         self,
@@ -190,7 +201,7 @@ class Connection:
         try:
             prepared = await self._prepare("GET", path, query, None, _JSON)
             longest = seconds + _REQUEST_SECONDS
-            answer = await self._api_client.call_api(*prepared, _request_timeout=longest)
+            answer = await self._pool.api_client.call_api(*prepared, _request_timeout=longest)
             self._observe("watch", kind.plural, answer.status)
             if answer.status >= 300:
                 raise await _error(answer)
@@ -207,23 +218,26 @@ class Connection:
 
     async def close(self) -> None:
         """Close the pool."""
-        await _close(self._api_client, self._connector)
+        await _close(self._pools)
 
     def _open(self) -> None:
         self._certificates = _certificates(self.configuration)
-        self._api_client = client.ApiClient(self.configuration)
-        self._api_client.user_agent = self._user_agent
-        self._connector = self._new_connector(limit=self.configuration.connection_pool_maxsize)
-        self.configuration.client_session_kwargs = {
+        self._pool = self._new_pool(self.configuration)
+        self._unpooled = self._new_pool(copy(self.configuration), reuse=False)
+        self._pools = (self._pool, self._unpooled)
+
+    def _new_pool(self, configuration: client.Configuration, *, reuse: bool = True) -> _Pool:
+        api_client = client.ApiClient(configuration)
+        api_client.user_agent = self._user_agent
+        limit, tls = configuration.connection_pool_maxsize, api_client.rest_client.ssl_context
+        connector = _new_connector(limit, tls, reuse=reuse)
+        configuration.client_session_kwargs = {
             # Proxies from the environment go, and half of the CPU per request with them.
             "trust_env": False,
-            "connector": self._connector,
+            "connector": connector,
             "trace_configs": [self._tracing()],
         }
-
-    def _new_connector(self, *, limit: int) -> aiohttp.TCPConnector:
-        tls = self._api_client.rest_client.ssl_context
-        return aiohttp.TCPConnector(limit=limit, ssl=tls, socket_factory=_probed_socket)
+        return _Pool(api_client, connector)
 
     def _tracing(self) -> aiohttp.TraceConfig:
         tracing = aiohttp.TraceConfig()
@@ -283,7 +297,8 @@ class Connection:
         """Return the library's answer, read."""
         prepared = await self._prepare(method, path, query, body, content_type)
         try:
-            answer = await self._api_client.call_api(*prepared, _request_timeout=_REQUEST_SECONDS)
+            pool = self._unpooled if kind is LEASE else self._pool
+            answer = await pool.api_client.call_api(*prepared, _request_timeout=_REQUEST_SECONDS)
             await answer.read()  # type: ignore[no-untyped-call] # the library's own
         except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
             self._observe(verb, kind.plural, 0)
@@ -303,7 +318,7 @@ class Connection:
         content_type: str,
     ) -> _Call:
         try:
-            call: _Call = await self._api_client.param_serialize(
+            call: _Call = await self._pool.api_client.param_serialize(
                 method,
                 path,
                 query_params=list(query.items()),
@@ -337,9 +352,16 @@ def _probed_socket(address: Any) -> socket.socket:
     return made
 
 
-async def _close(api_client: client.ApiClient, connector: aiohttp.TCPConnector) -> None:
-    await api_client.close()  # type: ignore[no-untyped-call] # the library's own
-    await connector.close()
+def _new_connector(limit: int, tls: ssl.SSLContext, *, reuse: bool = True) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
+        limit=limit, ssl=tls, socket_factory=_probed_socket, force_close=not reuse
+    )
+
+
+async def _close(pools: Iterable[_Pool]) -> None:
+    for pool in pools:
+        await pool.api_client.close()  # type: ignore[no-untyped-call] # the library's own
+        await pool.connector.close()
 
 
 async def _load_credentials(configuration: client.Configuration) -> None:
