@@ -95,7 +95,7 @@ push: $(READY) require-registry ## tag and push the images: make push REGISTRY=r
 
 .PHONY: sbom
 sbom: images ## what is in the operator's and the page's image, as CycloneDX in build/sbom
-	$(BIN)/weather-cluster sbom build/sbom
+	$(BIN)/python -m release sbom build/sbom
 
 # Where the tag will be, and with it the downloads: make release REGISTRY=… REPOSITORY=https://git.example/team/weather-operator
 .PHONY: release

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from weather_cluster import progress, sbom
+from weather_cluster import progress
 from weather_cluster.errors import ClusterError
 
-from release import bundle, chart, images, plugin
+from release import bundle, chart, images, plugin, sbom
 from release import publish as publishing
 from release.about import Release, chart_version
 
@@ -57,6 +57,14 @@ def publish(directory: Path, registry: str, plain_http: bool) -> None:
     release = _release(registry, "")
     for each in publishing.publish(release, directory, _report(), plain_http=plain_http):
         click.echo(each)
+
+
+@main.command("sbom")
+@directory_argument
+def sbom_command(directory: Path) -> None:
+    """Write what is in the operator's and the page's image, as CycloneDX; print the files."""
+    for file in sbom.write_all(directory):
+        click.echo(file)
 
 
 @main.command("helm")

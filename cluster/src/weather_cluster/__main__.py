@@ -17,7 +17,6 @@ from weather_cluster import (
     images,
     processes,
     progress,
-    sbom,
     settings,
 )
 from weather_cluster.errors import ClusterError
@@ -160,14 +159,6 @@ def push(registry: str, replace: bool, insecure: bool) -> None:
     """
     for pushed in images.push_all(registry, _report(), replace=replace, insecure=insecure):
         click.echo(pushed)
-
-
-@main.command("sbom")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def sbom_command(directory: Path) -> None:
-    """Write what is in the operator's and the page's image to DIRECTORY, as CycloneDX."""
-    for file in sbom.write_all(directory):
-        click.echo(file)
 
 
 @main.command("demo")
