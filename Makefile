@@ -14,7 +14,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 NAMESPACE := weather-system
 
-PACKAGES := cluster/debian-packages.txt
+# CLUSTER=kind, k3d or current: the demo in another tool's cluster, which needs no package of ours and no root.
+PACKAGES := $(if $(CLUSTER),,cluster/debian-packages.txt)
 test test-integration test-e2e: PACKAGES += tests/debian-packages.txt
 
 .PHONY: help
@@ -29,7 +30,7 @@ setup: packages $(READY) ## what the machine lacks, and the virtual environment
 # Debian packages that are missing, from the lists; the second is for tests alone. Elsewhere the programs' own errors name them.
 .PHONY: packages
 packages:
-	@command -v dpkg-query >/dev/null || exit 0; \
+	@[ -n "$(PACKAGES)" ] && command -v dpkg-query >/dev/null || exit 0; \
 	missing=$$(comm -23 <(sort -u $(PACKAGES)) \
 	  <(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' | sed -n 's/^installed //p' | sort -u)); \
 	[ -z "$$missing" ] && exit 0; \
@@ -67,6 +68,9 @@ docs: $(READY) ## the API reference, made anew from crds/
 
 .PHONY: demo
 demo: setup ## a cluster, the operator and London in it, upgraded by colour; leaves it running
+ifdef CLUSTER
+	$(BIN)/weather-cluster demo --cluster $(CLUSTER) --registry "$(REGISTRY)"
+else
 	$(BIN)/weather-cluster build --no-metrics --images
 	$(BIN)/weather-cluster up --no-metrics
 	@eval "$$($(BIN)/weather-cluster env)" && \
@@ -74,12 +78,13 @@ demo: setup ## a cluster, the operator and London in it, upgraded by colour; lea
 	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
 	  $(BIN)/weather-cluster demo
 	$(BIN)/weather-cluster up
+endif
 
 .PHONY: cluster-up cluster-down
 cluster-up: setup ## the cluster alone
 	$(BIN)/weather-cluster up
 cluster-down: $(READY) ## take the cluster away, with all that is in it
-	$(BIN)/weather-cluster down
+	$(BIN)/weather-cluster down $(if $(CLUSTER),--cluster $(CLUSTER))
 
 # -- use it --
 

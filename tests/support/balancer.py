@@ -12,13 +12,14 @@ STALLED = 0
 
 
 @contextmanager
-def balancing(backends: Sequence[int]) -> Iterator[int]:
-    """Share a port of this machine between these ports of it."""
+def balancing(backends: Sequence[int], *, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Share a port of this machine, any unless it is given, between these ports of a host."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        port, close = asyncio.run_coroutine_threadsafe(_serve(backends), loop).result(10)
+        serving = _serve(backends, host, port)
+        port, close = asyncio.run_coroutine_threadsafe(serving, loop).result(10)
         try:
             yield port
         finally:
@@ -29,14 +30,16 @@ def balancing(backends: Sequence[int]) -> Iterator[int]:
         loop.close()
 
 
-async def _serve(backends: Sequence[int]) -> tuple[int, Callable[[], Coroutine[Any, Any, None]]]:
+async def _serve(
+    backends: Sequence[int], host: str, port: int
+) -> tuple[int, Callable[[], Coroutine[Any, Any, None]]]:
     turns = cycle(backends)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with _closing(writer):
-            await _pass_on(next(turns), reader, writer)
+            await _pass_on(host, next(turns), reader, writer)
 
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    server = await asyncio.start_server(connect, "127.0.0.1", port)
 
     async def close() -> None:
         server.close()
@@ -64,12 +67,12 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
 
 
 async def _pass_on(
-    backend: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    host: str, backend: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     if backend == STALLED:
         await reader.read()
         return
-    there_reader, there_writer = await asyncio.open_connection("127.0.0.1", backend)
+    there_reader, there_writer = await asyncio.open_connection(host, backend)
     async with _closing(there_writer):
         await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
 

@@ -1,8 +1,10 @@
 """The command `weather-cluster`: its words, options and exit codes."""
 
+import os
 import shlex
 import shutil
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from weather_cluster import (
     images,
     processes,
     progress,
+    providers,
     settings,
 )
 from weather_cluster.errors import ClusterError
@@ -28,6 +31,16 @@ kubernetes_option = click.option(
     default=binaries.DEFAULT_KUBERNETES,
     show_default=True,
     help="Another one has a control plane alone.",
+)
+
+
+cluster_option = click.option(
+    "--cluster",
+    type=click.Choice(list(providers.PROVIDERS)),
+    help="Another tool's, in place of one of our own.",
+)
+registry_option = click.option(
+    "--registry", default="", help="Where the current cluster pulls from: registry.example/team."
 )
 
 
@@ -90,10 +103,14 @@ def build(everything: bool, no_metrics: bool, with_images: bool, kubernetes: str
 
 @main.command()
 @name_option
-def down(name: str) -> None:
-    """Take a cluster away, with all that belongs to it."""
-    clusters.down(name)
-    click.echo(f"cluster {name} is gone")
+@cluster_option
+def down(name: str, cluster: str | None) -> None:
+    """Take a cluster away, with all that belongs to it; from the current one, the demo alone."""
+    if cluster:
+        providers.PROVIDERS[cluster]("").delete()
+    else:
+        clusters.down(name)
+    click.echo(f"cluster {name} is gone" if cluster != "current" else "the demo is gone")
 
 
 @main.command()
@@ -162,13 +179,33 @@ def push(registry: str, replace: bool, insecure: bool) -> None:
 
 
 @main.command("demo")
-def demo_command() -> None:
+@cluster_option
+@registry_option
+def demo_command(cluster: str | None, registry: str) -> None:
     """Show London's page turn yellow, green, red and green again, while a client counts.
 
-    Needs kubectl in a context where the operator is installed. Leaves London running.
-    Exits with 1 if a single request failed.
+    Needs kubectl in a context where the operator is installed, or another tool's --cluster, which
+    is created and gets images and operator first. Leaves London running. Exits with 1 if a single
+    request failed.
     """
-    sys.exit(0 if demo.run() else 1)
+    if cluster is None:
+        sys.exit(0 if demo.run() else 1)
+    report = _report()
+    provider = providers.PROVIDERS[cluster](registry)
+    with report(f"cluster of {cluster}"):
+        provider.create()
+    images.build(report)
+    prefix = provider.load(report)
+    with tempfile.TemporaryDirectory() as folder:
+        if text := provider.kubeconfig():
+            file = Path(folder, "kubeconfig")
+            file.write_text(text)
+            file.chmod(0o600)
+            os.environ["KUBECONFIG"] = str(file)
+        with report("install the operator"):
+            providers.install(prefix)
+        ended = demo.run(provider.page)
+    sys.exit(0 if ended else 1)
 
 
 def _program() -> str:

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from email.message import Message
 from pathlib import Path
 
@@ -106,14 +107,15 @@ def start_fake_weather() -> FakeOpenWeatherMap | None:
     return weather
 
 
-def run() -> bool:
+def run(reached: Callable[[str], str] = str) -> bool:
     """Run the demo, leave London running, and tell whether every request succeeded.
 
-    Raises ClusterError when kubectl fails.
+    `reached` returns where this machine reaches the page whose status says a URL. Raises
+    ClusterError when kubectl fails.
     """
     weather = start_fake_weather()
     roll_to(UPGRADES[0], weather)
-    url = kubectl("get", "weatherapp", "london", "-o", "jsonpath={.status.url}")
+    url = reached(kubectl("get", "weatherapp", "london", "-o", "jsonpath={.status.url}"))
     click.echo(f"\nLondon's weather is served at {click.style(url, bold=True)}\n")
     click.echo(kubectl("get", "weatherapps"), nl=False)
     with Client(url) as client:
@@ -127,7 +129,8 @@ def run() -> bool:
     click.echo("Answers by colour: " + ", ".join(f"{c} {n}" for c, n in client.served.items()))
     if weather:
         click.echo(f"Calls that OpenWeatherMap's stand-in got: {weather.calls()}")
-    click.echo(FAREWELL.format(url=url))
+    ours = clusters.of_kubeconfig(os.environ.get("KUBECONFIG", ""))
+    click.echo((FAREWELL if ours else FAREWELL_ELSEWHERE).format(url=url))
     for failure in client.failures[:10]:
         click.echo(f"failed: {failure}", err=True)
     return not client.failures
@@ -144,3 +147,10 @@ It goes on running. To look around:
   kubectl describe weatherapp london
   curl {url}
 To stop: make cluster-down"""
+
+FAREWELL_ELSEWHERE = """
+It goes on running. To look around:
+  kubectl get weatherapps,deployments,replicasets,pods,services
+  kubectl describe weatherapp london
+  curl {url}
+To stop: make cluster-down, with the same CLUSTER"""

@@ -156,12 +156,16 @@ def load(cluster: Cluster, image: str) -> None:
         raise ClusterError(f"cluster {cluster.name} has no real nodes: its pods need no image")
     with tempfile.TemporaryDirectory(dir=cluster.directory) as folder:
         archive = Path(folder, "image.tar")
-        _save(image, archive)
+        save(image, archive)
         for node in network.nodes_of(cluster.number, cluster.nodes):
             node_components.load_images(cluster.directory, node, archive)
 
 
-def _save(image: str, archive: Path) -> None:
+def save(image: str, archive: Path) -> None:
+    """Write a local image, from Docker's store or buildah's, as a docker-archive under its name.
+
+    Raises ClusterError when neither has it.
+    """
     if succeeds("buildah", "inspect", "--type=image", image):
         run("buildah", "push", "--quiet", image, f"docker-archive:{archive}:{image}")
     elif succeeds("docker", "image", "inspect", image):
