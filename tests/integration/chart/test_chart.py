@@ -1,6 +1,7 @@
 """What the chart makes, judged by Helm and by checkov's rules for Kubernetes, without a cluster."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,7 @@ SKIPS = {
     "CKV_K8S_38": "the operator and the hook speak to the API server: they need their token",
     "CKV2_K8S_6": "the hook and the test live for seconds; the operator has one",
 }
+OWN_METRIC = r'weather_operator_\w+\{namespace="weather-system"[,}]'
 MODES = {
     "cluster": ("--set=monitoring.enabled=true",),
     "namespaced": ("--set=watchNamespaces={sites}",),
@@ -312,6 +314,21 @@ def test_alerts_link_to_where_their_runbooks_can_be_read() -> None:
     ]
     assert links
     assert [link for link in links if not link.startswith(f"{address}#weather")] == []
+
+
+def test_alerts_of_an_operator_are_of_its_own_pods() -> None:
+    made = template("--set=monitoring.enabled=true")
+    (rules,) = (
+        each
+        for each in yaml.safe_load_all(made.stdout)
+        if each and each["kind"] == "PrometheusRule"
+    )
+    asked = [rule["expr"] for group in rules["spec"]["groups"] for rule in group["rules"]]
+    metrics = [
+        found for expr in asked for found in re.findall(r"weather_operator_\w+(?:\{)?", expr)
+    ]
+    own = [found for expr in asked for found in re.findall(OWN_METRIC, expr)]
+    assert len(own) == len(metrics) > 3
 
 
 def test_every_value_is_described() -> None:
