@@ -23,6 +23,10 @@ class ForbiddenError(PluginError):
     """The user lacks a right, which the API server's message names."""
 
 
+UNSEEN = (NotFoundError, NotServedError, ForbiddenError)
+"""Why a user cannot see a kind that others may."""
+
+
 class ConflictError(PluginError):
     """The object changed after it was read: read it again."""
 

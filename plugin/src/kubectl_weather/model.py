@@ -1,6 +1,6 @@
 """A WeatherApp with its Deployment, ReplicaSets and pods, as values and as JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -88,6 +88,19 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What leads to the pods, or sets their number: a Service, an autoscaler or a route.
+
+    `summary` says of it what there is to know, in kubectl's own terms.
+    """
+
+    kind: str
+    name: str
+    summary: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A WeatherApp: what its status says, and what it is made of.
 
@@ -111,6 +124,7 @@ class Site:
     deployment: Deployment | None
     canary: Deployment | None
     trial: Trial | None
+    access: tuple[Access, ...]
 
 
 def children_labels(name: str) -> str:
@@ -136,8 +150,13 @@ def site(
     deployments: Iterable[Manifest],
     replica_sets: Sequence[Manifest],
     pods: Sequence[Manifest],
+    *,
+    access: Iterable[Manifest] = (),
 ) -> Site:
-    """Return a WeatherApp with those of the objects that belong to it, by their owners."""
+    """Return a WeatherApp with those of the objects that belong to it, by their owners.
+
+    `access` are Services, autoscalers and routes; each says its kind.
+    """
     metadata, status = app["metadata"], app.get("status", {})
     ready = condition(app, "Ready")
     tracks = {each["metadata"]["name"]: each for each in _owned(deployments, metadata["uid"])}
@@ -160,6 +179,7 @@ def site(
         deployment=_deployment(own, replica_sets, pods) if own else None,
         canary=_deployment(canary, replica_sets, pods) if canary else None,
         trial=trial_of(app),
+        access=tuple(_access(each) for each in _owned(access, metadata["uid"])),
     )
 
 
@@ -191,6 +211,46 @@ def _replica_set(body: Manifest, pods: Sequence[Manifest]) -> ReplicaSet:
         created=metadata["creationTimestamp"],
         pods=tuple(sorted(own, key=lambda each: (each.created, each.name))),
     )
+
+
+def _access(body: Manifest) -> Access:
+    kind, metadata = body["kind"], body["metadata"]
+    summary = _SUMMARIES[kind](body["spec"], body.get("status", {}))
+    return Access(
+        kind=kind, name=metadata["name"], summary=summary, created=metadata["creationTimestamp"]
+    )
+
+
+def _service(spec: Manifest, status: Manifest) -> str:
+    ports = ", ".join(
+        f"{port['port']}:{port['nodePort']}" if "nodePort" in port else str(port["port"])
+        for port in spec.get("ports", ())
+    )
+    return f"{spec['type']} {ports}"
+
+
+def _autoscaler(spec: Manifest, status: Manifest) -> str:
+    wanted = status.get("desiredReplicas")
+    now = "" if wanted is None else f", now {wanted}"
+    return f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']} pods{now}"
+
+
+def _ingress(spec: Manifest, status: Manifest) -> str:
+    hosts = [rule.get("host", "*") for rule in spec.get("rules", ())]
+    return ", ".join(hosts) + (", TLS" if spec.get("tls") else "")
+
+
+def _http_route(spec: Manifest, status: Manifest) -> str:
+    gateways = [parent["name"] for parent in spec.get("parentRefs", ())]
+    return f"{', '.join(spec.get('hostnames', ['*']))} at Gateway {', '.join(gateways)}"
+
+
+_SUMMARIES: dict[str, Callable[[Manifest, Manifest], str]] = {
+    "Service": _service,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "Ingress": _ingress,
+    "HTTPRoute": _http_route,
+}
 
 
 def _pod(body: Manifest) -> Pod:

@@ -2,11 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 
 from weather_operator.kube.resources import (
+    AUTOSCALER,
     DEPLOYMENT,
+    HTTP_ROUTE,
+    INGRESS,
     POD,
     REPLICA_SET,
+    SERVICE,
     Key,
     Kind,
     Manifest,
@@ -16,10 +21,14 @@ from weather_operator.model import WEATHER_APP
 from weather_operator.render.labels import INSTANCE_LABEL
 
 from kubectl_weather.client import Client
-from kubectl_weather.errors import NotFoundError
+from kubectl_weather.errors import UNSEEN, NotFoundError
 from kubectl_weather.model import ALL_CHILDREN, Site, children_labels, site
 
 KINDS = (WEATHER_APP, DEPLOYMENT, REPLICA_SET, POD)
+"""What every view of an app needs, in the order in which `site` takes them."""
+
+ACCESS_KINDS = (SERVICE, AUTOSCALER, INGRESS, HTTP_ROUTE)
+"""What a tree shows beside; a user may lack the right to see them, or the cluster the kind."""
 
 
 class Snapshot:
@@ -30,7 +39,7 @@ class Snapshot:
 
     def __init__(self) -> None:
         self._bodies: dict[Kind, dict[Key, dict[str, Manifest]]] = {
-            kind: defaultdict(dict) for kind in KINDS
+            kind: defaultdict(dict) for kind in (*KINDS, *ACCESS_KINDS)
         }
 
     def put(self, kind: Kind, body: Manifest) -> Key:
@@ -63,7 +72,11 @@ class Snapshot:
         apps = self.bodies(WEATHER_APP, key)
         if not apps:
             return None
-        return site(apps[-1], *(self.bodies(kind, key) for kind in KINDS[1:]))
+        # Items of a list do not say their kind.
+        access = [
+            {**body, "kind": kind.name} for kind in ACCESS_KINDS for body in self.bodies(kind, key)
+        ]
+        return site(apps[-1], *(self.bodies(kind, key) for kind in KINDS[1:]), access=access)
 
     def sites(self) -> list[Site]:
         """Return every app with all that it is made of."""
@@ -74,10 +87,13 @@ class Snapshot:
         return list(self._bodies[kind].get(key, {}).values())
 
 
-def read_snapshot(client: Client, name: str | None = None) -> Snapshot:
+def read_snapshot(
+    client: Client, name: str | None = None, *, with_access: bool = False
+) -> Snapshot:
     """Return one app of the namespace, or every app of the namespace or of all, as it is now.
 
-    Raises NotFoundError where there is no app of this name.
+    With access to it, as far as the user may see that. Raises NotFoundError where there is no app
+    of this name.
     """
     snapshot = Snapshot()
     if name:
@@ -87,6 +103,9 @@ def read_snapshot(client: Client, name: str | None = None) -> Snapshot:
     labels = children_labels(name) if name else ALL_CHILDREN
     for kind in KINDS[1:]:
         snapshot.replace(kind, client.list(kind, namespace=client.namespace, labels=labels))
+    for kind in ACCESS_KINDS if with_access else ():
+        with suppress(*UNSEEN):
+            snapshot.replace(kind, client.list(kind, namespace=client.namespace, labels=labels))
     return snapshot
 
 

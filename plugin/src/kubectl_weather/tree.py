@@ -34,7 +34,12 @@ def site_tree(site: Site, now: datetime) -> TreeNode:
             *reason(site),
             Span(age(site.created, now), QUIET),
         ],
-        [*_message(site), *_deployment(site.deployment, now), *_trial(site, now)],
+        [
+            *_message(site),
+            *_access(site, now),
+            *_deployment(site.deployment, now),
+            *_trial(site, now),
+        ],
     )
 
 
@@ -60,6 +65,17 @@ def reason(site: Site) -> Iterator[Span]:
 def _message(site: Site) -> Iterator[TreeNode]:
     if site.message and site.reason not in SETTLED_REASONS:
         yield TreeNode([Span(site.message, BAD if site.stalled else WAITING)])
+
+
+def _access(site: Site, now: datetime) -> Iterator[TreeNode]:
+    for each in site.access:
+        yield TreeNode(
+            [
+                Span(f"{each.kind} {each.name}"),
+                Span(each.summary),
+                Span(age(each.created, now), QUIET),
+            ]
+        )
 
 
 def _deployment(deployment: Deployment | None, now: datetime) -> Iterator[TreeNode]:

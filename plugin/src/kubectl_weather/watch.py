@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 
 from kubectl_weather.client import PAGE_SIZE, Client, path_of
-from kubectl_weather.errors import PluginError, error_of
+from kubectl_weather.errors import UNSEEN, PluginError, error_of
 from kubectl_weather.model import ALL_CHILDREN, children_labels
-from kubectl_weather.snapshot import KINDS, Snapshot
+from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
 
 _WATCH_SECONDS = 60
 _READ_TIMEOUT_SECONDS = _WATCH_SECONDS + 15
@@ -27,10 +27,14 @@ _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is watched: one app of a namespace, or all of a namespace, or all."""
+    """What is watched: one app of a namespace, or all of a namespace, or all.
+
+    With access to them, as far as the user may see that.
+    """
 
     namespace: str
     name: str | None = None
+    with_access: bool = False
 
     def query(self, kind: Kind) -> dict[str, str]:
         """Return the selectors for a kind."""
@@ -100,6 +104,9 @@ class Informer:
             "http://localhost", connector=connector, timeout=timeout
         ) as session:
             versions = {kind: await self._list(session, kind) for kind in KINDS}
+            for kind in ACCESS_KINDS if self._selection.with_access else ():
+                with suppress(*UNSEEN):
+                    versions[kind] = await self._list(session, kind)
             listed.set()
             async with asyncio.TaskGroup() as group:
                 for kind, version in versions.items():

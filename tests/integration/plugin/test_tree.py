@@ -25,6 +25,7 @@ def test_a_tree_goes_from_the_app_down_to_the_nodes(london: Site) -> None:
     drawn = weather(london, "tree")
     assert "WeatherApp london  London  ▲ 1.0.0 yellow  2/2  Serving" in drawn
     assert all(pod["metadata"]["name"] in drawn for pod in pods)
+    assert "Service london  ClusterIP 80" in drawn
     assert "\x1b" not in drawn
 
 

@@ -106,6 +106,7 @@ def test_the_json_of_an_app_keeps_its_published_names() -> None:
         "deployment",
         "canary",
         "trial",
+        "access",
     ]
     deployment = printed["deployment"]
     (replica_set,) = deployment["replica_sets"]

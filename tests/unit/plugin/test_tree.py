@@ -53,3 +53,33 @@ def test_an_app_that_nobody_has_seen_says_so() -> None:
     new = objects.app()
     texts = [span.text for span in site_tree(site(new, [], [], []), objects.NOW).spans]
     assert texts == ["WeatherApp london", "London", "no version yet", "?/?", "no status yet", "5m"]
+
+
+def owned(kind: str, **content: object) -> dict[str, object]:
+    metadata = {
+        "name": "london",
+        "creationTimestamp": objects.ago(60),
+        "ownerReferences": DEPLOYMENT["metadata"]["ownerReferences"],
+    }
+    return {"kind": kind, "metadata": metadata, **content}
+
+
+def test_what_leads_to_the_pods_is_there_with_what_there_is_to_know() -> None:
+    access = [
+        owned("Service", spec={"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}),
+        owned(
+            "HorizontalPodAutoscaler",
+            spec={"minReplicas": 2, "maxReplicas": 5},
+            status={"desiredReplicas": 3},
+        ),
+        owned("Ingress", spec={"rules": [{"host": "london.example"}], "tls": [{}]}),
+        owned("HTTPRoute", spec={"hostnames": ["a.example"], "parentRefs": [{"name": "public"}]}),
+    ]
+    tree = site_tree(site(APP, [], [], [], access=access), objects.NOW)
+    lines = ["  ".join(span.text for span in each.spans) for each in tree.children]
+    assert lines[1:5] == [
+        "Service london  NodePort 80:30080  60s",
+        "HorizontalPodAutoscaler london  2 to 5 pods, now 3  60s",
+        "Ingress london  london.example, TLS  60s",
+        "HTTPRoute london  a.example at Gateway public  60s",
+    ]

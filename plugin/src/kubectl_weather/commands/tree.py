@@ -20,13 +20,16 @@ from kubectl_weather.tree import site_tree
 @options.output
 @options.target(all_namespaces=True)
 def tree(name: str | None, watch: bool, as_json: bool, target: Target) -> None:
-    """Show WeatherApp → Deployment → ReplicaSets → pods → nodes, of one app or of all."""
+    """Show WeatherApp → Deployment → ReplicaSets → pods → nodes, of one app or of all.
+
+    And what leads to the pods: Service, autoscaler, Ingress, HTTPRoute.
+    """
     options.refuse_name_in_all_namespaces(name, target)
     with connect(target, read_only=True) as client:
         if watch:
             _watch(client, name, as_json=as_json)
             return
-        sites = read_snapshot(client, name).sites()
+        sites = read_snapshot(client, name, with_access=True).sites()
     if as_json:
         print_json(to_json(sites[0] if name else sites))
         return
@@ -52,7 +55,7 @@ async def _redraw(client: Client, name: str | None) -> None:
 
     from kubectl_weather.watch import Selection, watching
 
-    selection = Selection(namespace=client.namespace, name=name)
+    selection = Selection(namespace=client.namespace, name=name, with_access=True)
     with Live(console=console(), auto_refresh=False) as screen:
         async with watching(client, selection) as (snapshot, changes):
             while True:
@@ -66,7 +69,7 @@ async def _redraw(client: Client, name: str | None) -> None:
 async def _repeat(client: Client, name: str | None, *, as_json: bool) -> None:
     from kubectl_weather.watch import Selection, watching
 
-    selection = Selection(namespace=client.namespace, name=name)
+    selection = Selection(namespace=client.namespace, name=name, with_access=True)
     async with watching(client, selection) as (snapshot, changes):
         while True:
             for each in snapshot.sites():
