@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import ShellComplete
 
+from kubectl_weather import signals
 from kubectl_weather.errors import PluginError
 
 COMMANDS = {
@@ -70,8 +71,8 @@ class Commands(click.Group):
 def main() -> None:
     """See, understand and change WeatherApps."""
     # A kubectl that was started is stopped on the way out.
-    signal.signal(signal.SIGTERM, _exit)
-    signal.signal(signal.SIGHUP, _exit)
+    for number in signals.ENDING:
+        signal.signal(number, _exit)
 
 
 def complete() -> None:

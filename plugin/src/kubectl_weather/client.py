@@ -1,4 +1,4 @@
-"""The Kubernetes API in a few verbs over dictionaries, through kubectl's socket."""
+"""The Kubernetes API in a few verbs over dictionaries, through kubectl's proxy."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ from weather_operator.kube.resources import Key, Kind, Manifest
 
 from kubectl_weather import kubectl
 from kubectl_weather.errors import NotFoundError, PluginError, error_of
-from kubectl_weather.kubectl import Target
+from kubectl_weather.kubectl import LOOPBACK, Address, Target
 
 FIELD_MANAGER = "kubectl-weather"
 """The manager of the fields that a command of this plugin changes."""
@@ -42,11 +42,15 @@ class _UnixConnection(http.client.HTTPConnection):
 class Client:
     """One connection to one API server, and the namespace of the command; empty means all."""
 
-    def __init__(self, path: Path, namespace: str) -> None:
-        self.socket = path
+    def __init__(self, address: Address, namespace: str) -> None:
+        self.address = address
         self.namespace = namespace
         self._skew = timedelta()
-        self._connection = _UnixConnection(path)
+        self._connection = (
+            _UnixConnection(address.socket)
+            if address.socket
+            else http.client.HTTPConnection(LOOPBACK, address.port, timeout=_TIMEOUT_SECONDS)
+        )
 
     @property
     def now(self) -> datetime:
@@ -99,7 +103,7 @@ class Client:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         data = None if body is None else json.dumps(body)
         try:
-            url = f"{path}?{urlencode(query)}" if query else path
+            url = self.address.prefix + (f"{path}?{urlencode(query)}" if query else path)
             self._connection.request(method, url, data, headers)
             response = self._connection.getresponse()
             text = response.read()
@@ -126,9 +130,9 @@ def connect(target: Target, *, read_only: bool = False) -> Iterator[Client]:
     # kubectl looks the namespace up while the proxy starts.
     context = None if is_known else kubectl.start_reading_context(target)
     try:
-        with kubectl.proxy(target, read_only=read_only) as path:
+        with kubectl.proxy(target, read_only=read_only) as address:
             given = "" if target.all_namespaces else target.namespace or ""
-            client = Client(path, kubectl.namespace_of_context(context) if context else given)
+            client = Client(address, kubectl.namespace_of_context(context) if context else given)
             try:
                 yield client
             finally:

@@ -1,18 +1,21 @@
 """The kubectl that runs this plugin, used as the way to the cluster.
 
 kubectl logs in, so every way to log in that a kubeconfig can name works here: `kubectl proxy`
-serves the API on a socket that only this user can open. The official Python client also reads
+serves the API on a socket that only this user can open or, where there are none (on Windows), on
+the loopback below a path that nobody can guess. The official Python client also reads
 kubeconfigs, but importing it takes longer than all commands of this plugin take together.
 """
 
 import json
 import re
+import secrets
 import shlex
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +53,15 @@ class Target:
         if (self.namespace or self.all_namespaces) and is_namespaced:
             flags.append(f"--namespace={namespace}")
         return " ".join([command, *flags])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where `kubectl proxy` serves the API: a socket, or a loopback port, and a path's prefix."""
+
+    socket: Path | None = None
+    port: int = 0
+    prefix: str = field(default="", repr=False)
 
 
 def start(
@@ -99,19 +111,27 @@ def error_message(stderr: str) -> str:
 
 
 @contextmanager
-def proxy(target: Target, *, read_only: bool = False) -> Iterator[Path]:
-    """Give a socket that serves the API to this user alone. Raises PluginError."""
+def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
+    """Give an address that serves the API to this user alone. Raises PluginError."""
     with tempfile.TemporaryDirectory(prefix="kubectl-weather-") as folder:
-        socket, log = Path(folder, "api"), Path(folder, "log")
-        arguments = ["proxy", f"--unix-socket={socket}", *target.flags]
+        path, log = Path(folder, "api"), Path(folder, "log")
+        prefix = f"/{secrets.token_urlsafe(32)}"
+        place = (
+            [f"--unix-socket={path}"]
+            if hasattr(socket, "AF_UNIX")
+            else [f"--address={LOOPBACK}", "--port=0", f"--api-prefix={prefix}/"]
+        )
+        arguments = ["proxy", *place, *target.flags]
         if read_only:
             arguments.append(f"--reject-methods={_WRITES}")
         with log.open("w") as stderr:
             process = start(*arguments, stderr=stderr)
         try:
-            if not (process.stdout and process.stdout.readline()):
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
                 raise PluginError(error_message(log.read_text()))
-            yield socket
+            opened = re.search(rf"{re.escape(LOOPBACK)}:(\d+)", line)
+            yield Address(port=int(opened[1]), prefix=prefix) if opened else Address(socket=path)
         finally:
             stop(process)
 

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from kubectl_weather.colours import css_colours, shape_of
+
 GOOD, WAITING, BAD, QUIET = "good", "waiting", "bad", "quiet"
 """What a span means; the styles below decide how that looks."""
 
@@ -22,10 +24,7 @@ _STYLES = {
     "yellow": "bold yellow",
     "green": "bold green",
     "red": "bold red",
-    "blue": "bold blue",
 }
-_SHAPES = {"yellow": "▲", "green": "●", "red": "■"}
-_OTHER_SHAPE = "◆"
 _NEVER_CUT = 100_000
 
 
@@ -49,7 +48,7 @@ def version_span(version: str, colour: str) -> Span:
     """Return a version with its colour's shape and name: never the colour alone."""
     if not version:
         return Span("no version yet", QUIET)
-    return Span(f"{_SHAPES.get(colour, _OTHER_SHAPE)} {version} {colour}".rstrip(), colour)
+    return Span(f"{shape_of(colour)} {version} {colour}".rstrip(), colour)
 
 
 @cache
@@ -102,7 +101,14 @@ def print_no_apps(namespace: str) -> None:
 
 
 def _text(span: Span) -> Text:
-    return Text(span.text, _STYLES.get(span.meaning, ""))
+    return Text(span.text, _style(span.meaning))
+
+
+def _style(meaning: str) -> str:
+    if not meaning or meaning in _STYLES:
+        return _STYLES.get(meaning, "")
+    value = css_colours().get(meaning)
+    return f"bold {value}" if value else ""
 
 
 def _add_children(tree: Tree, children: Iterable[TreeNode]) -> None:

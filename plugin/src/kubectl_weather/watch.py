@@ -7,15 +7,16 @@ import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 
+from kubectl_weather import signals
 from kubectl_weather.client import PAGE_SIZE, Client, path_of
 from kubectl_weather.errors import UNSEEN, PluginError, error_of
+from kubectl_weather.kubectl import LOOPBACK, Address
 from kubectl_weather.model import ALL_CHILDREN, children_labels
 from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
 
@@ -93,15 +94,16 @@ class Informer:
         self._selection = selection
         self._changes = changes
 
-    async def run(self, socket: Path, listed: asyncio.Event) -> None:
+    async def run(self, address: Address, listed: asyncio.Event) -> None:
         """Watch for ever; `listed` is set once everything was listed.
 
         Raises PluginError if a first list is refused; later errors are noted and it tries again.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_READ_TIMEOUT_SECONDS)
-        connector = aiohttp.UnixConnector(path=str(socket))
+        connector = aiohttp.UnixConnector(path=str(address.socket)) if address.socket else None
+        server = f"http://{LOOPBACK}:{address.port}" if connector is None else "http://localhost"
         async with aiohttp.ClientSession(
-            "http://localhost", connector=connector, timeout=timeout
+            f"{server}{address.prefix}/", connector=connector, timeout=timeout
         ) as session:
             versions = {kind: await self._list(session, kind) for kind in KINDS}
             for kind in ACCESS_KINDS if self._selection.with_access else ():
@@ -175,7 +177,8 @@ class Informer:
         return version
 
     def _path(self, kind: Kind) -> str:
-        return path_of(kind, Key(namespace=self._selection.namespace, name=""))
+        # Relative to the session's address, which may have a path of its own.
+        return path_of(kind, Key(namespace=self._selection.namespace, name="")).lstrip("/")
 
 
 @asynccontextmanager
@@ -184,7 +187,7 @@ async def watching(client: Client, selection: Selection) -> AsyncIterator[tuple[
     snapshot, changes, listed = Snapshot(), Changes(), asyncio.Event()
     informer = Informer(snapshot, selection, changes)
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(informer.run(client.socket, listed))
+        task = group.create_task(informer.run(client.address, listed))
         await listed.wait()
         changes.clear()
         try:
@@ -213,8 +216,9 @@ async def _until_signal(main: Coroutine[Any, Any, None]) -> None:
         received.append(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end, number)
+    for number in signals.ENDING:
+        with suppress(NotImplementedError):  # on Windows, where Ctrl-C ends it
+            loop.add_signal_handler(number, end, number)
     try:
         await task
     except asyncio.CancelledError:

@@ -96,6 +96,10 @@ def test_a_rollout_a_scale_and_a_killed_pod_are_seen_as_they_happen(
             0, timeout=SECONDS
         )
         eventually(lambda: count(page, "london", 5, "[data-state=ready]"))
+        drawn = "paint(document.createElement('span'), 'rebeccapurple').style"
+        assert page.evaluate(f"{drawn}.getPropertyValue('--band')") == "rebeccapurple"
+        assert page.evaluate(f"{drawn}.getPropertyValue('--ink')") == "#ffffff"
+        assert page.evaluate("shapeOf('teal') !== shapeOf('navy')")
         site.kubectl("delete", "weatherapp", "london")
         expect(page.locator(".site")).to_have_count(0, timeout=SECONDS)
 

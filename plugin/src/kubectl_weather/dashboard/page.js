@@ -5,7 +5,14 @@ const SHAPES = {
   green: "M12 1.5a10.5 10.5 0 1 1 0 21 10.5 10.5 0 0 1 0-21z",
   red: "M2.5 2.5h19v19h-19z",
 };
-const OTHER_SHAPE = "M12 1 23 12 12 23 1 12z";
+// Of colours of one's own: which one, and in what order they are tried, says colours.py too.
+const OTHER_SHAPES = [
+  "M12 1 23 12 12 23 1 12z",
+  "M1 2.5h22L12 21.5z",
+  "M6.5 2.5h11L23 12l-5.5 9.5h-11L1 12z",
+  "M12 1.5 22.5 9.1 18.5 21.5h-13L1.5 9.1z",
+  "M8 1.5h8V8h6.5v8H16v6.5H8V16H1.5V8H8z",
+];
 const SETTLED = new Set(["Serving", "ScaledToZero"]);
 const SYMBOLS = { good: "✓", waiting: "↻", bad: "!" };
 const MOST_TILES = 60;
@@ -29,11 +36,46 @@ function drawing(name, attributes = {}, ...children) {
   return made;
 }
 
+// -- colours --
+
+const taken = new Map();
+
+function shapeOf(colour) {
+  if (colour in SHAPES) return SHAPES[colour];
+  if (!taken.has(colour)) {
+    const first = [...colour].reduce((sum, letter) => sum + letter.codePointAt(0), 0);
+    const places = OTHER_SHAPES.map((_, step) => (first + step) % OTHER_SHAPES.length);
+    const used = new Set(taken.values());
+    taken.set(colour, places.find((place) => !used.has(place)) ?? places[0]);
+  }
+  return OTHER_SHAPES[taken.get(colour)];
+}
+
+const brush = document.createElement("canvas").getContext("2d");
+
+// Draws in the version's colour; one that CSS does not know stays as the style sheet has it.
+function paint(shown, colour) {
+  shown.dataset.colour = colour;
+  const own = colour && !(colour in SHAPES) && CSS.supports("color", colour);
+  if (!own) {
+    shown.style.removeProperty("--band");
+    shown.style.removeProperty("--ink");
+    return shown;
+  }
+  brush.fillStyle = colour;
+  const [red, green, blue] = [1, 3, 5].map((place) => parseInt(brush.fillStyle.slice(place, place + 2), 16) / 255);
+  const linear = (channel) => (channel <= 0.04045 ? channel / 12.92 : ((channel + 0.055) / 1.055) ** 2.4);
+  const luminance = 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  shown.style.setProperty("--band", colour);
+  shown.style.setProperty("--ink", luminance > 0.179 ? "#000000" : "#ffffff");
+  return shown;
+}
+
 function version(number, colour) {
   if (!number) return element("span", { class: "quiet" }, "no version yet");
-  const shape = drawing("path", { d: SHAPES[colour] ?? OTHER_SHAPE, fill: "var(--band)", stroke: "var(--edge)" });
+  const shape = drawing("path", { d: shapeOf(colour), fill: "var(--band)", stroke: "var(--edge)" });
   const icon = drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, shape);
-  return element("span", { class: "version", "data-colour": colour }, icon, `${number} ${colour}`);
+  return paint(element("span", { class: "version" }, icon, `${number} ${colour}`), colour);
 }
 
 // Keep what is there, by key: only what is new comes in and only what is gone goes.
@@ -65,13 +107,13 @@ function makePod(pod) {
   const tile = drawing(
     "svg",
     { viewBox: "0 0 24 24", role: "img" },
-    drawing("path", { class: "shape", d: SHAPES[pod.colour] ?? OTHER_SHAPE }),
+    drawing("path", { class: "shape", d: shapeOf(pod.colour) }),
     drawing("text", { x: 12, y: middle, "font-size": size }, short),
     drawing("path", { class: "cross", d: "M3 21 21 3" }),
     drawing("g", { class: "badge" }, drawing("circle", { cx: 21, cy: 4, r: 5 }), drawing("text", { x: 21, y: 4.2 }, "!")),
   );
   const name = element("code", { "aria-hidden": "true" }, pod.name.slice(pod.name.lastIndexOf("-") + 1));
-  return element("li", { class: "pod", "data-colour": pod.colour }, tile, name, element("span", { class: "why" }));
+  return paint(element("li", { class: "pod" }, tile, name, element("span", { class: "why" })), pod.colour);
 }
 
 function updatePod(shown, pod) {
@@ -110,7 +152,7 @@ function makeSite(site) {
 function updateSite(card, site) {
   const health = healthOf(site);
   card.dataset.health = health;
-  card.dataset.colour = site.colour;
+  paint(card, site.colour);
   card.dataset.words = [site.namespace, site.name, site.city, site.version, site.colour, site.wanted_version, site.reason].join(" ").toLowerCase();
   card.querySelector(".reason b").textContent = SYMBOLS[health];
   card.querySelector(".reason span").textContent = (site.reason || "no status yet") + (site.current ? "" : ", spec not seen yet");
