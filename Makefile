@@ -113,16 +113,8 @@ publish: $(READY) require-registry ## dist/'s images and chart to their registry
 
 .PHONY: install
 install: require-registry ## Helm into the current kubectl context: make install REGISTRY=…
-	helm upgrade --install weather-operator charts/weather-operator \
-	  --namespace $(NAMESPACE) --create-namespace --set registry=$(REGISTRY) \
-	  --set image.digest=$$(sed -n 's/.*weather-operator:.*@//p' build/pushed.txt 2>/dev/null) \
-	  --wait --timeout 3m $(HELM_FLAGS) || $(MAKE) --no-print-directory install-failed
-
-.PHONY: install-failed
-install-failed:
-	@{ echo "What the cluster says about it:"; \
-	  kubectl get events --namespace $(NAMESPACE) --field-selector type=Warning \
-	    --output=custom-columns=OBJECT:.involvedObject.name,MESSAGE:.message; } >&2; exit 1
+	@charts/install.sh $(NAMESPACE) --set registry=$(REGISTRY) \
+	  --set image.digest=$$(sed -n 's/.*weather-operator:.*@//p' build/pushed.txt 2>/dev/null) $(HELM_FLAGS)
 
 .PHONY: require-registry
 require-registry:

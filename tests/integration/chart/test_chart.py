@@ -299,6 +299,32 @@ def test_an_installation_that_fails_says_what_the_cluster_says(
     assert message in made.stderr
 
 
+def test_an_image_that_nobody_has_ends_an_installation_in_seconds(
+    control_plane: Cluster, tmp_path: Path
+) -> None:
+    shell = Shell.of(control_plane)
+    image = "registry.example/missing/weather-operator:0.1.0"
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "hook", "labels": {"app.kubernetes.io/name": HOOK}},
+        "spec": {"containers": [{"name": "crds", "image": image}]},
+    }
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
+    (tmp_path / "helm").write_text(
+        f"#!/bin/sh\nkubectl apply -n $NAMESPACE -f {tmp_path}/pod.json\nexec sleep 200\n"
+    )
+    (tmp_path / "helm").chmod(0o755)
+    with own_namespace(shell, "install") as namespace:
+        path = f"PATH={tmp_path}:{shell.environment['PATH']}"
+        made = shell.run(
+            *("timeout", "60", "env", path, f"NAMESPACE={namespace}", "make", "install"),
+            *("REGISTRY=registry.example/missing", f"NAMESPACE={namespace}"),
+        )
+    assert made.returncode == 2, made.stdout + made.stderr
+    assert f"The cluster cannot pull {image}: push it there" in made.stderr
+
+
 def test_alerts_link_to_where_their_runbooks_can_be_read() -> None:
     address = "https://git.example/team/blob/v0.1.0/docs/runbooks.md"
     made = template("--set=monitoring.enabled=true", f"--set=monitoring.runbooks={address}")

@@ -6,14 +6,23 @@ import sys
 from support.operator import Site
 
 HIDE = """
-import asyncio, signal, socket, sys
+import asyncio, importlib, pkgutil, signal, socket, sys, types
+import aiohttp
+unix, hang_up = socket.AF_UNIX, signal.SIGHUP
 del socket.AF_UNIX, signal.SIGHUP
+import kubectl_weather
+for each in pkgutil.walk_packages(kubectl_weather.__path__, "kubectl_weather."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
+# This system's own asyncio needs what another's does not.
+socket.AF_UNIX, signal.SIGHUP = unix, hang_up
+from kubectl_weather import cli, kubectl
+kubectl.socket = types.SimpleNamespace()
 def refuse(*_):
     raise NotImplementedError
 asyncio.unix_events._UnixSelectorEventLoop.add_signal_handler = refuse
-from kubectl_weather.cli import main
 sys.argv[0] = "kubectl-weather"
-main()
+cli.main()
 """
 
 
