@@ -312,7 +312,10 @@ def test_an_image_that_nobody_has_ends_an_installation_in_seconds(
     }
     (tmp_path / "pod.json").write_text(json.dumps(pod))
     (tmp_path / "helm").write_text(
-        f"#!/bin/sh\nkubectl apply -n $NAMESPACE -f {tmp_path}/pod.json\nexec sleep 200\n"
+        "#!/bin/sh\n"
+        # A new namespace has no account for pods in its first moment.
+        f"until kubectl apply -n $NAMESPACE -f {tmp_path}/pod.json; do sleep 0.2; done\n"
+        "exec sleep 200\n"
     )
     (tmp_path / "helm").chmod(0o755)
     with own_namespace(shell, "install") as namespace:
