@@ -80,6 +80,11 @@ else
 	$(BIN)/weather-cluster up
 endif
 
+.PHONY: demo-aws
+demo-aws: setup ## terraform/RUNBOOK.md walked to its end and back, with AWS played on this machine
+	$(BIN)/weather-cluster build --no-metrics --images
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m terraform.demo
+
 .PHONY: cluster-up cluster-down
 cluster-up: setup ## the cluster alone
 	$(BIN)/weather-cluster up

@@ -24,6 +24,7 @@ from weather_operator.kube.resources import (
     DEPLOYMENT,
     EVENT,
     HTTP_ROUTE,
+    INGRESS,
     POD,
     REPLICA_SET,
     Key,
@@ -172,7 +173,14 @@ class Simulation:
     def turn(self) -> bool:
         """Play the cluster's controllers; return whether they had anything to do."""
         keys = (LONDON, CANARY)
-        return any([*map(self._scale, keys), *map(self._turn, keys), self._take_up_route()])
+        return any(
+            [
+                *map(self._scale, keys),
+                *map(self._turn, keys),
+                self._take_up_route(),
+                self._give_address(),
+            ]
+        )
 
     def _scale(self, key: Key) -> bool:
         """Play the autoscaler's controller as far as its smallest number."""
@@ -202,6 +210,17 @@ class Simulation:
         if route.get("status") == status:
             return False
         self.server.edit(HTTP_ROUTE, LONDON, status=status)
+        return True
+
+    def _give_address(self) -> bool:
+        """Play a controller of Application Load Balancers."""
+        ingress = self.server.body(INGRESS, LONDON)
+        if ingress is None or ingress["spec"].get("ingressClassName") != "alb":
+            return False
+        status = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}
+        if ingress.get("status") == status:
+            return False
+        self.server.edit(INGRESS, LONDON, status=status)
         return True
 
     def _turn(self, key: Key) -> bool:

@@ -1,15 +1,17 @@
 """Trials in the simulation: their specs, what must hold at every write, and a played analyst."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from support.fake_api_server import Request
 from support.simulation import CANARY, LONDON, Simulation
-from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, Key, Manifest
+from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Key, Manifest
 from weather_operator.model import CHILDREN, WEATHER_APP
 from weather_operator.rollout.interval import AnalysisTarget, CheckResult, Interval, Verdict
 
 GATEWAY: Manifest = {"gateway": {"parentRefs": [{"name": "public"}], "path": "/"}}
+ALB: Manifest = {"gateway": None, "ingress": {"className": "alb"}}
 STEPS = [{"weight": 10}, {"weight": 50, "durationSeconds": 60}]
 AUTOSCALED: Manifest = {"autoscaling": {"minReplicas": 4, "maxReplicas": 9}}
 
@@ -27,7 +29,14 @@ def blue_green(**fields: Any) -> Manifest:
 
 
 def weight_in(route: Manifest | None) -> int:
-    refs = route["spec"]["rules"][0]["backendRefs"] if route else []
+    """What an HTTPRoute or an Ingress declares for the canary."""
+    if route is None:
+        return 0
+    annotations = route["metadata"].get("annotations", {})
+    if action := annotations.get(f"alb.ingress.kubernetes.io/actions.{LONDON.name}"):
+        groups = json.loads(action)["forwardConfig"]["targetGroups"]
+        return sum(each["weight"] for each in groups if each["serviceName"] == CANARY.name)
+    refs = route["spec"]["rules"][0].get("backendRefs", ())
     return sum(each["weight"] for each in refs if each["name"] == CANARY.name)
 
 
@@ -55,15 +64,16 @@ class Watched:
         number: int = body.get("status", {}).get("availableReplicas", 0)
         return number
 
-    def check(self, request: Request) -> None:
+    def route(self) -> Manifest | None:
         server = self.simulation.server
+        return server.body(HTTP_ROUTE, LONDON) or server.body(INGRESS, LONDON)
+
+    def check(self, request: Request) -> None:
         if request.verb == "delete" and request.key == CANARY:
-            route = server.body(HTTP_ROUTE, LONDON)
-            assert weight_in(route) == 0, "pods go before their visitors"
+            assert weight_in(self.route()) == 0, "pods go before their visitors"
 
     def note(self) -> None:
-        server = self.simulation.server
-        weight = weight_in(server.body(HTTP_ROUTE, LONDON))
+        weight = weight_in(self.route())
         if weight > self.weights[-1]:
             assert self.available(CANARY), "visitors come before the pods"
         if weight != self.weights[-1]:

@@ -1,31 +1,13 @@
 """The runbook's commands, run one after the other as a reader would, up and back to nothing."""
 
-import os
-import re
-import subprocess
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from terraform.account import Account, account
 from terraform.programs import BALANCER, Programs, installed, records
-from terraform.runner import REPOSITORY, SOURCE, copied
-
-RUNBOOK = (SOURCE / "RUNBOOK.md").read_text()
-
-
-def steps(heading: str) -> list[str]:
-    """The commands of each numbered step below a heading."""
-    chapter = RUNBOOK.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.split(r"^[0-9]+\. ", chapter, flags=re.MULTILINE)[1:]
-    return [
-        "\n".join(
-            textwrap.dedent(each)
-            for each in re.findall(r"^   ```sh\n(.*?)^   ```", step, re.M | re.S)
-        )
-        for step in found
-    ]
+from terraform.runbook import run, steps
+from terraform.runner import REPOSITORY, copied
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +32,6 @@ def project(tmp_path: Path) -> Path:
     copied(folder)
     (folder / "Makefile").write_bytes((REPOSITORY / "Makefile").read_bytes())
     return folder
-
-
-def run(project: Path, *commands: str) -> subprocess.CompletedProcess[str]:
-    """Run in terraform/ of the project, until the first command that fails."""
-    found = f"{project.parent / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-        cwd=project / "terraform",
-        env={**os.environ, "PATH": found, "EDITOR": "true"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
 
 
 def test_leads_from_nothing_to_a_site_and_back(

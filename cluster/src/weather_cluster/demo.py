@@ -31,8 +31,9 @@ REQUESTS_PER_SECOND = 50
 class Client:
     """Sends requests at a steady rate, each over a new connection, and counts them by colour."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, requests_per_second: int = REQUESTS_PER_SECOND) -> None:
         self._url = url
+        self._interval = 1 / requests_per_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.served: Counter[str] = Counter()
@@ -51,10 +52,14 @@ class Client:
         """How many requests were answered or failed so far."""
         return self.served.total() + len(self.failures)
 
+    def ask(self) -> str:
+        """Send one request, and return the colour of what answered. Raises OSError."""
+        return colour_served(self._url)
+
     def _run(self) -> None:
-        while not self._stop.wait(1 / REQUESTS_PER_SECOND):
+        while not self._stop.wait(self._interval):
             try:
-                self.served[colour_served(self._url)] += 1
+                self.served[self.ask()] += 1
             except (OSError, urllib.error.HTTPError) as error:
                 self.failures.append(f"{time.strftime('%H:%M:%S')} {error}")
 

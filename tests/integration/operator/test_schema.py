@@ -269,9 +269,8 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     (blue_green(retainSeconds=-1), "retainSeconds is -1: write a number from 0 to 86400"),
     (
         {"service": {"type": "LoadBalancer"}, **blue_green()},
-        "BlueGreen behind a load balancer would switch before its targets are healthy",
+        "BlueGreen behind a load balancer of the Service would switch before its targets",
     ),
-    ({**ingress(), **blue_green()}, "BlueGreen behind a load balancer"),
     (
         {"replicas": 1, **canary({"weight": 10}, maxSurge=0, maxUnavailable=1)},
         "a canary comes beside the pods that serve, and maxSurge 0 lets none come beside a single",
@@ -377,6 +376,7 @@ def test_a_bad_spec_is_refused_in_words(shell: Shell, spec: dict[str, Any], word
         blue_green(),
         blue_green(replicas="50%", approval=True, retainSeconds=0),
         {**ingress(), **gateway(), **blue_green(replicas=3)},
+        {**ingress(), **blue_green(replicas=3)},
         analysis(PROBE, intervalSeconds=3600, minRequests=1, failureLimit=1, onUnknown="Abort"),
         analysis(
             {"name": "a", "successRate": {"minPercent": 99, "maxBelowStable": 0.5}},

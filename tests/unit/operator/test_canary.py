@@ -3,6 +3,7 @@
 import pytest
 from support.simulation import CANARY, LONDON, Simulation, killed_at
 from support.trials import (
+    ALB,
     AUTOSCALED,
     BAD,
     DARK,
@@ -101,8 +102,10 @@ SCENARIOS: dict[str, tuple[Manifest, Manifest]] = {
     "good": (canary(), canary()),
     "bad": (canary(), canary(colour="red")),
     "autoscaled": (canary(**AUTOSCALED), canary(**AUTOSCALED)),
+    "load balancer": (canary(**ALB), canary(**ALB)),
     "without a router": (canary(gateway=None), canary(gateway=None)),
     "blue-green": (blue_green(), blue_green()),
+    "blue-green, load balancer": (blue_green() | ALB, blue_green() | ALB),
 }
 scenarios = pytest.mark.parametrize(("before", "after"), SCENARIOS.values(), ids=SCENARIOS)
 

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weather_operator.kube.client import Client
+from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import (
     DEPLOYMENT,
     EVENT,
+    NAMESPACE,
     POD,
     REPLICA_SET,
+    Key,
     Kind,
     Manifest,
 )
 from weather_operator.model import Blocker, WeatherApp
 from weather_operator.render import Track, app_labels, child_name
-from weather_operator.rollout.observed import Observed
+from weather_operator.render.load_balancers import GATES_LABEL, GATES_PROMISED, sends_to_pods
+from weather_operator.rollout.observed import Gates, Observed
 from weather_operator.rollout.progress import Progress, reached_before
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import blockers, pods, url
@@ -51,6 +55,8 @@ class Diagnostics:
         deployment, progress = _unfinished(observed)
         if deployment is None or progress.complete:
             return ()
+        if observed.gates and observed.gates.missing:
+            return (*blockers.of_gates(observed.gates.missing), *await self._read(observed))
         if _may_still_progress(observed, delay):
             return blockers.of_deployment(deployment, progress.failure)
         return await self._read(observed)
@@ -63,6 +69,28 @@ class Diagnostics:
             return ()
         about = f"{kind.name}/{leading['metadata']['name']}"
         return blockers.of_warnings(about, await self._warnings(leading))
+
+    async def gates(self, observed: Observed) -> Gates | None:
+        """Find out whether a load balancer's readiness gates are promised, and which pods lack one.
+
+        Pods are read in a rollout alone, and judged if they were made when the load balancer's
+        controller had made everything for them, and the label was there.
+        """
+        app, live = observed.app, observed.live
+        if not sends_to_pods(app):
+            return None
+        try:
+            namespace = await self._client.get(NAMESPACE, Key(name=app.key.namespace))
+            labels = namespace["metadata"].get("labels", {}) if namespace else {}
+            promised = labels.get(GATES_LABEL) == GATES_PROMISED
+            since = (url.address_since(observed), _labelled_since(namespace or {}))
+            if not promised or not all(since) or live is None or observed.progress.complete:
+                return Gates(promised=promised)
+            listed = await self._list(POD, app)
+        except RefusedError:
+            return None
+        missing = pods.without_gates(listed, live, since=max(filter(None, since)))
+        return Gates(promised=promised, missing=missing)
 
     async def _read(self, observed: Observed) -> tuple[Blocker, ...]:
         deployment, progress = _unfinished(observed)
@@ -90,6 +118,17 @@ class Diagnostics:
         fields = f"involvedObject.uid={metadata['uid']},type=Warning"
         events, _ = await self._client.list(EVENT, namespace=metadata["namespace"], fields=fields)
         return events
+
+
+def _labelled_since(namespace: Manifest) -> str | None:
+    """Return by when a namespace surely promised readiness gates, in RFC 3339, if that is known."""
+    entries = namespace.get("metadata", {}).get("managedFields", ())
+    times = (
+        each.get("time")
+        for each in entries
+        if f"f:{GATES_LABEL}" in each.get("fieldsV1", {}).get("f:metadata", {}).get("f:labels", {})
+    )
+    return max(filter(None, times), default=None)
 
 
 def _unfinished(observed: Observed) -> tuple[Manifest | None, Progress]:

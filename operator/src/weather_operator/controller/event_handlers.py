@@ -28,7 +28,9 @@ from weather_operator.kube.resources import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     GATEWAY,
+    INGRESS,
     NODE,
+    SERVICE,
     Key,
     Kind,
     Manifest,
@@ -254,10 +256,15 @@ def _project(kind: Kind, body: Manifest) -> Manifest:
 
 
 def _is_read(kind: Kind, entry: Manifest) -> bool:
-    """Tell whether a record of fields is read: ours, and of a child also who else changed it."""
+    """Tell whether a record of fields is read: ours, and of a child also who else changed it.
+
+    Of a way in it is read too since when it has had its address.
+    """
     if is_applied_by(entry, FIELD_MANAGER) or is_applied_by(entry, REPLICAS_MANAGER):
         return True
-    return is_scaling(entry) if kind is WEATHER_APP else "subresource" not in entry
+    if kind is WEATHER_APP:
+        return is_scaling(entry)
+    return "subresource" not in entry or kind in (INGRESS, SERVICE)
 
 
 _PROJECTIONS = {NODE: reach_of_node, GATEWAY: reach_of_gateway}

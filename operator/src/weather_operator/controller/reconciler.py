@@ -185,6 +185,7 @@ class Reconciler:
             autoscalers=self._foreign(app, AUTOSCALER, app.key),
             disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )
+        observed = replace(observed, gates=await self._diagnostics.gates(observed))
         try:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:

@@ -23,6 +23,7 @@ DEFINITION = Kind(
     namespaced=False,
 )
 NODE = Kind(api_version="v1", name="Node", plural="nodes", namespaced=False)
+NAMESPACE = Kind(api_version="v1", name="Namespace", plural="namespaces", namespaced=False)
 POD = Kind(api_version="v1", name="Pod", plural="pods")
 EVENT = Kind(api_version="v1", name="Event", plural="events")
 LEASE = Kind(api_version="coordination.k8s.io/v1", name="Lease", plural="leases")

@@ -95,7 +95,7 @@ def routes_at(app: WeatherApp, path: str, canary: int | None = None) -> dict[Kin
     """
     manifests = {}
     if app.ingress:
-        manifests[INGRESS] = ingress(app, replace(app.ingress, path=path))
+        manifests[INGRESS] = ingress(app, replace(app.ingress, path=path), canary)
     if app.gateway:
         manifests[HTTP_ROUTE] = http_route(app, replace(app.gateway, path=path), canary)
     return manifests

@@ -9,6 +9,10 @@ was registered, and 10 seconds until a deregistration is known everywhere.
 from weather_operator.model import WeatherApp
 
 ALB = "alb"
+GATES_LABEL, GATES_PROMISED = "elbv2.k8s.aws/pod-readiness-gate-inject", "enabled"
+"""By this label of its namespace a pod gets a readiness gate: it waits to be found healthy."""
+
+GATE_PREFIX = "target-health.elbv2.k8s.aws/"
 DRAIN_SECONDS = 30
 """How long a pod goes on serving once it is to end, and a target group lets its requests end."""
 
@@ -19,10 +23,15 @@ _NLB_TARGET_TYPE = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type
 
 def sends_to_pods(app: WeatherApp) -> bool:
     """Tell whether a load balancer has the pods as its targets, and not a Service's address."""
-    if app.ingress and app.ingress.class_name == ALB:
+    if divides_by_rule(app):
         return True
     is_ip = app.service.annotations.get(_NLB_TARGET_TYPE) == "ip"
     return app.service.type == "LoadBalancer" and is_ip
+
+
+def divides_by_rule(app: WeatherApp) -> bool:
+    """Tell whether a rule of the load balancer can divide the visitors by weight."""
+    return app.ingress is not None and app.ingress.class_name == ALB
 
 
 def min_ready_seconds(app: WeatherApp) -> int:

@@ -13,12 +13,19 @@ _HIGHEST_ORDER = 1000
 _ALB = "alb.ingress.kubernetes.io"
 
 
-def ingress(app: WeatherApp, spec: IngressSpec) -> Manifest:
-    """Return the Ingress. The user's annotations win over those of its class."""
+def ingress(app: WeatherApp, spec: IngressSpec, canary: int | None = None) -> Manifest:
+    """Return the Ingress. The user's annotations win over those of its class.
+
+    `canary` is the share of the visitors for that track in percent, for a class that can divide.
+    """
     annotations = alb_annotations(spec) if spec.class_name == ALB else {}
+    port: Manifest = {"number": app.service.port}
+    if canary is not None and spec.class_name == ALB:
+        annotations[forward_action(app)] = json.dumps(_forward(app, canary))
+        port = {"name": "use-annotation"}
     manifest = {
         **object_meta(app, INGRESS, track=None, annotations={**annotations, **spec.annotations}),
-        "spec": {"ingressClassName": spec.class_name, "rules": [_rule(app, spec)]},
+        "spec": {"ingressClassName": spec.class_name, "rules": [_rule(app, spec, port)]},
     }
     if spec.secret:
         hosts = {"hosts": [spec.host]} if spec.host else {}
@@ -49,6 +56,26 @@ def alb_annotations(spec: IngressSpec) -> dict[str, str]:
     return {f"{_ALB}/{name}": value for name, value in parameters.items()}
 
 
+def forward_action(app: WeatherApp) -> str:
+    """Return the annotation with the weights of an Application Load Balancer's rule.
+
+    It is called after the Service whose place it takes.
+    """
+    return f"{_ALB}/actions.{app.key.name}"
+
+
+def _forward(app: WeatherApp, canary: int) -> Manifest:
+    groups = [
+        {
+            "serviceName": child_name(app, track),
+            "servicePort": app.service.port,
+            "weight": weight,
+        }
+        for track, weight in _weights(canary).items()
+    ]
+    return {"type": "forward", "forwardConfig": {"targetGroups": groups}}
+
+
 def http_route(app: WeatherApp, spec: GatewaySpec, canary: int | None = None) -> Manifest:
     """Return the HTTPRoute. `canary` is the share of the visitors for that track, in percent.
 
@@ -73,9 +100,7 @@ def http_route(app: WeatherApp, spec: GatewaySpec, canary: int | None = None) ->
 
 
 def _backends(app: WeatherApp, canary: int | None) -> list[Manifest]:
-    weights = {Track.STABLE: 1} if canary is None else {}
-    if canary is not None:
-        weights = {Track.STABLE: 100 - canary, Track.CANARY: canary}
+    weights = {Track.STABLE: 1} if canary is None else _weights(canary)
     return [
         {
             "group": "",
@@ -88,8 +113,12 @@ def _backends(app: WeatherApp, canary: int | None) -> list[Manifest]:
     ]
 
 
-def _rule(app: WeatherApp, spec: IngressSpec) -> Manifest:
-    service = {"name": app.key.name, "port": {"number": app.service.port}}
+def _weights(canary: int) -> dict[Track, int]:
+    return {Track.STABLE: 100 - canary, Track.CANARY: canary}
+
+
+def _rule(app: WeatherApp, spec: IngressSpec, port: Manifest) -> Manifest:
+    service = {"name": app.key.name, "port": port}
     path = {"path": spec.path, "pathType": "Prefix", "backend": {"service": service}}
     rule: Manifest = {"http": {"paths": [path]}}
     return {"host": spec.host, **rule} if spec.host else rule

@@ -62,12 +62,18 @@ def replicas(app: WeatherApp, track: Track = Track.STABLE, number: int | None = 
     }
 
 
-def disruption_budget(app: WeatherApp, track: Track = Track.STABLE) -> Manifest:
-    """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared."""
+def disruption_budget(
+    app: WeatherApp, track: Track = Track.STABLE, *, is_settled: bool = True
+) -> Manifest:
+    """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared.
+
+    It takes a pod for healthy that is ready, which a load balancer may not know yet: while the pods
+    are not settled none goes.
+    """
     return {
         **object_meta(app, DISRUPTION_BUDGET, track=track),
         "spec": {
-            "maxUnavailable": 1,
+            "maxUnavailable": 1 if is_settled else 0,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": selector(app, track)},
         },

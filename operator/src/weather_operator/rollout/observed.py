@@ -10,6 +10,18 @@ from weather_operator.rollout.interval import Interval
 from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """The readiness gates of a load balancer: whether they are promised, and who has to wait.
+
+    `missing` are the pods of the live revision that came without although they were promised.
+    """
+
+    promised: bool
+    missing: tuple[str, ...] = ()
+
+
 ChildKey = tuple[Kind, str]
 """A child is known by its kind and its name: the two tracks differ in the name."""
 
@@ -50,6 +62,7 @@ class Observed:
     waits_for: str = ""
     interval: Interval | None = None
     is_analysed: bool = False
+    gates: Gates | None = None
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)
     tried: Revision | None = field(init=False)

@@ -11,10 +11,18 @@ from dataclasses import dataclass, replace
 
 from weather_operator import render
 from weather_operator.kube.apply import Cause, difference
-from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, SERVICE, Kind, Manifest
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    SERVICE,
+    Kind,
+    Manifest,
+)
 from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER, WeatherApp
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
+from weather_operator.render.load_balancers import sends_to_pods
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision, revision_in
@@ -30,7 +38,7 @@ from weather_operator.rollout.state import (
 )
 from weather_operator.rollout.strategies import Action, Decision, canary
 from weather_operator.rollout.strategies.canary import canary_reached
-from weather_operator.rollout.traffic import canary_size, service_selector
+from weather_operator.rollout.traffic import canary_size, is_bound, service_selector
 from weather_operator.rollout.trial import (
     ENDING,
     PREPARING,
@@ -89,6 +97,8 @@ def plan(observed: Observed) -> Plan | None:
     trial = decision.trial if not decision.removes_canary else None
     weight = canary.routed_weight(observed, trial) if trial else None
     manifests |= render.routes_at(app, path, weight)
+    if sends_to_pods(app):
+        manifests[DISRUPTION_BUDGET] = render.disruption_budget(app, is_settled=_settled(observed))
     if trial:
         manifests |= _beside_a_canary(observed, trial, weight or 0)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
@@ -179,6 +189,11 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
     )
 
 
+def _settled(observed: Observed) -> bool:
+    """Tell whether all pods have been ready for long enough to be known to a load balancer."""
+    return observed.progress.available >= observed.progress.desired
+
+
 def _beside_a_canary(observed: Observed, trial: Trial, weight: int) -> dict[Kind, Manifest]:
     """Return what of the stable track's children is otherwise while there is a canary."""
     app = observed.app
@@ -199,6 +214,8 @@ def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Ite
         size = max(size, canary_size(app, step.weight, observed.progress.desired))
     for kind, manifest in render.canary_children(app, release, size):
         name: str = manifest["metadata"]["name"]
+        if kind is not SERVICE and observed.tried is None and not is_bound(observed):
+            return
         if kind is DEPLOYMENT:
             manifest["spec"]["paused"] = decision.paused
         yield Write(kind=kind, name=name, manifest=manifest)

@@ -1,21 +1,28 @@
 """Who divides the visitors between two tracks, and how far that has got."""
 
+import json
 import math
 
-from weather_operator.kube.resources import HTTP_ROUTE, SERVICE, Manifest
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import CHILDREN, WeatherApp
 from weather_operator.model.strategies import BLUE_GREEN
 from weather_operator.render import Track, child_name, selector
+from weather_operator.render.load_balancers import divides_by_rule
+from weather_operator.render.routes import forward_action
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.routes import is_accepted
+from weather_operator.rollout.routes import is_accepted, leads_somewhere
+from weather_operator.rollout.state import seconds_between
 
 WHOLE = 100
+
+_BINDING_SECONDS = 5
+"""More than the 1.4 that an AWS Load Balancer Controller took to bind what a rule names."""
 
 
 def canary_size(app: WeatherApp, weight: int, stable: int) -> int:
     """Return how many pods a share of the visitors in percent takes beside so many stable ones.
 
-    Where a Gateway divides by weight that is the same share of pods. Elsewhere pods are the share:
+    Where a route divides by weight that is the same share of pods. Elsewhere pods are the share:
     there are at most as many as stable ones, which is half of the visitors.
     """
     if blue_green := app.rollout.strategy.blue_green:
@@ -23,7 +30,7 @@ def canary_size(app: WeatherApp, weight: int, stable: int) -> int:
         if isinstance(share, int):
             return share
         return max(math.ceil(stable * int(share.removesuffix("%")) / WHOLE), 1)
-    if app.gateway:
+    if divides_requests(app):
         return max(math.ceil(stable * weight / WHOLE), 1)
     if weight >= WHOLE // 2:
         return max(stable, 1)
@@ -32,7 +39,7 @@ def canary_size(app: WeatherApp, weight: int, stable: int) -> int:
 
 def possible_weight(app: WeatherApp, weight: int, size: int, stable: int) -> int:
     """Return which percentage of the visitors a number of pods comes to."""
-    if app.gateway or app.rollout.strategy.type == BLUE_GREEN or weight == 0:
+    if divides_requests(app) or app.rollout.strategy.type == BLUE_GREEN or weight == 0:
         return weight
     return round(WHOLE * size / max(size + stable, 1))
 
@@ -42,12 +49,12 @@ def divides_requests(app: WeatherApp) -> bool:
 
     Elsewhere connections are divided, or pods counted: what comes of it is told and proves nothing.
     """
-    return app.gateway is not None
+    return app.gateway is not None or divides_by_rule(app)
 
 
 def service_selector(app: WeatherApp, weight: int) -> dict[str, str]:
-    """Return which pods the Service leads to, where no Gateway divides the visitors."""
-    if app.gateway or weight == 0:
+    """Return which pods the Service leads to, where no route divides the visitors."""
+    if divides_requests(app) or weight == 0:
         return selector(app)
     if weight == WHOLE and app.rollout.strategy.type == BLUE_GREEN:
         return selector(app, Track.CANARY)
@@ -64,6 +71,8 @@ def is_routed(observed: Observed, weight: int) -> bool:
     service = observed.child(SERVICE)
     if service and service["spec"].get("selector") != service_selector(app, weight):
         return False
+    if divides_by_rule(app) and not _is_in_rule(observed, weight):
+        return False
     route = observed.child(HTTP_ROUTE)
     if route is None:
         return app.gateway is None or weight == 0
@@ -74,6 +83,37 @@ def is_routed(observed: Observed, weight: int) -> bool:
         return weight == 0
     generation = route["metadata"].get("generation", 0)
     return all(_has_taken_up(each, generation) for each in parents)
+
+
+def weight_in_rule(observed: Observed) -> float | None:
+    """Return which percentage of the visitors the live Ingress declares for the canary.
+
+    None where there is no Ingress, or it knows of no canary; what nobody can read is everything.
+    """
+    ingress = observed.child(INGRESS)
+    annotations = ingress["metadata"].get("annotations", {}) if ingress else {}
+    text = annotations.get(forward_action(observed.app))
+    if text is None:
+        return None
+    try:
+        groups = json.loads(text)["forwardConfig"]["targetGroups"]
+        weights = {each["serviceName"]: float(each.get("weight", 1)) for each in groups}
+    except (LookupError, TypeError, ValueError):
+        return WHOLE
+    tried = weights.get(child_name(observed.app, Track.CANARY), 0)
+    return WHOLE * tried / max(sum(weights.values()), 1)
+
+
+def is_bound(observed: Observed) -> bool:
+    """Tell whether a load balancer can know the canary's pods from their first moment.
+
+    Its controller gives a pod a readiness gate only where the pod's Service is in a rule by then.
+    """
+    if not divides_by_rule(observed.app):
+        return True
+    begun = observed.app.status.get("rollout", {}).get("startedAt")
+    is_in_rule = weight_in_rule(observed) is not None
+    return is_in_rule and bool(begun) and seconds_between(begun, observed.now) >= _BINDING_SECONDS
 
 
 def live_weight(observed: Observed) -> float:
@@ -97,6 +137,17 @@ def is_anything_left(observed: Observed) -> bool:
     """Tell whether there is any child on the canary's track."""
     name = child_name(observed.app, Track.CANARY)
     return any(observed.child(kind, name) for kind in CHILDREN)
+
+
+def _is_in_rule(observed: Observed, weight: int) -> bool:
+    """Tell whether the Ingress declares a weight, and has a load balancer if visitors are to come.
+
+    Nobody says when a load balancer has taken up a weight: seconds later, as was measured.
+    """
+    ingress = observed.child(INGRESS)
+    if weight == 0:
+        return not weight_in_rule(observed)
+    return leads_somewhere(INGRESS, ingress) and weight_in_rule(observed) == weight
 
 
 def _has_taken_up(parent: Manifest, generation: int) -> bool:

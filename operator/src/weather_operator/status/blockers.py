@@ -8,6 +8,8 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import Blocker
 from weather_operator.status import image_errors
 
+GATE_MISSING = "ReadinessGateMissing"
+
 _NEXT = {
     "InvalidImageName": "Correct the WeatherRelease's image",
     "CrashLoopBackOff": "kubectl logs --previous shows its last words",
@@ -18,6 +20,7 @@ _NEXT = {
     "Unhealthy": "kubectl logs shows what the app says",
     "QuotaExceeded": "Raise the quota, or lower spec.resources or the number of pods",
     "ReadinessGate": "kubectl describe pod shows who is to set it: often a load balancer",
+    GATE_MISSING: "Once the controller runs delete the pod, and the next one has its gate",
     "AdmissionDenied": "Change the spec, or the policy that denies it",
 }
 _OUT_OF_MEMORY = "Raise spec.resources.limits.memory"
@@ -73,6 +76,18 @@ def of_warnings(about: str, events: Sequence[Manifest]) -> tuple[Blocker, ...]:
         return ()
     reason, message = newest.get("reason") or "Warning", newest.get("message", "")
     return (Blocker(reason=reason, message=message, object=about),)
+
+
+def of_gates(missing: Sequence[str]) -> tuple[Blocker, ...]:
+    """Return that pods came without the readiness gates that their namespace promises."""
+    first = next(iter(missing), None)
+    if first is None:
+        return ()
+    message = (
+        "it came without the readiness gate that its namespace's label promises, so nobody knows "
+        "whether the load balancer sends to it: its controller, or that one's webhook, was away"
+    )
+    return (Blocker(reason=GATE_MISSING, message=message, object=f"Pod/{first}"),)
 
 
 def last_seen(event: Manifest) -> str:

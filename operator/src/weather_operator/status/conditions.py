@@ -5,6 +5,7 @@ from typing import Any
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.render import selector
+from weather_operator.render.load_balancers import GATES_LABEL, GATES_PROMISED, sends_to_pods
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.progress import min_available
@@ -95,18 +96,41 @@ def _conditions(observed: Observed, plan: Plan, ready: ReadyCondition) -> list[M
     serving = f"{pods(progress.available)} available, at least {least} wanted"
     paused = app.rollout.paused
     pause = f"spec.rollout.paused is {str(paused).lower()}"
-    conditions = [
+    conditions: list[tuple[str, bool | None, str, str]] = [
         ("Ready", ready.ready, ready.reason, ready.message),
         ("Available", available, "EnoughPods" if available else "TooFewPods", serving),
         ("Reconciling", ready.reconciling, ready.reason, ready.message),
         ("Stalled", ready.stalled, ready.reason, ready.message),
         ("Paused", paused, "Paused" if paused else "NotPaused", pause),
     ]
+    if sends_to_pods(app):
+        conditions.append(("ReadinessGates", *_gates(observed)))
     return [_condition(observed, *each) for each in conditions]
 
 
-def _condition(observed: Observed, type_: str, holds: bool, reason: str, message: str) -> Manifest:
-    before, value = condition(observed.app.status, type_), str(holds)
+def _gates(observed: Observed) -> tuple[bool | None, str, str]:
+    """Tell whether new pods wait until their load balancer sends to them."""
+    gates, namespace = observed.gates, observed.app.key.namespace
+    if gates is None:
+        message = f"the operator may not read whether the namespace {namespace} has the label"
+        return None, "NotReadable", message
+    if gates.missing:
+        lacking = f"{pods(len(gates.missing))} of the new version came without: {gates.missing[0]}"
+        return False, "Missing", lacking
+    if gates.promised:
+        return True, "Promised", "new pods wait until the load balancer has found them healthy"
+    message = (
+        "the load balancer is given time to find new pods healthy, and is not asked. kubectl label "
+        f"namespace {namespace} {GATES_LABEL}={GATES_PROMISED} lets each pod made from then on wait"
+    )
+    return False, "NotPromised", message
+
+
+def _condition(
+    observed: Observed, type_: str, holds: bool | None, reason: str, message: str
+) -> Manifest:
+    before = condition(observed.app.status, type_)
+    value = "Unknown" if holds is None else str(holds)
     is_same = before.get("status") == value
     return {
         "type": type_,

@@ -12,8 +12,11 @@ from dataclasses import replace
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import Blocker
+from weather_operator.render.labels import TRACK_LABEL, Track
+from weather_operator.render.load_balancers import GATE_PREFIX
 from weather_operator.render.pods import CONTAINER, REVISION_ANNOTATION
 from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import image_errors
 from weather_operator.status.blockers import last_seen
@@ -77,6 +80,24 @@ def with_events(
     told = replace(told, condemns=told.condemns or any(same))
     others = (each for each in found if each.reason != told.reason)
     return _what_condemns_first((told, *others))
+
+
+def without_gates(pods: Sequence[Manifest], revision: Revision, *, since: str) -> tuple[str, ...]:
+    """Return a revision's stable pods, made later than this, without a load balancer's gate."""
+    return tuple(
+        sorted(
+            _name(pod)
+            for pod in pods
+            if not _is_terminating(pod)
+            and pod["metadata"].get("labels", {}).get(TRACK_LABEL) == Track.STABLE
+            and _revision(pod) == revision.revision
+            and pod["metadata"].get("creationTimestamp", "") > since
+            and not any(
+                each["conditionType"].startswith(GATE_PREFIX)
+                for each in pod.get("spec", {}).get("readinessGates", ())
+            )
+        )
+    )
 
 
 def late(pods: Sequence[Manifest]) -> Blocker | None:
@@ -192,8 +213,7 @@ def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
     """Tell whether a pod is of the revision that is tried, and has not been disturbed."""
     if observed is None or observed.judged is None:
         return False
-    revision = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
-    if revision != observed.judged.revision or _is_terminating(pod):
+    if _revision(pod) != observed.judged.revision or _is_terminating(pod):
         return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
     return not disturbed and not pod.get("status", {}).get("reason")
@@ -283,6 +303,11 @@ def _conditions(pod: Manifest) -> dict[str, Manifest]:
 def is_ready(pod: Manifest) -> bool:
     """Tell whether a pod gets requests, as its kubelet says."""
     return _conditions(pod).get("Ready", {}).get("status") == "True"
+
+
+def _revision(pod: Manifest) -> str | None:
+    revision: str | None = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
+    return revision
 
 
 def _is_terminating(pod: Manifest) -> bool:

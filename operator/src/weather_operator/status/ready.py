@@ -63,7 +63,8 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if decision and decision.waits_for:
         message = f"{_change(observed, plan)} waits for {decision.waits_for}"
         return _reconciling(WAITING, message)
-    if decision and (decision.action is Action.HOLD or decision.paused):
+    stands = decision and (decision.action is Action.HOLD or decision.paused)
+    if decision and stands and not decision.lacks_gates:
         return _on_hold(observed, plan, decision)
     if plan.rollout:
         return _under_way(observed, plan, plan.rollout)

@@ -31,6 +31,19 @@ def way_in(app: WeatherApp) -> Kind:
     return HTTP_ROUTE if app.gateway else SERVICE
 
 
+def address_since(observed: Observed) -> str | None:
+    """Return by when what leads to the site surely had its address, in RFC 3339, if that is known.
+
+    By then a load balancer's controller has made all that belongs to it.
+    """
+    leading = observed.child(way_in(observed.app))
+    if leading is None or not leading.get("status", {}).get("loadBalancer", {}).get("ingress"):
+        return None
+    entries = leading["metadata"].get("managedFields", ())
+    times = (each.get("time") for each in entries if each.get("subresource") == "status")
+    return max(filter(None, times), default=None)
+
+
 def pending(observed: Observed) -> str:
     """Return what is waited for while there is no URL."""
     app = observed.app

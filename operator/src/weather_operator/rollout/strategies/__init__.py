@@ -45,7 +45,8 @@ class Decision:
     `outside_window` when the next change window opens if none is open now, `untried` why there is
     no trial although the strategy asks for one. `trial` is how far a trial is, which `ended` where
     it has just failed or was given up. `keeps_stable` leaves the Deployment as it is, and
-    `removes_canary` takes the canary's objects away.
+    `removes_canary` takes the canary's objects away. `lacks_gates` are the pods for which a rollout
+    stands still: nobody knows whether a load balancer sends to them.
     """
 
     action: Action = Action.ROLL_OUT
@@ -60,3 +61,4 @@ class Decision:
     ended: Ended | None = None
     keeps_stable: bool = False
     removes_canary: bool = False
+    lacks_gates: tuple[str, ...] = ()

@@ -58,6 +58,8 @@ def is_paused(observed: Observed, revision: Revision | None) -> bool:
 def _supervise(observed: Observed, desired: Revision) -> Decision | None:
     """Let the desired revision come up until its deadline, and on where it is not to blame."""
     app, progress = observed.app, observed.progress
+    if observed.gates and observed.gates.missing:
+        return Decision(paused=True, lacks_gates=observed.gates.missing)
     paused = is_paused(observed, desired)
     go_on = Decision(paused=paused)
     state = rollout_state(app, desired, progress, now=observed.now, has_deadline=not paused)

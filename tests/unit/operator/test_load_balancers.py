@@ -1,0 +1,226 @@
+"""Behind a load balancer that sends to the pods: evictions, and the readiness gates of its own."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.fake_api_server import FakeApiServer
+from support.manifests import app_body, deployment, owned
+from weather_operator import render
+from weather_operator.controller.diagnostics import Diagnostics
+from weather_operator.controller.event_handlers import new_cache
+from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.resources import (
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    INGRESS,
+    NAMESPACE,
+    POD,
+    Key,
+)
+from weather_operator.model import Release, WeatherApp
+from weather_operator.model.parsing import parse_app
+from weather_operator.rollout.observed import Gates, Observed
+from weather_operator.rollout.plan import Plan, plan
+from weather_operator.status.blockers import dated
+from weather_operator.status.conditions import condition, status
+
+GREEN = Release(version="2.0.0", colour="green", image="weather:2.0.0")
+ALB: dict[str, Any] = {"ingress": {"className": "alb"}, "colour": "green"}
+NLB: dict[str, Any] = {
+    "service": {
+        "type": "LoadBalancer",
+        "port": 80,
+        "annotations": {"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"},
+    },
+    "colour": "green",
+}
+ADDRESS_AT, BEFORE, AFTER = (f"2026-01-01T09:{minute}:00Z" for minute in (30, 20, 40))
+NOW = "2026-01-01T10:00:00Z"
+LABELLED = {"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"}
+GATE = "target-health.elbv2.k8s.aws/k8s-default-london"
+SERVED = {"observedGeneration": 1, "version": "1.0.0", "colour": "yellow", "replicas": 2}
+
+
+def london(**spec: Any) -> WeatherApp:
+    return parse_app(app_body(status=dict(SERVED), **spec))
+
+
+def observed(app: WeatherApp, *, updated: int = 2, available: int = 2) -> Observed:
+    """London in 2.0.0, whose load balancer has had its address since half past nine."""
+    live = deployment(replicas=2, updated=updated, available=available)
+    live["spec"]["template"] = render.pod_template(app, GREEN)
+    entry = {"manager": "controller", "operation": "Update", "subresource": "status"}
+    fields = [{**entry, "time": ADDRESS_AT, "fieldsV1": {}}]
+    metadata = owned(managedFields=fields, uid="ingress-1", resourceVersion="1")
+    balancer = {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}
+    rule = {"http": {"paths": [{"path": "/"}]}}
+    ingress = {"metadata": metadata, "spec": {"rules": [rule]}, "status": balancer}
+    cache = new_cache()
+    cache.put(INGRESS, ingress)
+    kept = cache.get(INGRESS, app.key) or {}
+    children = {(DEPLOYMENT, "london"): live, (INGRESS, "london"): kept}
+    return Observed(app=app, now=NOW, release=GREEN, children=children)
+
+
+def planned(found: Observed) -> Plan:
+    made = plan(replace(found, replica_sets=(), pod_blockers=()))
+    assert made
+    return made
+
+
+def may_be_evicted(found: Observed) -> int:
+    (budget,) = [each for each in planned(found).writes if each.kind is DISRUPTION_BUDGET]
+    assert budget.manifest
+    number: int = budget.manifest["spec"]["maxUnavailable"]
+    return number
+
+
+@pytest.mark.parametrize("spec", [ALB, NLB])
+@pytest.mark.parametrize(("available", "allowed"), [(2, 1), (1, 0), (0, 0), (3, 1)])
+def test_no_pod_is_evicted_while_another_may_be_unknown_to_a_load_balancer(
+    spec: dict[str, Any], available: int, allowed: int
+) -> None:
+    assert may_be_evicted(observed(london(**spec), available=available)) == allowed
+
+
+def test_elsewhere_ready_is_enough_for_an_eviction() -> None:
+    assert may_be_evicted(observed(london(colour="green"), available=1)) == 1
+
+
+class Cluster:
+    """A namespace and the pods in it."""
+
+    def __init__(
+        self, app: WeatherApp, labels: dict[str, str] | None = None, *, labelled: str = BEFORE
+    ) -> None:
+        self.server, self.app = FakeApiServer(), app
+        name, labels = app.key.namespace, LABELLED if labels is None else labels
+        owned_labels: dict[str, Any] = {
+            "f:metadata": {"f:labels": {f"f:{each}": {} for each in labels}}
+        }
+        entry = {"manager": "kubectl-label", "operation": "Update", "time": labelled}
+        fields = [{**entry, "fieldsV1": owned_labels}]
+        body = {"metadata": {"name": name, "labels": labels, "managedFields": fields}}
+        self.server.put(NAMESPACE, Key(name=name), body)
+
+    def add(
+        self, name: str, made: str, *, gated: bool = False, canary: bool = False, **metadata: str
+    ) -> None:
+        track = render.Track.CANARY if canary else render.Track.STABLE
+        template = json.loads(json.dumps(render.pod_template(self.app, GREEN, track)))
+        spec = {**template["spec"]}
+        if gated:
+            spec["readinessGates"] = [{"conditionType": GATE}]
+        told = {"name": name, "namespace": "default", "uid": name, "creationTimestamp": made}
+        body = {
+            "metadata": {**template["metadata"], **told, **metadata},
+            "spec": spec,
+            "status": {},
+        }
+        self.server.put(POD, Key(namespace="default", name=name), body)
+
+    async def gates(self, found: Observed) -> Gates | None:
+        return await Diagnostics(self.server).gates(found)
+
+
+async def test_pods_that_lack_a_promised_gate_are_told_from_those_that_could_have_none() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app)
+    cluster.add("a-first-rollout", BEFORE)
+    cluster.add("b-has-one", AFTER, gated=True)
+    cluster.add("c-lacks-it", AFTER)
+    cluster.add("d-goes", AFTER, deletionTimestamp=AFTER)
+    cluster.add("e-is-tried", AFTER, canary=True)
+    half = observed(app, updated=1)
+    assert await cluster.gates(half) == Gates(promised=True, missing=("c-lacks-it",))
+    assert await cluster.gates(observed(app)) == Gates(promised=True)
+    no_address = replace(half, children={(DEPLOYMENT, "london"): half.child(DEPLOYMENT) or {}})
+    assert await cluster.gates(no_address) == Gates(promised=True)
+
+
+async def test_pods_that_were_there_before_the_label_lack_nothing() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app, labelled=NOW)
+    cluster.add("before-the-label", AFTER)
+    assert await cluster.gates(observed(app, updated=1)) == Gates(promised=True)
+
+
+async def test_gates_are_promised_by_the_namespaces_label_alone() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app, labels={})
+    cluster.add("lacks-it", AFTER)
+    assert await cluster.gates(observed(app, updated=1)) == Gates(promised=False)
+    plain = london(colour="green")
+    assert await cluster.gates(observed(plain, updated=1)) is None
+
+
+async def test_what_may_not_be_read_is_unknown() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app)
+
+    def refuse(_: object) -> None:
+        raise RefusedError(403, "Forbidden", "namespaces is forbidden")
+
+    cluster.server.before = refuse
+    assert await cluster.gates(observed(app)) is None
+
+
+def shown(found: Observed) -> dict[str, Any]:
+    blockers = dated(found.pod_blockers or (), (), at=NOW)
+    return status(replace(found, pod_blockers=blockers), planned(found))
+
+
+async def test_a_rollout_stands_still_for_pods_without_their_gate_and_says_what_to_do() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app)
+    cluster.add("london-1", AFTER)
+    half = observed(app, updated=1, available=2)
+    half = replace(half, gates=await cluster.gates(half))
+    made = planned(half)
+    (write,) = [
+        each
+        for each in made.writes
+        if each.kind is DEPLOYMENT and each.manifest and "template" in each.manifest["spec"]
+    ]
+    assert write.manifest
+    assert write.manifest["spec"]["paused"] is True
+    assert made.rollout
+    assert made.rollout.deadline is None
+    pod_blockers = await Diagnostics(cluster.server).pod_blockers(half, delay=3)
+    found = shown(replace(half, pod_blockers=pod_blockers))
+    (blocker,) = found["blockers"]
+    assert (blocker["reason"], blocker["object"]) == ("ReadinessGateMissing", "Pod/london-1")
+    assert "delete the pod" in blocker["message"]
+    assert condition(found, "Ready")["reason"] == "Blocked"
+    assert "without the readiness gate" in condition(found, "Ready")["message"]
+    assert condition(found, "ReadinessGates")["reason"] == "Missing"
+    # With its successor's gate it goes on.
+    gated = replace(half, gates=Gates(promised=True))
+    assert not (planned(gated).decision or made.decision).paused  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("gates", "value", "reason", "told"),
+    [
+        (Gates(promised=True), "True", "Promised", "wait until"),
+        (
+            Gates(promised=False),
+            "False",
+            "NotPromised",
+            "kubectl label namespace default elbv2.k8s.aws/pod-readiness-gate-inject=enabled",
+        ),
+        (None, "Unknown", "NotReadable", "may not read"),
+    ],
+)
+def test_a_condition_says_whether_gates_are_promised(
+    gates: Gates | None, value: str, reason: str, told: str
+) -> None:
+    found = condition(shown(replace(observed(london(**ALB)), gates=gates)), "ReadinessGates")
+    assert (found["status"], found["reason"]) == (value, reason)
+    assert told in found["message"]
+
+
+def test_without_a_load_balancer_there_is_no_such_condition() -> None:
+    assert condition(shown(observed(london(colour="green"))), "ReadinessGates") == {}
