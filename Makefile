@@ -85,6 +85,15 @@ demo-aws: setup ## terraform/RUNBOOK.md walked to its end and back, with AWS pla
 	$(BIN)/weather-cluster build --no-metrics --images
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m terraform.demo
 
+.PHONY: demo-canary
+demo-canary: setup ## on the same cluster: a canary that passes, and one that fails by 5 % errors
+	$(BIN)/weather-cluster build --no-metrics --gateway --images
+	$(BIN)/weather-cluster up --no-metrics --gateway
+	@eval "$$($(BIN)/weather-cluster env)" && \
+	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
+	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
+	  $(BIN)/weather-cluster demo-canary
+
 .PHONY: cluster-up cluster-down
 cluster-up: setup ## the cluster alone
 	$(BIN)/weather-cluster up

@@ -8,12 +8,23 @@ from contextlib import nullcontext
 from rich.console import Console
 from rich.table import Table
 
-from bench import analysis, binaries, clusters, images, load_balancer, operator, waves, webapp
+from bench import (
+    analysis,
+    binaries,
+    canary,
+    clusters,
+    images,
+    load_balancer,
+    operator,
+    waves,
+    webapp,
+)
 from bench.figures import Figure
 
 PARTS = {
     "analysis": analysis.measure,
     "binaries": binaries.measure,
+    "canary": canary.measure,
     "clusters": clusters.measure,
     "images": images.measure,
     "load-balancer": load_balancer.measure,

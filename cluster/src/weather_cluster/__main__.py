@@ -14,6 +14,7 @@ from rich.console import Console
 from weather_cluster import (
     binaries,
     bootstrap,
+    canary_demo,
     clusters,
     demo,
     images,
@@ -65,14 +66,23 @@ def main() -> None:
 @click.option("--nodes", default=1, show_default=True, type=click.IntRange(1, 4))
 @click.option("--control-plane-only", is_flag=True, help="No pod really runs; needs no root.")
 @click.option("--no-metrics", is_flag=True, help="Without metrics of pods, until the next up.")
+@click.option("--gateway", is_flag=True, help="With the Gateway API, and Traefik behind it.")
 @kubernetes_option
-def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool, kubernetes: str) -> None:
+def up(
+    name: str,
+    nodes: int,
+    control_plane_only: bool,
+    no_metrics: bool,
+    gateway: bool,
+    kubernetes: str,
+) -> None:
     """Bring a cluster up; harmless when it runs already."""
     cluster = clusters.up(
         name,
         nodes=nodes,
         control_plane_only=control_plane_only,
         metrics=not no_metrics,
+        gateway=gateway,
         kubernetes=kubernetes,
         report=_report(),
     )
@@ -83,12 +93,16 @@ def up(name: str, nodes: int, control_plane_only: bool, no_metrics: bool, kubern
 @main.command()
 @click.option("--all", "everything", is_flag=True, help="Also what only tests need.")
 @click.option("--no-metrics", is_flag=True, help="Not yet what `up --no-metrics` can do without.")
+@click.option("--gateway", is_flag=True, help="And the gateway's.")
 @click.option("--images", "with_images", is_flag=True, help="And the images at the same time.")
 @kubernetes_option
-def build(everything: bool, no_metrics: bool, with_images: bool, kubernetes: str) -> None:
+def build(
+    everything: bool, no_metrics: bool, gateway: bool, with_images: bool, kubernetes: str
+) -> None:
     """Build a cluster's programs, as far as they are not built yet."""
     names = {*bootstrap.WITH_NODES, *(() if no_metrics else bootstrap.METRICS)}
     names |= {*bootstrap.CONTROL_PLANE} if everything else set()
+    names |= {*bootstrap.GATEWAY} if everything or gateway else set()
     if kubernetes != binaries.DEFAULT_KUBERNETES:
         names = {*bootstrap.CONTROL_PLANE}
     ordered = [name for name in binaries.BINARIES if name in names]
@@ -206,6 +220,16 @@ def demo_command(cluster: str | None, registry: str) -> None:
             providers.install(prefix)
         ended = demo.run(provider.page)
     sys.exit(0 if ended else 1)
+
+
+@main.command("demo-canary")
+def demo_canary_command() -> None:
+    """Show a canary that passes and one that fails, while a client counts who answers.
+
+    Needs kubectl in a context where the operator and the Gateway API are installed, with Traefik.
+    Leaves London running. Exits with 1 if a request failed that should not.
+    """
+    sys.exit(0 if canary_demo.run(Console(highlight=False, soft_wrap=True)) else 1)
 
 
 def _program() -> str:

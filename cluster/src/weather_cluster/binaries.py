@@ -103,6 +103,9 @@ BINARIES = {
         Binary(name="helm", package="helm.sh/helm/v4/cmd/helm"),
         Binary(name="metrics-server", package="sigs.k8s.io/metrics-server/cmd/metrics-server"),
         Binary(name="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),
+        Binary(
+            name="traefik", package="github.com/traefik/traefik/v3/cmd/traefik", module="traefik"
+        ),
     )
 }
 

@@ -3,7 +3,7 @@
 A control plane alone takes free ports of the loopback and lets kwok simulate nodes and pods. With
 nodes there is a network first, then the registry and each node's containerd, the control plane in
 the first node's network, and at last what waits for an API server: kubelet, kube-proxy and DNS.
-Metrics of pods can be added at any time.
+Metrics of pods and a gateway can be added at any time.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from weather_cluster import (
     addons,
     api,
     control_plane,
+    gateway,
     kwok,
     network,
     node_components,
@@ -20,16 +21,19 @@ from weather_cluster import (
     pki,
     settings,
 )
+from weather_cluster.api import Api
 from weather_cluster.binaries import DEFAULT_KUBERNETES
 from weather_cluster.control_plane import ControlPlane
 from weather_cluster.host import reserved_ports
-from weather_cluster.network import Network
+from weather_cluster.network import Network, Node
 from weather_cluster.node_host import NodeHost
+from weather_cluster.pki import Authority
 from weather_cluster.progress import Report
 
 CONTROL_PLANE = (*control_plane.BINARIES, *kwok.BINARIES)
 WITH_NODES = (*control_plane.BINARIES, *node_components.BINARIES, *addons.BINARIES, "helm")
 METRICS = (addons.METRICS_SERVER,)
+GATEWAY = (gateway.TRAEFIK,)
 API_PORT = 6443
 
 
@@ -63,12 +67,26 @@ def start(name: str, directory: Path, nodes: int, report: Report) -> Cluster:
 
 def add_metrics(cluster: Cluster, report: Report) -> None:
     """Start metrics-server in a cluster with nodes, which then answers `kubectl top`."""
-    node = network.nodes_of(cluster.number, cluster.nodes)[0]
-    authority = pki.load(cluster.name, cluster.directory / "pki")
-    connection = api.connect(f"https://{node.address}:{API_PORT}", authority)
+    node, authority, connection = _first_node(cluster)
     with report("start metrics-server"):
         addons.start_metrics_server(cluster.directory, node, authority, connection)
         addons.wait_for_metrics(cluster.directory, connection)
+
+
+def add_gateway(cluster: Cluster, report: Report) -> None:
+    """Start Traefik in a cluster with nodes, and bring it the Gateway API."""
+    node, authority, connection = _first_node(cluster)
+    with report("fetch the definitions of the Gateway API"):
+        definitions = gateway.definitions(settings.from_environment(), report=report)
+    with report("start Traefik"):
+        gateway.define(definitions, cluster.directory, connection)
+        gateway.start_traefik(cluster.directory, node, authority, connection.server)
+
+
+def _first_node(cluster: Cluster) -> tuple[Node, Authority, Api]:
+    node = network.nodes_of(cluster.number, cluster.nodes)[0]
+    authority = pki.load(cluster.name, cluster.directory / "pki")
+    return node, authority, api.connect(f"https://{node.address}:{API_PORT}", authority)
 
 
 def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -31,13 +32,15 @@ def up(
     nodes: int = 1,
     control_plane_only: bool = False,
     metrics: bool = True,
+    gateway: bool = False,
     kubernetes: str = binaries.DEFAULT_KUBERNETES,
     report: Report = silent,
 ) -> Cluster:
     """Return a running cluster: the one there is, or a new one in place of a broken one.
 
     With nodes it has metrics of pods; without `metrics` a cluster that has none yet does for now,
-    and a later call adds them. `kubernetes` is a minor version; nodes are of the default one alone.
+    and a later call adds them. So does `gateway` with the Gateway API, and Traefik behind it.
+    `kubernetes` is a minor version; nodes are of the default one alone.
     Raises ClusterError, with nothing left behind, when this machine cannot run it.
     """
     size = 0 if control_plane_only else nodes
@@ -48,7 +51,9 @@ def up(
         )
     cluster = _running(name, size, kubernetes, report)
     if metrics and size:
-        _add_metrics(cluster, report)
+        _add(cluster, bootstrap.METRICS, bootstrap.add_metrics, report)
+    if gateway and size:
+        _add(cluster, bootstrap.GATEWAY, bootstrap.add_gateway, report)
     return cluster
 
 
@@ -153,17 +158,24 @@ def _has_traces(directory: Path) -> bool:
     )
 
 
-def _add_metrics(cluster: Cluster, report: Report) -> None:
-    def has_metrics() -> bool:
-        return all(processes.components(cluster.directory).get(name) for name in bootstrap.METRICS)
+def _add(
+    cluster: Cluster,
+    programs: Sequence[str],
+    start: Callable[[Cluster, Report], None],
+    report: Report,
+) -> None:
+    """Start what the cluster can also do without, unless these programs run in it already."""
 
-    if has_metrics():
+    def has_them() -> bool:
+        return all(processes.components(cluster.directory).get(name) for name in programs)
+
+    if has_them():
         return
-    files = binaries.ensure(bootstrap.METRICS, settings.from_environment(), report)
+    files = binaries.ensure(programs, settings.from_environment(), report)
     with exclusive(str(cluster.directory)):
-        if not has_metrics():
+        if not has_them():
             _link(cluster.directory, files)
-            bootstrap.add_metrics(cluster, report)
+            start(cluster, report)
 
 
 def _link(directory: Path, files: dict[str, Path]) -> None:

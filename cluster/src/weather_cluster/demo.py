@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
@@ -28,29 +29,58 @@ UPGRADES = ("yellow", "green", "red", "green")
 REQUESTS_PER_SECOND = 50
 
 
-class Client:
-    """Sends requests at a steady rate, each over a new connection, and counts them by colour."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one request got: the colour that answered, "" where nobody did, and what went wrong."""
 
-    def __init__(self, url: str, *, requests_per_second: int = REQUESTS_PER_SECOND) -> None:
+    at: float
+    colour: str
+    error: str = ""
+
+
+class Client:
+    """Sends requests at a steady rate, each over a new connection, and counts them by colour.
+
+    Each of its threads sends as many.
+    """
+
+    def __init__(
+        self, url: str, *, requests_per_second: int = REQUESTS_PER_SECOND, threads: int = 1
+    ) -> None:
         self._url = url
         self._interval = 1 / requests_per_second
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.served: Counter[str] = Counter()
-        self.failures: list[str] = []
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        self.answers: list[Answer] = []
 
     def __enter__(self) -> "Client":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def sent(self) -> int:
         """How many requests were answered or failed so far."""
-        return self.served.total() + len(self.failures)
+        return len(self.answers)
+
+    @property
+    def served(self) -> Counter[str]:
+        """How many requests each colour has answered well."""
+        return Counter(each.colour for each in self.answers if not each.error)
+
+    @property
+    def failures(self) -> list[str]:
+        """When each of the others failed, and why."""
+        return [
+            f"{time.strftime('%H:%M:%S', time.localtime(each.at))} {each.error}"
+            for each in self.answers
+            if each.error
+        ]
 
     def ask(self) -> str:
         """Send one request, and return the colour of what answered. Raises OSError."""
@@ -58,10 +88,17 @@ class Client:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
-            try:
-                self.served[self.ask()] += 1
-            except (OSError, urllib.error.HTTPError) as error:
-                self.failures.append(f"{time.strftime('%H:%M:%S')} {error}")
+            self.answers.append(self._answer())
+
+    def _answer(self) -> Answer:
+        try:
+            return Answer(at=time.time(), colour=self.ask())
+        except urllib.error.HTTPError as error:
+            with error:
+                colour = error.headers.get("X-App-Colour", "")
+                return Answer(at=time.time(), colour=colour, error=str(error))
+        except OSError as error:
+            return Answer(at=time.time(), colour="", error=str(error))
 
 
 def colour_served(url: str) -> str:

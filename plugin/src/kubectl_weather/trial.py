@@ -29,6 +29,7 @@ class Trial:
 
     Weights are in percent of the visitors: what the step asks for and, None where they are not
     known, what the pods make possible, what was set, and what was counted, of how many requests.
+    `interval` names the one that the checks are of.
     """
 
     strategy: str
@@ -43,6 +44,7 @@ class Trial:
     set: float | None
     observed: float | None
     requests: int
+    interval: str
     checks: tuple[CheckResult, ...]
 
 
@@ -65,6 +67,7 @@ def trial_of(app: Manifest) -> Trial | None:
         set=trial.weight if trial.is_set else None,
         observed=trial.share,
         requests=trial.requests,
+        interval=f"{trial.epoch}/{trial.number}",
         checks=tuple(map(_check, trial.checks)),
     )
 

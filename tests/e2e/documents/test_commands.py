@@ -8,13 +8,17 @@ import pytest
 from support.clusters import running_cluster
 from support.documents import blocks
 from support.kubectl import ROOT, Shell
+from weather_cluster import clusters
 from weather_cluster.clusters import Cluster
 
 REGISTRY = "registry.example/team"
 """What the pages write for the reader's own registry."""
 
+PAGES = ["README.md", "docs/tour.md", "docs/operations.md", "docs/progressive-delivery.md"]
+
 ELSEWHERE = {
     "make demo": "tests/e2e/operator/test_site.py plays its steps",
+    "make demo-canary": "tests/e2e/operator/test_canary.py plays its steps",
     "make test": "what runs this test",
     "make cluster-down": "tests/e2e/cluster/test_leftovers.py",
     'eval "$(.venv/bin/weather-cluster env)"': "this test's shell is on a cluster of its own",
@@ -31,11 +35,12 @@ def cluster() -> Iterator[Cluster]:
             "make", "images", "push", "install", f"REGISTRY={cluster.registry}"
         )
         assert made.returncode == 0, made.stdout + made.stderr
+        clusters.up(cluster.name, gateway=True)
         yield cluster
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("page", ["README.md", "docs/tour.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_works(cluster: Cluster, page: str) -> None:
     shell = Shell.of(cluster)
     for block in blocks(ROOT / page, "sh"):

@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from support import gateway_api
 from support.deadlines import eventually
+from support.gateway_api import HTTP, accept, install, make_gateway, remove
 from support.kubectl import Shell
 from support.operator import Operator, Site
 
@@ -94,70 +92,14 @@ def test_an_ingress_of_somebody_else_is_a_conflict_and_outlives_the_wish(site: S
     assert site.get("ingress")["spec"]["ingressClassName"] == "mine"
 
 
-@pytest.fixture(scope="session")
-def definitions() -> list[Path]:
-    """The files that bring the Gateway API into a cluster."""
-    return gateway_api.definitions()
-
-
 @pytest.fixture
-def without_gateways(shell: Shell, definitions: list[Path]) -> Iterator[None]:
+def without_gateways(shell: Shell) -> Iterator[None]:
     """A cluster that lacks the Gateway API, before and after."""
-    remove(shell, definitions)
+    remove(shell)
     yield
-    remove(shell, definitions)
+    remove(shell)
 
 
-def install(shell: Shell, definitions: list[Path]) -> None:
-    for file in definitions:
-        shell.kubectl("apply", "--server-side", "-f", str(file))
-        kind = file.stem.removeprefix("gateway.networking.k8s.io_")
-        eventually(lambda: shell.run("kubectl", "get", kind, "-A").returncode == 0)  # noqa: B023
-
-
-def remove(shell: Shell, definitions: list[Path]) -> None:
-    for file in definitions:
-        shell.kubectl("delete", "--ignore-not-found", "--wait=true", "-f", str(file))
-
-
-def make_gateway(site: Site, *listeners: dict[str, Any]) -> None:
-    metadata = {"name": "public", "namespace": site.namespace}
-    site.shell.apply(
-        {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": metadata,
-            "spec": {"gatewayClassName": "example", "listeners": list(listeners)},
-        }
-    )
-    addresses = {"status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.5"}]}}
-    site.kubectl(
-        *("patch", "gateway/public", "--subresource=status", "--type=merge"),
-        *("-p", json.dumps(addresses)),
-    )
-
-
-def accept(site: Site, status: str, message: str) -> None:
-    """Answer the route as a Gateway's controller does."""
-    condition = {
-        "type": "Accepted",
-        "status": status,
-        "reason": "Accepted" if status == "True" else "NotAllowedByListeners",
-        "message": message,
-        "lastTransitionTime": "2026-01-01T10:00:00Z",
-    }
-    parent = {
-        "parentRef": {"name": "public"},
-        "controllerName": "example.com/gateway",
-        "conditions": [condition],
-    }
-    site.kubectl(
-        *("patch", "httproute/london", "--subresource=status", "--type=merge"),
-        *("-p", json.dumps({"status": {"parents": [parent]}})),
-    )
-
-
-HTTP = {"name": "http", "port": 80, "protocol": "HTTP"}
 HTTPS = {
     "name": "https",
     "port": 443,
@@ -169,7 +111,7 @@ GATEWAY = {"parentRefs": [{"name": "public"}]}
 
 @pytest.mark.usefixtures("without_gateways")
 def test_the_gateway_api_may_come_later_and_go_again(
-    site: Site, operator: Operator, shell: Shell, definitions: list[Path]
+    site: Site, operator: Operator, shell: Shell
 ) -> None:
     assert operator.process
     process = operator.process.pid
@@ -183,7 +125,7 @@ def test_the_gateway_api_may_come_later_and_go_again(
     other.apply()
     other.wait_for("Serving")
 
-    install(shell, definitions)
+    install(shell)
     make_gateway(site, HTTP)
     assert "blockers" not in site.wait_for("AddressPending")
     # What others do to it is noticed, since it is watched from now on.
@@ -198,11 +140,11 @@ def test_the_gateway_api_may_come_later_and_go_again(
     accept(site, "True", "taken")
     assert site.wait_for("Serving")["url"] == "http://203.0.113.5/"
 
-    remove(shell, definitions)
+    remove(shell)
     site.wait_for("GatewayAPINotInstalled")
     site.apply()
     site.wait_for("Serving")
-    install(shell, definitions)
+    install(shell)
     site.apply(gateway=GATEWAY)
     site.wait_for("AddressPending")
     assert operator.process.pid == process
@@ -211,9 +153,9 @@ def test_the_gateway_api_may_come_later_and_go_again(
 
 @pytest.mark.usefixtures("without_gateways")
 def test_a_route_answers_where_its_gateway_does_and_goes_when_it_is_not_wanted(
-    site: Site, shell: Shell, definitions: list[Path]
+    site: Site, shell: Shell
 ) -> None:
-    install(shell, definitions)
+    install(shell)
     site.apply(gateway={**GATEWAY, "hostnames": ["w.example.com"], "path": "/london"})
     site.wait_for("AddressPending")
     assert environment(site)["BASE_PATH"] == "/london"

@@ -151,8 +151,11 @@ def _is_in_rule(observed: Observed, weight: int) -> bool:
 
 
 def _has_taken_up(parent: Manifest, generation: int) -> bool:
+    """Tell whether a parent serves this generation, which one that names none is believed to do.
+
+    What such a one really does with the visitors is counted at the pods.
+    """
     conditions = {each["type"]: each for each in parent.get("conditions", ())}
     resolved = conditions.get("ResolvedRefs", {})
-    return bool(
-        resolved.get("status") == "True" and resolved.get("observedGeneration", 0) >= generation
-    )
+    observed = resolved.get("observedGeneration", generation)
+    return bool(resolved.get("status") == "True" and observed >= generation)

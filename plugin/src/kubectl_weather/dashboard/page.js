@@ -16,6 +16,8 @@ const OTHER_SHAPES = [
 const SETTLED = new Set(["Serving", "ScaledToZero"]);
 const SYMBOLS = { good: "✓", waiting: "↻", bad: "!" };
 const MOST_TILES = 60;
+const MOST_POINTS = 40;
+const VERDICTS = { Passed: "✓", Failed: "!", Unknown: "?" };
 
 const $ = (id) => document.getElementById(id);
 const cards = new Map();
@@ -144,9 +146,15 @@ function makeSite(site) {
     element("div", { class: "top" }, element("h2", {}, site.name), element("span", { class: "reason" }, element("b"), " ", element("span"))),
     element("div", { class: "way" }),
     element("p", { class: "message" }),
-    element("div", { class: "deployment" }, element("span"), element("progress"), element("span")),
-    element("ul", { class: "sets" }),
+    makeTrial(),
+    makeTrack(),
+    makeTrack(),
   );
+}
+
+function makeTrack() {
+  const row = element("div", { class: "deployment" }, element("span"), element("progress"), element("span"));
+  return element("div", { class: "track" }, row, element("ul", { class: "sets" }));
 }
 
 function updateSite(card, site) {
@@ -162,15 +170,19 @@ function updateSite(card, site) {
   const message = card.querySelector(".message");
   message.textContent = site.message;
   message.hidden = SETTLED.has(site.reason) || !site.message;
-  updateDeployment(card, site.deployment);
+  updateTrial(card, site);
+  const [stable, canary] = card.querySelectorAll(".track");
+  updateTrack(stable, site.deployment, site.canary ? "Stable" : "Deployment");
+  canary.hidden = !site.canary;
+  updateTrack(canary, site.canary, "Canary");
 }
 
-function updateDeployment(card, deployment) {
-  const row = card.querySelector(".deployment");
+function updateTrack(track, deployment, title) {
+  const row = track.querySelector(".deployment");
   const [name, counts] = row.querySelectorAll("span");
   const bar = row.querySelector("progress");
   bar.hidden = !deployment;
-  name.textContent = deployment ? "Deployment" : "no Deployment";
+  name.textContent = deployment ? title : "no Deployment";
   counts.textContent = deployment ? `${deployment.updated} of ${deployment.wanted} updated, ${deployment.available} available` : "";
   const sets = deployment?.replica_sets.filter((set) => set.wanted || set.pods.length) ?? [];
   if (deployment) {
@@ -178,13 +190,98 @@ function updateDeployment(card, deployment) {
     bar.value = deployment.updated;
     bar.ariaLabel = counts.textContent;
   }
-  reconcile(card.querySelector(".sets"), sets, (set) => set.uid, makeSet, updateSet);
+  reconcile(track.querySelector(".sets"), sets, (set) => set.uid, makeSet, updateSet);
 }
 
 function healthOf(site) {
-  const pods = site.deployment?.replica_sets.flatMap((set) => set.pods) ?? [];
+  const sets = [site.deployment, site.canary].flatMap((track) => track?.replica_sets ?? []);
+  const pods = sets.flatMap((set) => set.pods);
   if (site.stalled || pods.some((pod) => pod.state === "failing")) return "bad";
   return SETTLED.has(site.reason) && site.current ? "good" : "waiting";
+}
+
+// -- a revision that is tried --
+
+// A point for each interval of a trial, for as long as this page is open.
+const histories = new Map();
+
+function makeTrial() {
+  const share = drawing(
+    "svg",
+    { class: "share", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" },
+    drawing("rect", { class: "stable", width: 100, height: 10 }),
+    drawing("rect", { class: "canary", height: 10 }),
+    drawing("path", { class: "observed", d: "M0 0v10", "vector-effect": "non-scaling-stroke" }),
+  );
+  return element("section", { class: "trial", hidden: "", "aria-label": "Trial" }, element("p", { class: "where" }), share, element("p", { class: "weights" }), element("ul", { class: "checks" }));
+}
+
+function updateTrial(card, site) {
+  const shown = card.querySelector(".trial");
+  const trial = site.trial;
+  shown.hidden = !trial;
+  if (!trial) return histories.delete(card.dataset.key);
+  const step = trial.step ? `step ${trial.step} of ${trial.steps}` : "no visitors yet";
+  shown.querySelector(".where").replaceChildren(version(trial.version, trial.colour), ` ${trial.strategy}, ${step}`);
+  updateShare(shown, site, trial);
+  const history = remember(card.dataset.key, trial);
+  reconcile(shown.querySelector(".checks"), trial.checks, (check) => check.name, makeCheck, (row, check) => updateCheck(row, check, history));
+}
+
+function updateShare(shown, site, trial) {
+  const share = shown.querySelector(".share");
+  const [stable, canary] = share.querySelectorAll("rect");
+  const observed = share.querySelector(".observed");
+  stable.dataset.colour = site.colour;
+  canary.dataset.colour = trial.colour;
+  canary.setAttribute("width", trial.set ?? 0);
+  observed.setAttribute("transform", `translate(${trial.observed ?? 0})`);
+  observed.toggleAttribute("hidden", trial.observed === null);
+  const set = trial.set === null ? `${trial.desired ?? 0} % wanted, not set yet` : `${trial.set} % set`;
+  const seen = trial.observed === null ? "" : `, ${trial.observed} % observed of ${trial.requests.toLocaleString("en")} requests`;
+  shown.querySelector(".weights").textContent = set + seen;
+  share.setAttribute("aria-label", `Share of the visitors: ${set}${seen}`);
+}
+
+function remember(key, trial) {
+  let known = histories.get(key);
+  if (known?.revision !== trial.revision) known = { revision: trial.revision, interval: "", points: [] };
+  histories.set(key, known);
+  if (trial.checks.length && trial.interval !== known.interval) {
+    known.interval = trial.interval;
+    known.points = [...known.points, Object.fromEntries(trial.checks.map((check) => [check.name, check]))].slice(-MOST_POINTS);
+  }
+  return known.points;
+}
+
+function makeCheck(check) {
+  const chart = drawing("svg", { class: "chart", viewBox: "0 0 120 28", role: "img" }, drawing("path", { class: "bound" }), drawing("path", { class: "line" }), drawing("g"));
+  return element("li", { class: "check" }, element("b"), element("span", { class: "check-name" }, check.name), chart, element("span", { class: "value" }));
+}
+
+function updateCheck(row, check, history) {
+  row.dataset.verdict = check.verdict;
+  row.title = check.message;
+  row.querySelector("b").textContent = VERDICTS[check.verdict];
+  const bound = check.threshold === null ? "" : ` (bound ${check.threshold})`;
+  row.querySelector(".value").textContent = `${check.value ?? check.verdict}${bound}`;
+  draw(row.querySelector(".chart"), check, history.map((point) => point[check.name]));
+}
+
+function draw(chart, check, points) {
+  const numbers = [...points.map((point) => point?.value), check.threshold].filter((value) => Number.isFinite(value));
+  const low = Math.min(...numbers);
+  const high = Math.max(...numbers);
+  const x = (place) => 4 + (112 * place) / Math.max(points.length - 1, 1);
+  const y = (value) => (high === low ? 14 : 24 - (20 * (value - low)) / (high - low));
+  const known = points.map((point, place) => ({ point, place })).filter(({ point }) => Number.isFinite(point?.value));
+  const [bound, line] = chart.querySelectorAll("path");
+  bound.setAttribute("d", Number.isFinite(check.threshold) ? `M0 ${y(check.threshold)}H120` : "");
+  line.setAttribute("d", known.map(({ point, place }, first) => `${first ? "L" : "M"}${x(place)} ${y(point.value)}`).join(""));
+  const dots = known.map(({ point, place }) => drawing("circle", { cx: x(place), cy: y(point.value), r: point.verdict === "Failed" ? 3.2 : 1.8, "data-verdict": point.verdict }));
+  chart.querySelector("g").replaceChildren(...dots);
+  const failed = points.filter((point) => point?.verdict === "Failed").length;
+  chart.setAttribute("aria-label", `${check.name}: ${check.verdict}, ${failed} of the last ${points.length} intervals failed`);
 }
 
 // -- all of them --
