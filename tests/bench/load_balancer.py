@@ -33,7 +33,7 @@ def measure() -> list[Figure]:
     """Count what visitors lose in each cell, one request after the other."""
     with running_cluster("load-balancer") as cluster, TemporaryDirectory() as at:
         shell = Shell.of(cluster)
-        for target in ("push", "install"):
+        for target in ("images", "push", "install"):
             made = shell.run("make", target, f"REGISTRY={cluster.registry}")
             assert made.returncode == 0, made.stdout + made.stderr
         with inject_gates(shell):
