@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from support.behind_load_balancer import (
     ACTIONS,
+    CERTIFICATE,
     HOST,
     REQUESTS_PER_SECOND,
+    VERSIONS,
     Surroundings,
     apply,
     begin,
@@ -129,6 +131,50 @@ def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings)
     colours = {"/": "yellow", "/london/": "green"}
     for path, colour in colours.items():
         assert eventually(lambda: client.get(path)).headers["X-App-Colour"] == colour  # noqa: B023
+
+
+@pytest.mark.parametrize("quick", [False], indirect=True, ids=["no gates"])
+def test_what_the_controller_refuses_is_said(quick: Surroundings) -> None:
+    site = quick.site()
+    certificate = {"certificateArn": CERTIFICATE}
+    orders = {"alb.ingress.kubernetes.io/group.order": "5000"}
+    apply(site, ingress={"tls": certificate, "annotations": orders}, replicas=1)
+    status = site.wait_for("AddressPending", seconds=60)
+    eventually(lambda: site.blocker("FailedBuildModel"))
+    assert "group.order" in site.condition("Ready")["message"], status
+    apply(site, replicas=1)
+    site.wait_for("Serving", seconds=60)
+    assert "blockers" not in site.status()
+    assert pods(site)
+
+
+def test_a_rollout_stands_still_while_the_controller_is_away(quick: Surroundings) -> None:
+    site = quick.site()
+    apply(site, colour="yellow")
+    site.wait_for("Serving", seconds=120)
+    assert site.condition("ReadinessGates")["reason"] == "Promised"
+    with quick.client(site) as client:
+        eventually(lambda: client.served["yellow"] > 20)
+        quick.send_controller_away()
+        try:
+            apply(site, colour="green")
+            site.wait_for("Blocked", seconds=60)
+            site.blocker("ReadinessGateMissing")
+            assert site.get("deployment")["spec"]["paused"]
+        finally:
+            quick.bring_controller_back()
+
+        def has_followed_the_advice() -> bool:
+            for each in site.status().get("blockers", ()):
+                if each["reason"] == "ReadinessGateMissing":
+                    site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
+            return site.status().get("version") == VERSIONS["green"]
+
+        eventually(has_followed_the_advice, seconds=120, every=1)
+        site.wait_for("Serving")
+        assert has_gates(site)
+        eventually(lambda: client.served["green"] > 20)
+    assert client.failures == []
 
 
 def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
