@@ -17,6 +17,7 @@ from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site, release, weather_app
+from support.plugin import tell_of_a_trial
 from weather_operator.kube.resources import Key
 from weather_operator.model import WEATHER_APP
 
@@ -154,6 +155,47 @@ def test_a_city_of_sites_is_beautiful_in_mid_rollout_and_can_be_read_by_all(
             assert wide <= 390
     finally:
         shell.kubectl("delete", "weatherrelease", BROKEN)
+
+
+def tell_of_an_interval(site: Site, number: int) -> None:
+    """Write what a canary's checks came to in an interval; every third one fails."""
+    failed = number % 3 == 2
+    rate, milliseconds = (97.1 if failed else 99.8 + number / 100), 80 + 9 * (number % 5)
+    verdict = "Failed" if failed else "Passed"
+    success = {"name": "success", "verdict": verdict, "value": rate, "threshold": 99}
+    latency = {"name": "latency", "verdict": "Passed", "value": milliseconds, "threshold": 500}
+    probe = {"name": "page", "verdict": "Unknown", "message": "20 requests were not answered"}
+    tell_of_a_trial(
+        site,
+        weight={"desired": 30, "set": 30, "observed": 28.4, "requests": 1234},
+        intervals={"epoch": "e", "number": number, "passed": 1, "failed": 0},
+        analysis=[success, latency, probe],
+    )
+
+
+def test_a_trial_is_seen_with_its_share_and_each_check_as_a_chart(
+    browser: Browser, operator: Operator, london: Site, tmp_path: Path
+) -> None:
+    operator.stop()
+    with (
+        dashboard(london.shell, london.namespace, tmp_path / "address") as address,
+        looking(browser, address) as page,
+    ):
+        points = page.locator('.check:has-text("success") .chart circle')
+        for number in range(1, 8):
+            tell_of_an_interval(london, number)
+            expect(points).to_have_count(number, timeout=SECONDS)
+        expect(page.locator(".weights")).to_have_text("30 % set, 28.4 % observed of 1,234 requests")
+        failed = page.locator('.check:has-text("success") circle[data-verdict="Failed"]')
+        expect(failed).to_have_count(2)
+        expect(page.locator('.check:has-text("page") .value')).to_have_text("Unknown")
+        assert page.locator("button").count() == 0
+        assert accessibility_violations(page) == []
+        picture(page, "dashboard-trial")
+        page.emulate_media(color_scheme="dark")
+        picture(page, "dashboard-trial-dark")
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,17 @@
 """A person's word about what is tried, as a real API server takes it."""
 
-import json
 from typing import Any
 
 import pytest
 from support.operator import Operator, Site
-from support.plugin import weather, weather_error, weather_json
+from support.plugin import tell_of_a_trial, weather, weather_error, weather_json
 
 
 @pytest.fixture
 def tried(operator: Operator, london: Site) -> Site:
     """A site whose status says that a canary waits for a person; no operator says otherwise."""
     operator.stop()
-    rollout: dict[str, Any] = {"strategy": "Canary", "phase": "AwaitingApproval", "to": "2.0.0"}
-    rollout |= {"colour": "green", "revision": "abc", "step": 1, "steps": 2}
-    rollout |= {"weight": {"desired": 10, "set": 10}}
-    patch = json.dumps({"status": {"rollout": rollout}})
-    london.kubectl(
-        "patch", "weatherapp", "london", "--subresource=status", "--type=merge", "-p", patch
-    )
+    tell_of_a_trial(london, phase="AwaitingApproval")
     return london
 
 
