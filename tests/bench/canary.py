@@ -46,7 +46,19 @@ def measure() -> list[Figure]:
         with Client(url, threads=4) as client:
             eventually(lambda: client.served["yellow"] > 50)
             bench = Bench(cluster=cluster, site=site, client=client)
-            return [*bench.good(), *bench.bad(), *bench.unwanted()]
+            figures = [*bench.good(), *bench.bad(), *bench.unwanted()]
+        return [*figures, *_share_of_pods(cluster, shell)]
+
+
+def _share_of_pods(cluster: Cluster, shell: Shell) -> list[Figure]:
+    """Try green in one pod beside two that a Service leads to as well, without a gateway."""
+    site = Site(shell=shell, namespace="default", name="paris")
+    spec: dict[str, Any] = _spec("yellow", _step(30), service={"type": "NodePort"})
+    del spec["gateway"]
+    site.apply(**spec)
+    with Client(site.wait_for("Serving", seconds=120)["url"], threads=4) as client:
+        site.apply(**{**spec, "colour": "green"})
+        return Bench(cluster=cluster, site=site, client=client).pods()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +118,11 @@ class Bench:
         took = Figure(name="wish for what serves → weight 0", values=[ended - asked], unit="s")
         return [took, _lost("taken back", self.client.answers[begun:])]
 
+    def pods(self) -> list[Figure]:
+        """Green in one pod of three, which is the share."""
+        eventually(lambda: self._waits_at(1), seconds=60)
+        return self._share("green", self.site.status()["rollout"]["weight"]["possible"])
+
     def _share(self, colour: str, weight: int) -> list[Figure]:
         after = time.time() + TAKEN_UP
         eventually(lambda: self.client.answers[-1].at > after)
@@ -114,8 +131,8 @@ class Bench:
         answers = self.client.answers[begun : begun + REQUESTS]
         share = 100 * sum(each.colour == colour for each in answers) / REQUESTS
         chance = 100 * 1.96 * math.sqrt(weight / 100 * (1 - weight / 100) / REQUESTS)
-        name = f"set {weight} %, seen in {REQUESTS:,}"
-        of = f"set {weight} %, 95 of 100 fair draws within ±"
+        name = f"{self.site.name}: set {weight} %, seen in {REQUESTS:,}"
+        of = f"{self.site.name}: set {weight} %, 95 of 100 fair draws within ±"
         return [
             Figure(name=name, values=[share], unit="%"),
             Figure(name=of, values=[chance], unit="%"),

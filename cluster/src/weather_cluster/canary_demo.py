@@ -73,6 +73,7 @@ def run(console: Console) -> bool:
     The good version must lose no request, and the bad one must be taken back with all failures its
     own. Raises ClusterError when kubectl fails or the cluster has no gateway.
     """
+    require_gateway()
     weather = demo.start_fake_weather()
     url = _begin(weather)
     console.print(f"\nLondon's weather is served at [bold]{url}[/bold], through Traefik.")
@@ -138,13 +139,18 @@ def lasted(answers: list[Answer], colour: str) -> float:
     return max(times, default=0.0) - min(times, default=0.0)
 
 
+def require_gateway() -> None:
+    """Return if the cluster has Traefik as a gateway. Raises ClusterError, saying how to get it."""
+    kinds = kubectl("api-resources", "--api-group=gateway.networking.k8s.io", "-o", "name")
+    look = ("get", "gatewayclass", CLASS, "--ignore-not-found", "-o", "name")
+    if "gatewayclasses" not in kinds or not kubectl(*look):
+        raise ClusterError(
+            "this cluster has no gateway: weather-cluster up --gateway starts Traefik"
+        )
+
+
 def _begin(weather: FakeOpenWeatherMap | None) -> str:
     """Apply the Gateway and London in yellow; return its address once it answers there."""
-    try:
-        kubectl("get", "gatewayclass", CLASS)
-    except ClusterError as error:
-        advice = "weather-cluster up --gateway starts one"
-        raise ClusterError(f"this cluster has no gateway, {advice}: {error}") from error
     # One that serves already would be changed by a canary, which takes visitors.
     kubectl("delete", "weatherapp", "london", "--ignore-not-found", "--cascade=foreground")
     kubectl("apply", "-f", "-", text=json.dumps(GATEWAY))

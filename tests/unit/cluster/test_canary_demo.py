@@ -1,8 +1,11 @@
 from typing import Any
 
+import pytest
 from rich.console import Console
-from weather_cluster.canary_demo import bar, lasted, london, state_of, summary
+from weather_cluster import canary_demo
+from weather_cluster.canary_demo import bar, lasted, london, require_gateway, state_of, summary
 from weather_cluster.demo import Answer
+from weather_cluster.errors import ClusterError
 
 
 def answers(**numbers: int) -> list[Answer]:
@@ -59,3 +62,23 @@ def test_where_a_trial_is_takes_two_words() -> None:
 def test_the_bad_version_has_its_fault_in_its_pods() -> None:
     assert "FAULT_ERROR_RATE" in london("red", None, FAULT_ERROR_RATE="0.05")
     assert "FAULT_ERROR_RATE" not in london("green", None)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "classes", "is_there"),
+    [
+        ("", "", False),
+        ("gatewayclasses.gateway.networking.k8s.io\n", "", False),
+        ("gatewayclasses.gateway.networking.k8s.io\n", "gatewayclass/traefik\n", True),
+    ],
+)
+def test_a_cluster_without_a_gateway_is_told_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, kinds: str, classes: str, is_there: bool
+) -> None:
+    answers = {"api-resources": kinds, "get": classes}
+    monkeypatch.setattr(canary_demo, "kubectl", lambda *words: answers[words[0]])
+    if is_there:
+        require_gateway()
+        return
+    with pytest.raises(ClusterError, match="weather-cluster up --gateway"):
+        require_gateway()
