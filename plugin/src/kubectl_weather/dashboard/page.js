@@ -334,6 +334,7 @@ events.addEventListener("update", (event) => {
   for (const key of update.deleted) {
     cards.get(key)?.remove();
     cards.delete(key);
+    histories.delete(key);
   }
   update.error ? showConnection("stale", `not up to date: ${update.error}`) : showConnection("live", "live");
   filter();
