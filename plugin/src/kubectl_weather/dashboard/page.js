@@ -263,10 +263,12 @@ function updateCheck(row, check, history) {
   row.dataset.verdict = check.verdict;
   row.title = check.message;
   row.querySelector("b").textContent = VERDICTS[check.verdict];
-  const bound = check.threshold === null ? "" : ` (bound ${check.threshold})`;
-  row.querySelector(".value").textContent = `${check.value ?? check.verdict}${bound}`;
+  const bound = check.threshold === null ? "" : ` (bound ${short(check.threshold)})`;
+  row.querySelector(".value").textContent = (check.value === null ? check.verdict : short(check.value)) + bound;
   draw(row.querySelector(".chart"), check, history.map((point) => point[check.name]));
 }
+
+const short = (number) => String(Number(number.toPrecision(4)));
 
 function draw(chart, check, points) {
   const numbers = [...points.map((point) => point?.value), check.threshold].filter((value) => Number.isFinite(value));
