@@ -2,12 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from rich.console import Console, RenderableType
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
@@ -26,6 +25,7 @@ _STYLES = {
     "red": "bold red",
 }
 _NEVER_CUT = 100_000
+_GAP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,22 @@ def rendered(root: TreeNode) -> Tree:
     return tree
 
 
+def print_tree(root: TreeNode) -> None:
+    """Print a tree: wrapped below its lines on a terminal, as it is elsewhere."""
+    if console().is_terminal:
+        console().print(rendered(root))
+    else:
+        print("\n".join(_drawn(root)))  # rich takes a millisecond for each of a thousand
+
+
+def _drawn(node: TreeNode, first: str = "", rest: str = "") -> Iterator[str]:
+    yield first + line(node.spans).plain
+    for child in node.children:
+        is_last = child is node.children[-1]
+        branch, below = ("└── ", "    ") if is_last else ("├── ", "│   ")
+        yield from _drawn(child, rest + branch, rest + below)
+
+
 def line(spans: Sequence[Span]) -> Text:
     """Return spans as one line."""
     return Text("  ").join(_text(span) for span in spans)
@@ -76,17 +92,19 @@ def print_text(*items: RenderableType, sep: str = " ") -> None:
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span | Sequence[Span]]]) -> None:
     """Print a table in kubectl's form, without spaces at the end of a line."""
-    table = Table(*titles, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for row in rows:
-        table.add_row(*(_text(cell) if isinstance(cell, Span) else line(cell) for cell in row))
-    if console().is_terminal:
-        console().print(table)
-        return
-    # The last column would be filled up to the longest of its cells.
-    with console().capture() as captured:
-        console().print(table)
-    for printed in captured.get().splitlines():
-        print(printed.rstrip())
+    cells = [[Text(title, "bold") for title in titles]]
+    cells += [
+        [_text(cell) if isinstance(cell, Span) else line(cell) for cell in row] for row in rows
+    ]
+    widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+    for row in cells:
+        for cell, width in zip(row[:-1], widths, strict=False):
+            cell.pad_right(width - cell.cell_len + _GAP)
+        printed = Text.assemble(*row)
+        if console().is_terminal:
+            console().print(printed, soft_wrap=True)
+        else:
+            print(printed.plain.rstrip())
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:

@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from kubectl_weather import printing
 from kubectl_weather.model import site
 from kubectl_weather.tree import site_tree
@@ -39,6 +40,12 @@ def test_a_tree_shows_version_shape_readiness_reason_node_and_age_in_words() -> 
         "    │   └── Pod london-2-c  x Terminating  node-1  60s",
         "    └── 1 more ReplicaSet without pods",
     ]
+
+
+def test_a_pipe_gets_the_same_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    root = site_tree(site(APP, [DEPLOYMENT], [GONE, OLD, NEW], PODS), objects.NOW)
+    printing.print_tree(root)
+    assert capsys.readouterr().out == drawn()
 
 
 def test_colour_is_for_terminals_and_adds_no_word() -> None:

@@ -35,7 +35,7 @@ def list_apps(as_json: bool, target: Target) -> None:
     if as_json:
         shown = [to_json(each) for each in found]
         for each in shown:
-            del each["deployment"], each["canary"]  # they were not read
+            del each["deployment"], each["canary"], each["access"]  # they were not read
         print_json(shown)
     elif not found:
         print_no_apps(client.namespace)

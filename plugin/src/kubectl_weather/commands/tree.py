@@ -9,7 +9,7 @@ from kubectl_weather.client import Client, connect
 from kubectl_weather.commands import options
 from kubectl_weather.kubectl import Target
 from kubectl_weather.model import to_json
-from kubectl_weather.printing import console, print_json, print_no_apps, print_text, rendered
+from kubectl_weather.printing import console, print_json, print_no_apps, print_tree, rendered
 from kubectl_weather.snapshot import get_app, read_snapshot
 from kubectl_weather.tree import site_tree
 
@@ -36,7 +36,7 @@ def tree(name: str | None, watch: bool, as_json: bool, target: Target) -> None:
     if not sites:
         print_no_apps(client.namespace)
     for each in sites:
-        print_text(rendered(site_tree(each, client.now)))
+        print_tree(site_tree(each, client.now))
 
 
 def _watch(client: Client, name: str | None, *, as_json: bool) -> None:
@@ -76,5 +76,5 @@ async def _repeat(client: Client, name: str | None, *, as_json: bool) -> None:
                 if as_json:
                     print_json(to_json(each), indent=None)
                 else:
-                    print_text(rendered(site_tree(each, client.now)))
+                    print_tree(site_tree(each, client.now))
             await changes.next()
