@@ -1,5 +1,7 @@
 """What other tools' programs are asked to do, played by scripts."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,26 @@ TOOLS = {
         "'cluster create'*": 'echo \'{{"name": "weather"}}\' > {there}',
     },
 }
+
+
+# A stand-in for another system: names that only Linux has are gone when the command is imported.
+ELSEWHERE = """
+import asyncio, os, socket, subprocess, sys, tempfile, urllib.request
+import aiohttp, rich.progress, trustme
+for module, names in ((os, "sched_getaffinity setns unshare"), (socket, "AF_NETLINK AF_PACKET")):
+    for name in names.split():
+        if hasattr(module, name):
+            delattr(module, name)
+sys.platform = "darwin"
+from weather_cluster.__main__ import main
+main(["demo", "--cluster=current"])
+"""
+
+
+def test_the_command_starts_where_linux_is_not() -> None:
+    ended = subprocess.run([sys.executable, "-c", ELSEWHERE], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: a cluster that is there pulls its images"), ended.stderr
 
 
 @pytest.fixture(params=TOOLS)
