@@ -54,7 +54,7 @@ def test_what_failed_is_listed_and_tried_again_and_given_up(london: Site) -> Non
         london.apply(version=CRASHING, rollout=SHORT)
         london.wait_for("RolledBack")
         newest, *_ = lines(london, "history", "london")[1:]
-        assert f"◆ {CRASHING} slate" in newest
+        assert f"{CRASHING} slate" in newest
         assert "RolledBack" in newest
         assert "CrashLoopBackOff" in newest
         assert lines(london, "retry", "london")[0] == f"london tries {CRASHING} again, attempt 1."
