@@ -39,7 +39,8 @@ def up(
     """Return a running cluster: the one there is, or a new one in place of a broken one.
 
     With nodes it has metrics of pods; without `metrics` a cluster that has none yet does for now,
-    and a later call adds them. So does `gateway` with the Gateway API, and Traefik behind it.
+    and a later call adds them. So does one with `gateway`, which needs nodes: the Gateway API and
+    Traefik behind it.
     `kubernetes` is a minor version; nodes are of the default one alone.
     Raises ClusterError, with nothing left behind, when this machine cannot run it.
     """
@@ -49,10 +50,14 @@ def up(
             f"nodes are of Kubernetes {binaries.DEFAULT_KUBERNETES} only: "
             f"bring {kubernetes} up with --control-plane-only, where no pod really runs"
         )
+    if gateway and not size:
+        raise ClusterError(
+            "a gateway leads to pods that really run: leave --control-plane-only out"
+        )
     cluster = _running(name, size, kubernetes, report)
     if metrics and size:
         _add(cluster, bootstrap.METRICS, bootstrap.add_metrics, report)
-    if gateway and size:
+    if gateway:
         _add(cluster, bootstrap.GATEWAY, bootstrap.add_gateway, report)
     return cluster
 

@@ -150,3 +150,10 @@ def test_an_image_for_pods_that_do_not_run_is_refused(cluster: Path) -> None:
     result = weather_cluster("load", "weather:1.0.0")
     assert result.exit_code == 1
     assert "no real nodes" in result.stderr
+
+
+@pytest.mark.usefixtures("state")
+def test_a_gateway_to_pods_that_do_not_run_is_refused() -> None:
+    result = weather_cluster("up", "--control-plane-only", "--gateway")
+    assert result.exit_code == 1
+    assert "leave --control-plane-only out" in result.stderr
