@@ -31,6 +31,9 @@ def test_an_end_and_what_may_need_a_repair_are_looked_at_soon_whatever_else_goes
     assert delay_of(DEPLOYMENT, HALF, deployment(), rolling_out=500) < SETTLE_SECONDS
     edited = deployment(replicas=3, updated=1, available=2)
     edited["metadata"]["generation"] += 1
+    annotated = {**edited, "spec": HALF["spec"]}
+    assert delay_of(DEPLOYMENT, HALF, annotated, rolling_out=500) == 1, "its controller is first"
+    edited["spec"] = {**edited["spec"], "minReadySeconds": 9}
     assert delay_of(DEPLOYMENT, HALF, edited, rolling_out=500) == SETTLE_SECONDS
     assert delay_of(DEPLOYMENT, None, HALF, rolling_out=500) == SETTLE_SECONDS
 

@@ -195,7 +195,10 @@ def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, rolling_out
     if kind is DEPLOYMENT and progress_of(body, desired=0).complete:
         return _COMPLETE_SECONDS
     if before is None or _generation(before) != _generation(body):
-        return SETTLE_SECONDS
+        # A new generation of the same spec is an annotation, which a Deployment's controller has to
+        # take note of: until it has, the rollout looks as if it went on.
+        is_same = before is not None and kind is DEPLOYMENT and before["spec"] == body["spec"]
+        return _PROGRESS_SECONDS if is_same else SETTLE_SECONDS
     return max(_PROGRESS_SECONDS, rolling_out / _PROGRESS_PER_SECOND)
 
 
