@@ -134,8 +134,9 @@ class Planner:
 
     def _foreign_autoscalers(self, app: WeatherApp) -> tuple[Manifest, ...]:
         found = self._cluster.list(AUTOSCALER, namespace=app.key.namespace)
+        own = [Key(namespace=app.key.namespace, name=child_name(app, track)) for track in Track]
         return tuple(
-            each for each in found if scaled_deployment(each) == app.key and not is_ours(each, app)
+            each for each in found if scaled_deployment(each) in own and not is_ours(each, app)
         )
 
     def _plan(self, observed: Observed) -> rollout.Plan:

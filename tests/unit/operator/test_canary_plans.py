@@ -298,6 +298,15 @@ def _delete_canary(play: Play) -> None:
         play.simulation.server.remove(DEPLOYMENT, CANARY)
 
 
+def _scale_canary(play: Play) -> None:
+    play.oracle.may_go_back = True
+    body = play.simulation.server.body(DEPLOYMENT, CANARY)
+    if body:
+        spec = {**body["spec"], "replicas": 0}
+        play.simulation.server.edit(DEPLOYMENT, CANARY, spec=spec)
+        play.simulation.turn()
+
+
 def _lose_status(play: Play) -> None:
     play.oracle.may_go_back = True
     before = status(play.simulation)
@@ -332,6 +341,7 @@ EVENTS: dict[str, Callable[[Play], None]] = {
     "weights are edited": _edit_weights,
     "pods are lost": _lose_pods,
     "the canary is deleted": _delete_canary,
+    "the canary is scaled to none": _scale_canary,
     "the status is lost": _lose_status,
     "what serves is wished": _wish(colour="yellow"),
     "what fails is wished": _wish(colour="red"),

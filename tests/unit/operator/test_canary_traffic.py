@@ -18,7 +18,7 @@ from support.trials import (
     until,
     weight_in,
 )
-from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, POD, Key, Manifest
+from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, POD, Key, Manifest
 from weather_operator.model import APPROVE_ANNOTATION
 from weather_operator.status.conditions import condition
 
@@ -97,6 +97,47 @@ async def test_the_pods_that_come_back_get_their_visitors_again() -> None:
     assert phase_is(simulation, "Shifting")()
     await until(simulation, phase_is(simulation, "AwaitingApproval"))
     assert watched.weights == [50, 10, 50]
+
+
+def scale(simulation: Simulation, key: Key, number: int) -> None:
+    """Do as kubectl scale does, and let the pods go."""
+    body = simulation.server.body(DEPLOYMENT, key) or {}
+    simulation.server.edit(DEPLOYMENT, key, spec={**body["spec"], "replicas": number})
+    simulation.turn()
+
+
+async def test_a_canary_that_is_scaled_to_none_loses_its_visitors_and_comes_again() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    scale(simulation, CANARY, 0)
+    await passes(simulation)
+    assert weight(simulation) == 0
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert weight(simulation) == 50
+
+
+async def test_stable_pods_that_are_scaled_to_none_end_no_trial() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    scale(simulation, LONDON, 0)
+    for _ in range(4):
+        await simulation.reconcile()
+        assert (rollout(simulation)["phase"], weight(simulation)) == ("AwaitingApproval", 50)
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 8
+
+
+async def test_nobodys_autoscaler_of_the_canary_is_fought_and_it_is_named() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": CANARY.name}
+    body = {
+        "metadata": {"name": "theirs", "namespace": CANARY.namespace, "uid": "theirs"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9},
+    }
+    simulation.server.put(AUTOSCALER, Key(namespace=CANARY.namespace, name="theirs"), body)
+    scale(simulation, CANARY, 3)
+    simulation.server.writes.clear()
+    await passes(simulation)
+    assert not [each for each in simulation.log() if "replicas" in each]
+    assert status(simulation)["blockers"][0]["reason"] == "AutoscalerConflict"
+    assert "theirs" in status(simulation)["blockers"][0]["object"]
 
 
 async def test_stable_pods_that_come_with_the_load_take_no_visitors_off_the_canary() -> None:

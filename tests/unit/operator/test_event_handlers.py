@@ -11,7 +11,7 @@ from weather_operator.controller.event_handlers import (
     priority_of,
 )
 from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
-from weather_operator.kube.resources import DEPLOYMENT, NODE, Key, Manifest
+from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, NODE, Key, Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
 
@@ -133,3 +133,19 @@ async def test_a_node_concerns_those_whose_address_it_is_and_only_those() -> Non
     handlers.on_event(NODE, "ADDED", {"metadata": metadata, "status": {}})
     assert len(queue) == 1
     assert (await queue.take()).key.name == "node-port"
+
+
+@pytest.mark.parametrize("name", ["london", "london-canary"])
+async def test_an_autoscaler_concerns_the_app_whose_pods_it_sets_on_either_track(name: str) -> None:
+    handlers, queue = handlers_of(body(name="london"), body(name="paris"))
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    metadata = {
+        "name": "theirs",
+        "namespace": "default",
+        "uid": "theirs",
+        "resourceVersion": "1",
+    }
+    theirs = {"metadata": metadata, "spec": {"scaleTargetRef": target}}
+    handlers.on_event(AUTOSCALER, "ADDED", theirs)
+    assert len(queue) == 1
+    assert (await queue.take()).key.name == "london"

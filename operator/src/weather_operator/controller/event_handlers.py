@@ -50,7 +50,7 @@ from weather_operator.model import (
 )
 from weather_operator.model.parsing import UnreadableError, is_scaling, parse_app
 from weather_operator.releases.catalogue import readable, selects
-from weather_operator.render.labels import INSTANCE_LABEL, MANAGED_BY, is_managed
+from weather_operator.render.labels import INSTANCE_LABEL, MANAGED_BY, app_of_canary, is_managed
 from weather_operator.rollout.progress import progress_of
 from weather_operator.status.url import reach_of_gateway, reach_of_node
 
@@ -143,6 +143,7 @@ class EventHandlers:
         found = {key for key in map(owner_of, bodies) if key}
         if kind is AUTOSCALER:
             scaled = {key for key in map(scaled_deployment, bodies) if key}
+            scaled |= {app for app in map(app_of_canary, scaled) if app}
             found |= {key for key in scaled if self._cache.get(WEATHER_APP, key)}
         elif kind is DISRUPTION_BUDGET and not is_managed(body):
             namespace = body["metadata"]["namespace"]

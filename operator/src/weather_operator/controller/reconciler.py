@@ -182,7 +182,11 @@ class Reconciler:
             node_address=node_address(self._cache.all(NODE)),
             interval=self._analyst.latest(app.key) if self._analyst else None,
             is_analysed=self._analyst is not None,
-            autoscalers=self._foreign(app, AUTOSCALER, app.key),
+            autoscalers=tuple(
+                each
+                for track in Track
+                for each in self._foreign(app, AUTOSCALER, _deployment_of(app, track))
+            ),
             disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )
         observed = replace(observed, gates=await self._diagnostics.gates(observed))
@@ -211,7 +215,7 @@ class Reconciler:
             Track.CANARY: trial_before(app.status) is not None,
         }
         for track in Track:
-            key = Key(namespace=app.key.namespace, name=child_name(app, track))
+            key = _deployment_of(app, track)
             live = self._cache.get(DEPLOYMENT, key)
             if was_made[track] and not (live and is_managed(live)):
                 await refresh(self._client, self._cache, app, DEPLOYMENT, key)
@@ -357,6 +361,10 @@ def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
     if seconds is None or outcome.failed:
         return outcome
     return replace(outcome, requeue_after=min(outcome.requeue_after or seconds, seconds))
+
+
+def _deployment_of(app: WeatherApp, track: Track) -> Key:
+    return Key(namespace=app.key.namespace, name=child_name(app, track))
 
 
 def _namespace_of(app: WeatherApp) -> Key:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from weather_operator.kube.apply import managed_fields
-from weather_operator.kube.resources import Kind, Manifest, controller_of
+from weather_operator.kube.resources import Key, Kind, Manifest, controller_of
 from weather_operator.model import FIELD_MANAGER, GROUP, Release, WeatherApp
 
 NAME_LABEL = "app.kubernetes.io/name"
@@ -24,6 +24,12 @@ class Track(StrEnum):
 def child_name(app: WeatherApp, track: Track = Track.STABLE) -> str:
     """Return the name of the app's children on a track."""
     return app.key.name if track is Track.STABLE else f"{app.key.name}-{track}"
+
+
+def app_of_canary(key: Key) -> Key | None:
+    """Return whose canary's child has this name, if it is one's."""
+    name = key.name.removesuffix(f"-{Track.CANARY}")
+    return Key(namespace=key.namespace, name=name) if name != key.name else None
 
 
 def selector(app: WeatherApp, track: Track = Track.STABLE) -> dict[str, str]:

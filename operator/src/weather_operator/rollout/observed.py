@@ -37,10 +37,10 @@ class Observed:
     them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
     came from the catalogue or the API. `pod_blockers` were found at the pods, None while those have
     not been read: a plan needs them only to condemn a revision. `autoscalers` and
-    `disruption_budgets` are somebody else's, of the same pods; `conflicts` is what others do to the
-    app's objects, and the site bears. `waits_for` says which others are first where the app's own
-    spec does not ask for the rollout. `interval` is the newest complete one of the app's analysis,
-    None while there is none; `is_analysed` whether anybody analyses.
+    `disruption_budgets` are somebody else's, of the same pods on either track; `conflicts` is what
+    others do to the app's objects, and the site bears. `waits_for` says which others are first
+    where the app's own spec does not ask for the rollout. `interval` is the newest complete one of
+    the app's analysis, None while there is none; `is_analysed` whether anybody analyses.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is. `tried` and
     `canary_progress` are the same of the canary's.
@@ -88,6 +88,11 @@ class Observed:
     def evidence(self) -> tuple[Blocker, ...]:
         """What the judged revision's own containers show against it."""
         return tuple(each for each in self.pod_blockers or () if each.condemns)
+
+    def is_scaled_by_others(self, track: Track = Track.STABLE) -> bool:
+        """Tell whether somebody else's autoscaler sets the number of a track's pods."""
+        name = child_name(self.app, track)
+        return any(each["spec"]["scaleTargetRef"]["name"] == name for each in self.autoscalers)
 
     def child(self, kind: Kind, name: str | None = None) -> Manifest | None:
         """Return a child that is the app's own; without a name, the one on the stable track."""

@@ -102,7 +102,7 @@ def plan(observed: Observed) -> Plan | None:
     if trial:
         manifests |= _beside_a_canary(observed, trial, weight or 0)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
-    if observed.autoscalers:
+    if observed.is_scaled_by_others():
         manifests.pop(AUTOSCALER, None)
     return Plan(
         desired=desired,
@@ -212,14 +212,17 @@ def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Ite
     size = observed.canary_progress.desired
     if step := step_at(app, max(trial.step, 1)):
         size = max(size, canary_size(app, step.weight, observed.progress.desired))
+    is_scaled_by_others = observed.is_scaled_by_others(Track.CANARY)
     for kind, manifest in render.canary_children(app, release, size):
         name: str = manifest["metadata"]["name"]
         if kind is not SERVICE and observed.tried is None and not is_bound(observed):
             return
+        if kind is AUTOSCALER and is_scaled_by_others:
+            continue
         if kind is DEPLOYMENT:
             manifest["spec"]["paused"] = decision.paused
         yield Write(kind=kind, name=name, manifest=manifest)
-        if kind is DEPLOYMENT and app.autoscaling is None:
+        if kind is DEPLOYMENT and app.autoscaling is None and not is_scaled_by_others:
             number = render.replicas(app, Track.CANARY, size)
             yield Write(kind=kind, name=name, manifest=number, manager=REPLICAS_MANAGER)
 
@@ -294,7 +297,7 @@ def _starts_from_no_pods(observed: Observed) -> bool:
 def _sets_replicas(observed: Observed) -> bool:
     """Tell whether the number of pods is ours to set: never while an autoscaler is there."""
     app = observed.app
-    if observed.autoscalers:
+    if observed.is_scaled_by_others():
         return False
     autoscaler = observed.child(AUTOSCALER)
     if autoscaler:

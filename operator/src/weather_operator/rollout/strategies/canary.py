@@ -105,8 +105,9 @@ def _is_to_be_tried(observed: Observed, desired: Revision) -> bool:
 def _may_be_tried(observed: Observed, desired: Revision) -> bool:
     """Tell whether a revision is one for a trial: it is new, and asked for with pods.
 
-    Of what served before none may be left: a canary that is well is no worse for that. The path is
-    every route's alone, so a revision with another one cannot be beside what serves.
+    How many there are just now somebody else may have set. Of what served before none may be left:
+    a canary that is well is no worse for that. The path is every route's alone, so a revision with
+    another one cannot be beside what serves.
     """
     app, deployment = observed.app, observed.child(DEPLOYMENT)
     if app.rollout.strategy.type not in _TRYING_STRATEGIES or deployment is None:
@@ -117,7 +118,7 @@ def _may_be_tried(observed: Observed, desired: Revision) -> bool:
         return False
     if path_in(deployment["spec"]["template"]) != app.path:
         return False
-    return observed.progress.desired > 0
+    return app.first_replicas > 0
 
 
 def _why_not_tried(observed: Observed) -> str:
@@ -189,7 +190,8 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         return _fail(trial, _failed_checks(trial))
     if trial.step > 0 and not tried.available:
         return _go_on(trial, PREPARING, step=0, weight=0)
-    if trial.phase == PREPARING and not (tried.complete and observed.tried == desired):
+    is_there = tried.complete and tried.available > 0 and observed.tried == desired
+    if trial.phase == PREPARING and not is_there:
         return _wait_for_pods(observed, trial)
     if _may_go_straight_on(observed, trial, analysis):
         if observed.pod_blockers is None:
