@@ -1,6 +1,6 @@
 """What is to be said where visitors are not divided as was set."""
 
-from weather_operator.kube.resources import HTTP_ROUTE
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS
 from weather_operator.model import Blocker
 from weather_operator.render import child_name
 from weather_operator.rollout.observed import Observed
@@ -17,8 +17,9 @@ def share_blockers(observed: Observed, rollout: RolloutState | None) -> tuple[Bl
         return ()
     message = (
         f"{trial.weight} % is set and taken up, and the canary's pods got {trial.share:g} % of "
-        f"{trial.requests} requests, so the step does not count: see whether the Gateway divides "
-        "by weight, and whether visitors come past it"
+        f"{trial.requests} requests, so the step does not count: see whether what the route leads "
+        "through divides by weight, and whether visitors come past it"
     )
-    about = f"{HTTP_ROUTE.name}/{child_name(observed.app)}"
+    kind = HTTP_ROUTE if observed.app.gateway else INGRESS
+    about = f"{kind.name}/{child_name(observed.app)}"
     return (Blocker(reason="WeightNotObserved", message=message, object=about),)
