@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -85,3 +87,10 @@ def test_every_command_says_what_it_does(name: str) -> None:
 
 def test_an_unknown_command_is_a_wrong_call() -> None:
     assert CliRunner().invoke(main, ["climb"]).exit_code == 2
+
+
+def test_an_old_python_is_told_in_a_sentence() -> None:
+    old = "import sys; sys.version_info = (3, 9, 0); import kubectl_weather"
+    ended = subprocess.run([sys.executable, "-c", old], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("kubectl weather needs Python 3.11 or newer")
