@@ -19,7 +19,7 @@ from support.trials import (
     weight_in,
 )
 from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, POD, Key, Manifest
-from weather_operator.model import APPROVE_ANNOTATION
+from weather_operator.model import APPROVE_ANNOTATION, WEATHER_RELEASE
 from weather_operator.status.conditions import condition
 
 AWAITED = {"weight": 50, "approval": True}
@@ -280,6 +280,28 @@ ANALYSIS = {
     "intervalSeconds": 10,
     "checks": [{"name": "success", "successRate": {"minPercent": 99}}],
 }
+
+
+async def test_a_release_that_is_deleted_in_a_trial_holds_it_and_its_canary_is_kept_well() -> None:
+    simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
+    name = Key(namespace="", name="2.0.0")
+    deleted = simulation.server.body(WEATHER_RELEASE, name)
+    assert deleted
+    simulation.server.remove(WEATHER_RELEASE, name)
+    annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/2"})
+    await passes(simulation)
+    assert (rollout(simulation)["phase"], weight(simulation)) == ("AwaitingApproval", 50)
+    assert simulation.ready() == "UnknownVersion"
+    simulation.server.remove(DEPLOYMENT, CANARY)
+    await passes(simulation)
+    assert weight(simulation) == 0, "its visitors would meet nobody"
+    simulation.turn()
+    await passes(simulation)
+    assert simulation.server.body(DEPLOYMENT, CANARY)
+    assert weight(simulation) <= 10, "the step waits for its release"
+    await simulation.server.create(WEATHER_RELEASE, deleted)
+    await simulation.converge()
+    assert rollout(simulation).get("step") == 2 or status(simulation)["version"] == "2.0.0"
 
 
 def crash(simulation: Simulation) -> None:

@@ -60,7 +60,7 @@ from weather_operator.rollout.interval import AnalysisTarget
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import RolloutState, seconds_between
+from weather_operator.rollout.state import RolloutState, revision_tried, seconds_between
 from weather_operator.rollout.trial import (
     ANALYSING,
     AWAITING_APPROVAL,
@@ -194,8 +194,9 @@ class Reconciler:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:
             unknown = Blocker(reason=error.reason, message=error.message)
-            # What serves needs no catalogue: it is scaled and repaired all the same.
-            served = _served_release(app, observed.live)
+            # What serves, or is tried, needs no catalogue: it is scaled and repaired all the same.
+            tried = revision_tried(app.status) if trial_before(app.status) else None
+            served = _release_of(app, observed.live) or _release_of(app, tried)
             return replace(observed, release=served, apply_errors=(unknown,))
         done = self._lookups_done
         is_looked_up = done is None or release.is_resolved or release.uid_generation in done
@@ -341,11 +342,11 @@ def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: floa
     return min(look, max(seconds - seconds_between(trial.set_at, observed.now), 0.5))
 
 
-def _served_release(app: WeatherApp, live: Revision | None) -> Release | None:
-    """Return the release that the app asks for as its Deployment has it, None if it has another."""
-    if live is None:
+def _release_of(app: WeatherApp, revision: Revision | None) -> Release | None:
+    """Return the release that the app asks for as a revision has it, None if it has another."""
+    if revision is None:
         return None
-    release = Release(version=live.version, colour=live.colour, image=live.image)
+    release = Release(version=revision.version, colour=revision.colour, image=revision.image)
     return release if selects(app, release) else None
 
 

@@ -182,8 +182,8 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         return _go_on(trial, SHIFTING, weight=step.weight)  # it was edited meanwhile
     if trial.phase in (ANALYSING, AWAITING_APPROVAL) and not _is_held(observed, trial):
         return _go_on(trial, SHIFTING)
-    if app.rollout.paused:
-        return _stay(trial, paused=True)
+    if app.rollout.paused or observed.apply_errors:
+        return _stay(trial, paused=app.rollout.paused)
     analysis = _analysis(observed)
     trial = _measured(observed, desired, trial, analysis)
     if analysis and trial.failed >= analysis.failure_limit:
@@ -307,7 +307,7 @@ def routed_weight(observed: Observed, trial: Trial) -> int:
 
     It rises once all the pods for it are available, and falls with them: to the highest step that
     those that are left can take. Where no other pods serve, the visitors stay with those that do.
-    A pause, or a window that is closed, lets no weight rise.
+    While a trial is frozen no weight rises to a step that is yet to begin.
     """
     if trial.weight == 0 or not observed.canary_progress.available:
         return 0
@@ -324,8 +324,10 @@ def routed_weight(observed: Observed, trial: Trial) -> int:
 
 
 def _is_frozen(observed: Observed) -> bool:
+    """Tell whether a pause, a window or a release that is gone holds every step where it is."""
     rollout = observed.app.rollout
-    return rollout.paused or closed(rollout.windows, observed.now) is not None
+    is_held = rollout.paused or bool(observed.apply_errors)
+    return is_held or closed(rollout.windows, observed.now) is not None
 
 
 def _carries(observed: Observed, trial: Trial, weight: int) -> bool:
