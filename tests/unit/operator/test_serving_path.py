@@ -129,6 +129,8 @@ async def test_a_route_that_no_watch_shows_goes_when_it_is_asked_for_no_longer(
     unfollowed(simulation, kind)
     simulation.change()
     simulation.cache.put(WEATHER_APP, simulation.body(WEATHER_APP))
+    outcome = await simulation.reconciler.reconcile(LONDON, Priority.USER)
+    assert outcome.requeue_after == 0
     await simulation.reconciler.reconcile(LONDON, Priority.USER)
     assert simulation.server.body(kind, LONDON) is None
 
@@ -143,7 +145,7 @@ async def test_a_route_that_no_watch_shows_goes_when_it_is_asked_for_no_longer(
 async def test_a_route_that_nobody_asks_for_and_that_cannot_be_read_harms_nothing(
     error: ApiError,
 ) -> None:
-    simulation = await Simulation.of()
+    simulation = await Simulation.of(**ingress("/"))
     await simulation.converge()
     simulation.change(colour="green")
 
@@ -156,7 +158,7 @@ async def test_a_route_that_nobody_asks_for_and_that_cannot_be_read_harms_nothin
     assert simulation.ready() == "Serving"
 
 
-async def test_routes_are_looked_for_only_when_a_spec_is_new() -> None:
+async def test_routes_are_looked_for_only_when_the_way_in_is_new() -> None:
     simulation = await Simulation.of()
     asked: list[Request] = []
     simulation.server.before = asked.append
@@ -164,6 +166,8 @@ async def test_routes_are_looked_for_only_when_a_spec_is_new() -> None:
     simulation.server.edit(
         DEPLOYMENT, LONDON, metadata={**simulation.body(DEPLOYMENT)["metadata"], "labels": {}}
     )
+    await simulation.converge()
+    simulation.change(colour="green")
     await simulation.converge()
     assert not [each for each in asked if each.verb == "get" and each.kind in (INGRESS, HTTP_ROUTE)]
 

@@ -75,7 +75,7 @@ from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
 from weather_operator.status.traffic import share_blockers
-from weather_operator.status.url import node_address
+from weather_operator.status.url import node_address, url
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,8 @@ class Reconciler:
             return Outcome(requeue_after=SETTLE_SECONDS)
         if written.anything:
             observed, planned = await self._plan(await self._observe(observed.app))
+        elif await self._finds_routes(observed):
+            return Outcome(requeue_after=0)
         observed = replace(
             observed,
             apply_errors=(*observed.apply_errors, *written.apply_errors),
@@ -169,7 +171,6 @@ class Reconciler:
         """Put together what the cache knows of an app, and its Deployment in any case."""
         try:
             await self._find_deployments(app)
-            await self._find_routes(app)
         except (RefusedError, UnavailableError) as error:
             refused = _blocker_or_raise(DEPLOYMENT, app, error)
             return Observed(app=app, now=self._now(), apply_errors=(refused,))
@@ -221,13 +222,17 @@ class Reconciler:
             if was_made[track] and not (live and is_managed(live)):
                 await refresh(self._client, self._cache, app, DEPLOYMENT, key)
 
-    async def _find_routes(self, app: WeatherApp) -> None:
-        """Look for routes that a new spec asks for no longer, and that the cache does not follow.
+    async def _finds_routes(self, observed: Observed) -> bool:
+        """Find routes that a new spec asks for no longer, and that the cache does not follow.
 
-        Nothing that is applied would find them, and they would lead to the site for ever.
+        Nothing that is applied would find them, and they would lead to the site for ever. Where
+        the way to a Service has not changed there were none.
         """
+        app, found = observed.app, False
         if app.status.get("observedGeneration", -1) in (-1, app.generation):
-            return
+            return False
+        if not (app.ingress or app.gateway) and app.status.get("url") == url(observed):
+            return False
         for kind, asked_for in ((INGRESS, app.ingress), (HTTP_ROUTE, app.gateway)):
             if asked_for or self._cache.get(kind, app.key):
                 continue
@@ -238,6 +243,8 @@ class Reconciler:
                     raise
                 # What most apps never use, and what a cluster may lack, must not hinder them.
                 log.debug("a route cannot be looked for", extra={"error": error.message})
+            found |= self._cache.get(kind, app.key) is not None
+        return found
 
     def _children(self, app: WeatherApp) -> dict[ChildKey, Manifest]:
         found: dict[ChildKey, Manifest] = {}
