@@ -39,7 +39,7 @@ class Bug:
 BUGS = {
     "replicas beside an autoscaler": Bug(
         file="rollout/plan.py",
-        old="    if observed.autoscalers:\n        return False\n    autoscaler =",
+        old="    if observed.is_scaled_by_others():\n        return False\n    autoscaler =",
         new="    autoscaler =",
         more=(
             Bug(
