@@ -195,9 +195,10 @@ lint: $(READY) ## style, types and layers
 
 SEEDS ?= 350
 .PHONY: campaign
-campaign: setup ## generated plans with generated faults: make campaign SEEDS=350, or SEED=17 for one
+campaign: setup ## generated plans with generated faults: make campaign SEEDS=350, SEED=17 for one, BUGS=1 to plant bugs
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m campaign \
-	  $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(CAMPAIGN_FLAGS)
+	  $(if $(SEED),--seed $(SEED),--seeds $(if $(BUGS),1-3,$(SEEDS))) $(if $(BUGS),--scenes --bugs) \
+	  $(CAMPAIGN_FLAGS)
 
 .PHONY: bench
 bench: setup ## figures in tables; no assertion on time

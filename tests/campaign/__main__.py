@@ -6,9 +6,8 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -17,16 +16,18 @@ from rich.table import Table
 from weather_cluster.clusters import Cluster
 
 from campaign.bugs import BUGS
+from campaign.hunt import hunt, side_by_side
 from campaign.minimise import minimised
 from campaign.plans import Plan, generate
 from campaign.play import Result, play
+from campaign.scenes import with_scenes
 from campaign.stage import Stage, own_cluster, stage
 
 
 def main() -> int:
     """Play plans, and say which failed and how to play them again."""
     options = _options()
-    plans = [generate(seed) for seed in options.seeds]
+    plans = [with_scenes(_plan(seed, options)) for seed in options.seeds]
     console = Console(width=None if sys.stdout.isatty() else 120)
     if options.show:
         for plan in plans:
@@ -55,6 +56,7 @@ def _options() -> argparse.Namespace:
         "--seeds", type=_range, metavar="N", help="the first N plans (default 20), or N-M"
     )
     which.add_argument("--seed", type=int, help="one plan, which is then played alone")
+    add("--scenes", action="store_true", help="only the scenes in which every plan ends")
     add("--side-by-side", type=int, default=3, metavar="N", help="so many plans at once")
     add("--patience", type=float, default=300, metavar="S", help="seconds until an end must come")
     add("--minimise", type=float, metavar="S", help="drop steps of what fails, for S seconds each")
@@ -78,6 +80,10 @@ def _options() -> argparse.Namespace:
     return options
 
 
+def _plan(seed: int, options: argparse.Namespace) -> Plan:
+    return Plan(seed=seed, steps=()) if options.scenes else generate(seed)
+
+
 def _range(text: str) -> range:
     first, dash, last = text.partition("-")
     return range(int(first), int(last) + 1) if dash else range(1, int(first) + 1)
@@ -99,7 +105,8 @@ def _play_all(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("plans", total=len(plans))
-        for result in _results(here, plans, options):
+        playing = side_by_side(here, plans, number=options.side_by_side, patience=options.patience)
+        for result in playing:
             results.append(result)
             _log(options.log, result)
             failed = sum(bool(each.failures) for each in results)
@@ -110,41 +117,28 @@ def _play_all(
     return results
 
 
-def _results(here: Stage, plans: Iterable[Plan], options: argparse.Namespace) -> Generator[Result]:
-    with ThreadPoolExecutor(options.side_by_side) as pool:
-        playing = [pool.submit(play, here, plan, patience=options.patience) for plan in plans]
-        try:
-            for each in as_completed(playing):
-                yield each.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _hunt(
     cluster: Cluster, plans: Sequence[Plan], options: argparse.Namespace, console: Console
 ) -> int:
     """Plant the bugs, each in an operator of its own, and play plans until one of them fails."""
-    table = Table("bug", "caught by seed", "as", title="Planted bugs", title_justify="left")
 
-    def hunt(number: int, name: str) -> Result | None:
-        runs = range(number * len(plans) + 1, (number + 1) * len(plans) + 1)
-        with tempfile.TemporaryDirectory() as directory:
-            environment = BUGS[name].planted(Path(directory))
-            with (
-                stage(cluster, Path(directory), environment, runs=runs) as here,
-                closing(_results(here, plans, options)) as results,
-            ):
-                found = next((result for result in results if result.failures), None)
+    def tell(name: str, found: Result | None) -> None:
         said = f"seed {found.plan.seed}: {found.failures[0]}" if found else "not caught"
         console.print(f"{name}: {said}", soft_wrap=True)
-        return found
 
-    with ThreadPoolExecutor(options.side_by_side) as pool:
-        caught = [*pool.map(hunt, range(len(options.bugs)), options.bugs)]
-    for name, found in zip(options.bugs, caught, strict=True):
+    caught = hunt(
+        cluster,
+        options.bugs,
+        plans,
+        number=options.side_by_side,
+        patience=options.patience,
+        tell=tell,
+    )
+    table = Table("bug", "caught by seed", "as", title="Planted bugs", title_justify="left")
+    for name, found in caught.items():
         table.add_row(name, *((str(found.plan.seed), found.failures[0]) if found else ("none", "")))
     console.print(table)
-    return 0 if all(caught) else 1
+    return 0 if all(caught.values()) else 1
 
 
 def _minimise(here: Stage, result: Result, options: argparse.Namespace, console: Console) -> None:

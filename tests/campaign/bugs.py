@@ -90,6 +90,18 @@ BUGS = {
         old="    if release is None or app.suspend or observed.is_digest_pending:",
         new="    if release is None or observed.is_digest_pending:",
     ),
+    "what a conflict was about is forgotten": Bug(
+        file="controller/children.py",
+        old="            await refresh(self._client, self._cache, self._app, kind, key)\n",
+        new="            self._cache.forget(kind, key)\n",
+        more=(
+            Bug(
+                file="controller/reconciler.py",
+                old="await refresh(self._client, self._cache, app, DEPLOYMENT, key)",
+                new="self._cache.forget(DEPLOYMENT, key)",
+            ),
+        ),
+    ),
     "edited fields stay": Bug(
         file="controller/children.py",
         old="        if not found or self._waits(write, found, live):\n            return\n",

@@ -1,11 +1,10 @@
-"""What has to hold at the end of a plan, and what had to hold all the while.
+"""What has to hold at the end of a plan; what had to hold all the while is asked of `conduct`.
 
 Each oracle returns what is wrong, in sentences; none means that all is well.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from support.fleet import differences
 
+from campaign import conduct
 from campaign.api import CHILDREN, Body, Record
-from campaign.audit import AuditLog, Quiet, Write
-from campaign.plans import Act
+from campaign.audit import AuditLog, Quiet
+from campaign.conduct import AT_ONCE_SECONDS, REPLICAS, Found
+from campaign.plans import NOTE, Act
 from campaign.predictions import End, Prediction, manifest_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ STUCK_RENEWALS = 15
 _NOTICED_SECONDS = 5.0
 """Within which time the operator knows what others did, unless it stood still."""
 
-_REPLICAS = "weather-operator-replicas"
 _ALLOCATED = frozenset(
     {"clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort", "uid", "creationTimestamp"}
 )
@@ -47,18 +47,18 @@ class Context:
     patience: float
 
     @cached_property
-    def blind_seconds(self) -> float:
-        """How long after others did something the operator may not know of it."""
+    def _blind_seconds(self) -> float:
         return _NOTICED_SECONDS + self.run.plan.longest_stop
+
+    def blind_seconds(self, at: float) -> float:
+        """How long after others did something at this time the operator may not know of it."""
+        return AT_ONCE_SECONDS if self.run.rested_before(at) else self._blind_seconds
 
     def quiet(self) -> Quiet:
         """Return what tells for how long nothing has been written for this run from now on."""
         namespaces = (self.run.namespace, self.run.clean_namespace)
         stage = self.run.stage
         return Quiet(stage.cluster.audit_log, stage.lease, namespaces)
-
-
-Found = list[str]
 
 
 def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
@@ -72,10 +72,12 @@ def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
         failures += silence(context)
     failures += untouched(context)
     writes = context.audit.writes(context.run.namespace)
-    failures += replicas_beside_autoscalers(context, writes)
-    failures += writes_while_suspended(context, writes)
-    failures += failed_revisions_tried_again(context.record)
-    failures += tracebacks(logs)
+    failures += conduct.replicas_beside_autoscalers(context, writes)
+    failures += conduct.writes_while_suspended(context, writes)
+    failures += conduct.needless_writes(context, writes)
+    failures += conduct.unanswered(context, writes)
+    failures += conduct.failed_revisions_tried_again(context.record)
+    failures += conduct.tracebacks(logs)
     return settled, failures
 
 
@@ -90,9 +92,6 @@ def _awaited(context: Context, oracle: Callable[[Context], Found]) -> Found:
             return [f"{each} (and it goes on)" for each in found]
         time.sleep(1)
     return found
-
-
-# -- at the end --
 
 
 def final_states(context: Context) -> Found:
@@ -175,7 +174,8 @@ def _shown(body: Body | None, end: End) -> Any:
         return None
     metadata, masked = body["metadata"], _ALLOCATED | (_NUMBER if end.number_is_free else set())
     annotations = dict(metadata.get("annotations", {}))
-    annotations.pop("deployment.kubernetes.io/revision", None)
+    for others in ("deployment.kubernetes.io/revision", NOTE):
+        annotations.pop(others, None)
     owners = [(each["kind"], each["name"]) for each in metadata.get("ownerReferences", ())]
     return {
         "labels": metadata.get("labels", {}),
@@ -214,18 +214,24 @@ def orphans(context: Context) -> Found:
 def silence(context: Context) -> Found:
     """Once all has come to its end nothing is written.
 
-    The message about an unknown version lists the releases, and those of other plans change.
+    But the message about an unknown version lists the releases, and those of other plans change;
+    and beneath a name that is taken a rollout may still go on, and the status tell of it.
     """
     log = AuditLog.from_now(context.run.stage.cluster.audit_log)
     deadline = time.monotonic() + context.patience
     quiet = Quiet(log.file, context.run.stage.lease, ())
     while quiet.renewals() < SILENT_RENEWALS and time.monotonic() < deadline:
         time.sleep(0.5)
-    unknown = {n for n, end in context.prediction.apps.items() if "UnknownVersion" in end.reasons}
+    excused = {
+        name
+        for name, end in context.prediction.apps.items()
+        if end.reasons & {"UnknownVersion", "NameConflict"}
+    }
     written = [
         str(write)
         for write in log.writes(context.run.namespace)
-        if write.is_operators and write.name not in unknown and write.kind != "events"
+        if write.is_operators and write.kind != "events"
+        if write.kind != "weatherapps" or write.name not in excused
     ]
     return [f"not silent: {', '.join(written[:5])}"] if written else []
 
@@ -242,121 +248,6 @@ def untouched(context: Context) -> Found:
             found.append(f"somebody else's {kind}/{made['metadata']['name']} is gone")
             continue
         managers = {each["manager"] for each in body["metadata"].get("managedFields", ())}
-        if managers & {"weather-operator", _REPLICAS} or body["metadata"].get("ownerReferences"):
+        if managers & {"weather-operator", REPLICAS} or body["metadata"].get("ownerReferences"):
             found.append(f"somebody else's {kind}/{made['metadata']['name']} was written")
     return found
-
-
-# -- all the while --
-
-
-def replicas_beside_autoscalers(context: Context, writes: Iterable[Write]) -> Found:
-    """The operator sets no number of pods while an autoscaler is there that it can know of."""
-    writes = [*writes]
-    found = []
-    for scaler, app, begin, end in _autoscalers(writes):
-        grace = 0.5 if scaler == app else context.blind_seconds
-        found += [
-            f"replicas of {app} were written beside the autoscaler {scaler}"
-            for each in writes
-            if (each.manager, each.kind, each.name) == (_REPLICAS, "deployments", app)
-            and each.is_operators
-            and each.code in (200, 201)
-            and begin + grace < each.came < end
-        ]
-    return found
-
-
-def _autoscalers(writes: list[Write]) -> Iterator[tuple[str, str, float, float]]:
-    """Return each autoscaler with its app, and from when to when it was there."""
-    of_scalers = [each for each in writes if each.kind == "horizontalpodautoscalers"]
-    for made in of_scalers:
-        if made.code != 201:
-            continue
-        ends = (
-            each.came
-            for each in of_scalers
-            if each.verb == "delete"
-            and each.name == made.name
-            and each.code == 200
-            and each.answered > made.came
-        )
-        yield made.name, made.name.removesuffix("-theirs"), made.answered, min(ends, default=1e18)
-
-
-def writes_while_suspended(context: Context, writes: Iterable[Write]) -> Found:
-    """Nothing that belongs to a suspended app is written once the operator can know of it."""
-    writes = [*writes]
-    return [
-        f"{name} is suspended, and yet: {each}"
-        for name, begin, end in _suspensions(context, writes)
-        for each in writes
-        if each.is_operators and each.kind in CHILDREN and each.name == name
-        if each.code in (200, 201) and begin + context.blind_seconds < each.came < end
-    ]
-
-
-def _suspensions(context: Context, writes: list[Write]) -> Iterator[tuple[str, float, float]]:
-    """Return each app that its user suspended, from when to when."""
-    for name in {step.about for step in context.run.plan.steps if step.act is Act.APPLY}:
-        steps = [
-            step
-            for step in context.run.plan.steps
-            if step.about == name and step.act in (Act.APPLY, Act.DELETE)
-        ]
-        done = [
-            each
-            for each in writes
-            if (each.kind, each.name, each.subresource) == ("weatherapps", name, "")
-            and not each.is_operators
-            and each.code in (200, 201)
-        ]
-        if len(steps) != len(done):
-            continue  # an answer was lost, and the step was done twice
-        ends = [*(each.came for each in done[1:]), 1e18]
-        for step, write, end in zip(steps, done, ends, strict=True):
-            if step.act is Act.APPLY and step.value.get("suspend"):
-                yield name, write.answered, end
-
-
-def failed_revisions_tried_again(record: Record) -> Found:
-    """A Deployment goes to no revision that failed, until a higher attempt is asked for."""
-    found = []
-    apps: dict[str, Body] = {}
-    revisions: dict[str, str] = {}
-    for _, type_, kind, body in record.in_order():
-        name = body["metadata"]["name"]
-        if kind == "weatherapps":
-            if type_ == "DELETED":
-                apps.pop(name, None)
-            else:
-                apps[name] = body
-            continue
-        annotations = body["spec"]["template"]["metadata"].get("annotations", {})
-        revision = annotations.get("weather.quantspark.io/revision", "")
-        changed = type_ == "MODIFIED" and revisions.get(name, revision) != revision
-        revisions[name] = revision
-        if changed and name in apps and _has_failed(apps[name], revision):
-            found.append(f"{name} was brought to revision {revision}, which had failed")
-    return found if record.is_whole else []
-
-
-def _has_failed(app: Body, revision: str) -> bool:
-    attempt = app["spec"].get("rollout", {}).get("attempt", 0)
-    return any(
-        each["revision"] == revision and each["attempt"] >= attempt
-        for each in app.get("status", {}).get("failedRevisions", ())
-    )
-
-
-def tracebacks(logs: Mapping[Path, int]) -> Found:
-    """The operator's log has no traceback since these offsets."""
-    found = []
-    for log, since in logs.items():
-        with log.open() as lines:
-            lines.seek(since)
-            for line in lines:
-                if "exc_info" in line or "Traceback" in line:
-                    said = json.loads(line).get("exc_info", line) if line[0] == "{" else line
-                    found.append(f"a traceback was logged: {str(said)[-300:]}")
-    return found[:3]

@@ -15,10 +15,13 @@ from typing import Any
 Spec = Mapping[str, Any]
 
 RELEASES = ("1", "2", "3")
-"""The releases of a plan, of its own: no other plan changes them."""
+"""The releases of a plan's users, of its own: no other plan changes them."""
 
 GOOD, OTHER, BROKEN = "weather:good", "weather:other", "weather-broken:1"
 """Images. Of the last one no pod gets ready, by its own containers' fault."""
+
+NOTE = "example.com/note"
+"""An annotation that is nothing to the operator."""
 
 MOST_EDITS = 2
 """How often one child is edited: what is changed again and again is put back ever later."""
@@ -40,7 +43,9 @@ class Act(StrEnum):
     DROP_SQUATTER = "free the name"
     SET_IMAGE = "set a release's image"
     DELETE_RELEASE = "delete a release"
+    ANNOTATE = "annotate a child"
     AWAIT = "let the operator come to rest"
+    SETTLE = "end all faults and let the operator come to rest"
     REFUSE = "refuse requests"
     LOSE = "lose answers"
     RESET = "break connections"
@@ -50,6 +55,8 @@ class Act(StrEnum):
     DOUBLE = "start a second operator"
     RESTART = "restart a component"
 
+
+RESTS = (Act.AWAIT, Act.SETTLE)
 
 FAULTS = frozenset(
     {Act.REFUSE, Act.LOSE, Act.RESET, Act.SLOW, Act.KILL, Act.STOP, Act.DOUBLE, Act.RESTART}
@@ -61,7 +68,8 @@ class Step:
     """One thing that is done `after` so many seconds.
 
     `about` is an app, a release or a component; `kind` the plural of the child, or of what requests
-    are about; `value` what is to be: a spec, a patch, a number, an image, seconds or a status.
+    are about; `value` what is to be: a spec, a patch, a number, an image, seconds, a status, or for
+    how many renewals of the Lease the operator has to be at rest.
     """
 
     act: Act

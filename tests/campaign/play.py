@@ -12,12 +12,13 @@ from support.faults import WRITES, Request, Rule
 from campaign import oracles
 from campaign.api import Api
 from campaign.audit import AuditLog, Quiet
-from campaign.plans import RELEASES, Act, Plan, Spec, Step
-from campaign.predictions import FOREIGN, manifest_of, predict
+from campaign.plans import NOTE, RESTS, Act, Plan, Spec, Step
+from campaign.predictions import FOREIGN, manifest_of, predict, releases_of
 from campaign.stage import Stage, namespaces_of
 
 _AT_MOST_FAULTY_SECONDS = 30.0
-_LONGEST_REST_SECONDS = 30.0
+_LONGEST_REST_SECONDS = 45.0
+_RESTED_RENEWALS = 2
 _LOGGED_LINES = 500
 
 
@@ -35,9 +36,24 @@ class Result:
     writes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A step that was carried out: when, in seconds since the epoch, and what came of it.
+
+    An AWAIT or a SETTLE has `rested` if the operator did.
+    """
+
+    step: Step
+    at: float
+    rested: bool
+
+
 @dataclass(slots=True)
 class Run:
-    """One playing of a plan, in a namespace and with releases of its own."""
+    """One playing of a plan, in a namespace and with releases of its own.
+
+    `done` are the steps that were carried out.
+    """
 
     stage: Stage
     plan: Plan
@@ -46,6 +62,7 @@ class Run:
     errands: list[threading.Thread] = field(default_factory=list)
     squatted: set[str] = field(default_factory=set)
     errors: list[Exception] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
     doing: str = "make its namespace"
 
     @property
@@ -62,6 +79,14 @@ class Run:
     def clean_namespace(self) -> str:
         """Where the same apps are made anew at the end."""
         return namespaces_of(self.number)[1]
+
+    def rested_before(self, at: float) -> bool:
+        """Whether all faults were over and the operator at rest when it last was to be.
+
+        Then it knew all that had been done before.
+        """
+        waits = [done for done in self.done if done.at < at and done.step.act in RESTS]
+        return bool(waits) and waits[-1].rested and any(_settles(done) for done in waits)
 
     def version(self, release: str) -> str:
         """The number by which the apps of this run name a release."""
@@ -93,6 +118,10 @@ class Run:
         self.api.apply("namespaces", {**head, "metadata": {"name": name}})
 
 
+def _settles(done: Done) -> bool:
+    return done.step.act is Act.SETTLE and done.rested
+
+
 def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
     """Carry out a plan's steps, end its faults, and ask every oracle.
 
@@ -122,14 +151,15 @@ def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
 def _play(run: Run, audit: AuditLog, patience: float) -> tuple[float, list[str]]:
     logs = {log: log.stat().st_size for log in run.stage.operators.logs}
     run.make_namespace(run.namespace)
-    for release in RELEASES:
+    for release in releases_of(run.plan):
         run.doing = f"make release {release}"
         run.set_release(release, "weather:good")
     with run.api.recording(("weatherapps", "deployments"), run.namespace) as record:
         for number, step in enumerate(run.plan.steps, start=1):
             run.doing = f"step {number} of {len(run.plan.steps)}, {step}"
             time.sleep(step.after)  # when something happens is a part of the plan
-            _DO[step.act](run, step)
+            rested = _DO[step.act](run, step) is True
+            run.done.append(Done(step=step, at=time.time(), rested=rested))
         run.doing = "end its faults"
         end_faults(run)
         if run.errors:
@@ -168,7 +198,7 @@ def _clean_up(run: Run) -> None:
     end_faults(run)
     for namespace in (run.namespace, run.clean_namespace):
         run.api.delete("namespaces", "", namespace)
-    for release in RELEASES:
+    for release in releases_of(run.plan):
         run.api.delete("weatherreleases", "", run.release_name(release))
 
 
@@ -221,12 +251,25 @@ def _delete_release(run: Run, step: Step) -> None:
     run.api.delete("weatherreleases", "", run.release_name(step.about))
 
 
-def _await(run: Run, _: Step) -> None:
-    """Go on when nothing was written between two renewals: what comes next meets what is done."""
+def _annotate(run: Run, step: Step) -> None:
+    """Add what the operator does not declare: that is none of its business."""
+    patch = {"metadata": {"annotations": {NOTE: "theirs"}}}
+    run.api.patch(step.kind, run.namespace, step.about, patch)
+
+
+def _await(run: Run, step: Step) -> bool:
+    """Go on when nothing was written between renewals: what comes next meets what is done."""
+    renewals = step.value or _RESTED_RENEWALS
     quiet = Quiet(run.stage.cluster.audit_log, run.stage.lease, (run.namespace,))
     deadline = time.monotonic() + _LONGEST_REST_SECONDS
-    while quiet.renewals() < 2 and time.monotonic() < deadline:
+    while not (rests := quiet.renewals() >= renewals) and time.monotonic() < deadline:
         time.sleep(0.2)
+    return rests
+
+
+def _settle(run: Run, step: Step) -> bool:
+    end_faults(run)
+    return _await(run, step)
 
 
 def _matches(run: Run, step: Step) -> Callable[[Request], bool]:
@@ -270,7 +313,7 @@ def _errand(run: Run, act: Callable[[], None]) -> None:
     run.errands.append(thread)
 
 
-_DO: dict[Act, Callable[[Run, Step], None]] = {
+_DO: dict[Act, Callable[[Run, Step], object]] = {
     Act.APPLY: _apply,
     Act.DELETE: _delete,
     Act.EDIT: _edit,
@@ -284,7 +327,9 @@ _DO: dict[Act, Callable[[Run, Step], None]] = {
     Act.DROP_SQUATTER: _drop,
     Act.SET_IMAGE: _set_image,
     Act.DELETE_RELEASE: _delete_release,
+    Act.ANNOTATE: _annotate,
     Act.AWAIT: _await,
+    Act.SETTLE: _settle,
     Act.REFUSE: _refuse,
     Act.LOSE: _lose,
     Act.RESET: _reset,

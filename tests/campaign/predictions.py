@@ -47,7 +47,7 @@ class Prediction:
 def predict(plan: Plan) -> Prediction:
     """Return how a plan ends once its faults are over."""
     specs: dict[str, Spec] = {}
-    releases = dict.fromkeys(RELEASES, GOOD)
+    releases = dict.fromkeys(releases_of(plan), GOOD)
     foreign: set[tuple[Act, str]] = set()
     suspended: set[str] = set()
     for step in plan.steps:
@@ -65,6 +65,12 @@ def predict(plan: Plan) -> Prediction:
         for name, spec in specs.items()
     }
     return Prediction(apps=apps, releases=releases, foreign=frozenset(foreign))
+
+
+def releases_of(plan: Plan) -> tuple[str, ...]:
+    """Return the releases that a plan is about, each once."""
+    changed = (step.about for step in plan.steps if step.act is Act.SET_IMAGE)
+    return tuple(dict.fromkeys((*RELEASES, *changed)))
 
 
 def _follow_apps(step: Step, specs: dict[str, Spec], suspended: set[str]) -> None:

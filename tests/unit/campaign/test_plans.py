@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from campaign.bugs import BUGS
 from campaign.minimise import minimised
-from campaign.plans import BROKEN, Act, Plan, Step, generate
+from campaign.plans import BROKEN, FAULTS, Act, Plan, Step, generate
 from campaign.predictions import predict
+from campaign.scenes import with_scenes
 
 
 def plan(*steps: Step) -> Plan:
@@ -24,7 +25,7 @@ def test_a_seed_always_makes_the_same_plan() -> None:
 
 
 def test_every_act_comes_in_some_plan() -> None:
-    seen = {step.act for seed in range(150) for step in generate(seed).steps}
+    seen = {step.act for seed in range(150) for step in with_scenes(generate(seed)).steps}
     assert seen == set(Act)
 
 
@@ -92,3 +93,16 @@ def test_a_failing_plan_is_made_as_small_as_it_can_be() -> None:
 def test_every_planted_bug_is_a_change_of_the_operators_source(name: str, tmp_path: Path) -> None:
     environment = BUGS[name].planted(tmp_path)
     ast.parse((Path(environment["PYTHONPATH"]) / "weather_operator" / BUGS[name].file).read_text())
+
+
+def test_every_plan_ends_in_the_same_scenes_at_rest_and_each_is_answered_for() -> None:
+    steps = with_scenes(generate(3)).steps
+    settled = [step.act for step in steps].index(Act.SETTLE)
+    assert not [step for step in steps[settled:] if step.act in FAULTS and step.act != Act.REFUSE]
+    assert steps[-1].act is Act.AWAIT, "what was done last is to be answered"
+    ends = predict(with_scenes(plan())).apps
+    assert {name: end.reasons for name, end in ends.items() if not end.is_determined} == {
+        "failing": {"RolledBack", "ProgressDeadlineExceeded"},
+        "suspended": {"Suspended"},
+        "taken": {"NameConflict"},
+    }
