@@ -306,4 +306,4 @@ def test_whatever_fails_no_two_lead_at_once(seed: int) -> None:
 
     with pytest.raises(TimeoutError):
         in_virtual_time(take_turns)()
-    assert len(set(terms)) > 1
+    assert len(terms) > 1
