@@ -167,7 +167,11 @@ test-versions: setup ## the operator's core on each other Kubernetes that the RE
 
 .PHONY: test-unit
 test-unit: $(READY) promtool ## the logic alone, in seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit
+
+.PHONY: test-simulation
+test-simulation: $(READY) ## whole trials on the API in memory, killed at each write
+	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/simulation
 
 .PHONY: test-integration
 test-integration: setup $(CHECKOV) ## against a real control plane

@@ -26,6 +26,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder | None:
     """Take the place of `--dist loadscope`'s own."""
-    return ByFolder(config, log)
+    return ByFolder(config, log) if config.getoption("dist") == "loadscope" else None

@@ -1,9 +1,8 @@
 """Whole trials: a revision beside the one that serves, whatever happens in between."""
 
 import pytest
-from support.simulation import CANARY, LONDON, Simulation, killed_at
+from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
-    ALB,
     AUTOSCALED,
     BAD,
     DARK,
@@ -96,74 +95,6 @@ async def test_a_bad_revision_never_gets_visitors_and_is_remembered() -> None:
         "Succeeded",
     ]
     assert nothing_left(simulation)
-
-
-SCENARIOS: dict[str, tuple[Manifest, Manifest]] = {
-    "good": (canary(), canary()),
-    "bad": (canary(), canary(colour="red")),
-    "autoscaled": (canary(**AUTOSCALED), canary(**AUTOSCALED)),
-    "load balancer": (canary(**ALB), canary(**ALB)),
-    "without a router": (canary(gateway=None), canary(gateway=None)),
-    "blue-green": (blue_green(), blue_green()),
-    "blue-green, load balancer": (blue_green() | ALB, blue_green() | ALB),
-}
-scenarios = pytest.mark.parametrize(("before", "after"), SCENARIOS.values(), ids=SCENARIOS)
-
-
-@scenarios
-async def test_a_kill_between_any_two_writes_of_a_trial_leads_to_the_same_state(
-    before: Manifest, after: Manifest
-) -> None:
-    async def begin() -> Simulation:
-        simulation = await serving(**without_none(before))
-        simulation.change(**without_none(after))
-        return simulation
-
-    undisturbed = await begin()
-    writes = await undisturbed.converge()
-    assert nothing_left(undisturbed)
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        Watched(simulation)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
-
-
-ENDS: dict[str, tuple[Manifest, str]] = {
-    "what serves is wished again": (canary(colour="yellow"), "1.0.0"),
-    "the strategy is taken away": (
-        {"colour": "green", "replicas": 4, "rollout": {}, **GATEWAY},
-        "2.0.0",
-    ),
-    "a newer wish fails": (canary(colour="red"), "1.0.0"),
-}
-
-
-@pytest.mark.parametrize(("wish", "version"), ENDS.values(), ids=ENDS)
-async def test_a_changed_mind_ends_a_trial_without_blame_and_without_a_dip(
-    wish: Manifest, version: str
-) -> None:
-    async def begin() -> Simulation:
-        simulation = await serving(**canary())
-        simulation.change(**canary())
-        await until(simulation, lambda: rollout(simulation).get("step") == 2)
-        await until(simulation, phase_is(simulation, "Analysing"))
-        simulation.change(**wish)
-        return simulation
-
-    undisturbed = await begin()
-    writes = await undisturbed.converge()
-    assert status(undisturbed)["version"] == version
-    assert nothing_left(undisturbed)
-    green = [each for each in status(undisturbed)["history"] if each["version"] == "2.0.0"]
-    assert green[-1]["outcome"] == "Superseded"
-    failed = status(undisturbed).get("failedRevisions", ())
-    assert not any(each["version"] == "2.0.0" for each in failed)
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        Watched(simulation)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
 
 
 async def test_a_lost_status_lowers_the_weight_and_begins_anew() -> None:
