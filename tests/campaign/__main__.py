@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     which.add_argument("--seed", type=int, help="one plan, which is then played alone")
     add("--scenes", action="store_true", help="only the scenes in which every plan ends")
     add("--side-by-side", type=int, default=3, metavar="N", help="so many plans at once")
-    add("--patience", type=float, default=300, metavar="S", help="seconds until an end must come")
+    add("--timeout", type=float, default=300, metavar="S", help="seconds until an end must come")
     add("--minimise", type=float, metavar="S", help="drop steps of what fails, for S seconds each")
     add("--show", action="store_true", help="print the plans and play none")
     add(
@@ -105,7 +105,7 @@ def _play_all(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("plans", total=len(plans))
-        playing = side_by_side(here, plans, number=options.side_by_side, patience=options.patience)
+        playing = side_by_side(here, plans, number=options.side_by_side, timeout=options.timeout)
         for result in playing:
             results.append(result)
             _log(options.log, result)
@@ -131,7 +131,7 @@ def _hunt(
         options.bugs,
         plans,
         number=options.side_by_side,
-        patience=options.patience,
+        timeout=options.timeout,
         tell=tell,
     )
     table = Table("bug", "caught by seed", "as", title="Planted bugs", title_justify="left")
@@ -143,7 +143,7 @@ def _hunt(
 
 def _minimise(here: Stage, result: Result, options: argparse.Namespace, console: Console) -> None:
     def still_fails(plan: Plan) -> bool:
-        return bool(play(here, plan, patience=options.patience).failures)
+        return bool(play(here, plan, timeout=options.timeout).failures)
 
     console.print(f"seed {result.plan.seed}, as small as it could be made:")
     _show(minimised(result.plan, still_fails, seconds=options.minimise), console)

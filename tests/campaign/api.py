@@ -34,7 +34,7 @@ CHILDREN = (
     "ingresses",
 )
 _APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
-_PATIENCE_SECONDS = 90.0
+_TIMEOUT_SECONDS = 90.0
 _TRIED_AGAIN = frozenset({0, 409, 429, 500, 503, 504})
 
 
@@ -110,7 +110,7 @@ class Api:
         self, method: str, path: str, body: Body | None = None, content_type: str = ""
     ) -> Body | None:
         """Return the answer, None where there is no such object."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while True:
             try:
                 with self._open(method, path, body, content_type, timeout=30) as answer:

@@ -15,11 +15,11 @@ from campaign.stage import Stage, stage
 
 
 def side_by_side(
-    here: Stage, plans: Iterable[Plan], *, number: int, patience: float
+    here: Stage, plans: Iterable[Plan], *, number: int, timeout: float
 ) -> Generator[Result]:
     """Yield what came of plans, as they end, while so many are played at once."""
     with ThreadPoolExecutor(number) as pool:
-        playing = [pool.submit(play, here, plan, patience=patience) for plan in plans]
+        playing = [pool.submit(play, here, plan, timeout=timeout) for plan in plans]
         try:
             for each in as_completed(playing):
                 yield each.result()
@@ -33,7 +33,7 @@ def hunt(
     plans: Sequence[Plan],
     *,
     number: int,
-    patience: float,
+    timeout: float,
     first_run: int = 1,
     tell: Callable[[str, Result | None], None] = lambda _name, _result: None,
 ) -> dict[str, Result | None]:
@@ -50,7 +50,7 @@ def hunt(
             environment = BUGS[name].planted(Path(directory))
             with (
                 stage(cluster, Path(directory), environment, runs=runs) as here,
-                closing(side_by_side(here, plans, number=1, patience=patience)) as results,
+                closing(side_by_side(here, plans, number=1, timeout=timeout)) as results,
             ):
                 found = next((result for result in results if result.failures), None)
         tell(name, found)

@@ -44,7 +44,7 @@ class Context:
     prediction: Prediction
     audit: AuditLog
     record: Record
-    patience: float
+    timeout: float
 
     @cached_property
     def _blind_seconds(self) -> float:
@@ -82,8 +82,8 @@ def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
 
 
 def _awaited(context: Context, oracle: Callable[[Context], Found]) -> Found:
-    """Return what an oracle still says when the operator has come to rest, or patience ends."""
-    deadline = time.monotonic() + context.patience
+    """Return what an oracle still says when the operator has come to rest, or at the timeout."""
+    deadline = time.monotonic() + context.timeout
     quiet = context.quiet()
     while found := oracle(context):
         if quiet.renewals() >= STUCK_RENEWALS:
@@ -218,7 +218,7 @@ def silence(context: Context) -> Found:
     and beneath a name that is taken a rollout may still go on, and the status tell of it.
     """
     log = AuditLog.from_now(context.run.stage.cluster.audit_log)
-    deadline = time.monotonic() + context.patience
+    deadline = time.monotonic() + context.timeout
     quiet = Quiet(log.file, context.run.stage.lease, ())
     while quiet.renewals() < SILENT_RENEWALS and time.monotonic() < deadline:
         time.sleep(0.5)

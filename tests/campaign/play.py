@@ -122,10 +122,10 @@ def _settles(done: Done) -> bool:
     return done.step.act is Act.SETTLE and done.rested
 
 
-def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
+def play(stage: Stage, plan: Plan, *, timeout: float) -> Result:
     """Carry out a plan's steps, end its faults, and ask every oracle.
 
-    What has to come is waited for until the operator rests, and for `patience` seconds at most.
+    What has to come is waited for until the operator rests, and for `timeout` seconds at most.
     """
     run = Run(stage=stage, plan=plan, number=stage.next_run())
     audit = AuditLog.from_now(stage.cluster.audit_log)
@@ -134,7 +134,7 @@ def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
     failures: list[str] = []
     try:
         try:
-            settled, failures = _play(run, audit, patience)
+            settled, failures = _play(run, audit, timeout)
         finally:
             _clean_up(run)
     except Exception as error:
@@ -148,7 +148,7 @@ def play(stage: Stage, plan: Plan, *, patience: float) -> Result:
     )
 
 
-def _play(run: Run, audit: AuditLog, patience: float) -> tuple[float, list[str]]:
+def _play(run: Run, audit: AuditLog, timeout: float) -> tuple[float, list[str]]:
     logs = {log: log.stat().st_size for log in run.stage.operators.logs}
     run.make_namespace(run.namespace)
     for release in releases_of(run.plan):
@@ -167,7 +167,7 @@ def _play(run: Run, audit: AuditLog, patience: float) -> tuple[float, list[str]]
         run.doing = "ask the oracles"
         prediction = predict(run.plan)
         context = oracles.Context(
-            run=run, prediction=prediction, audit=audit, record=record, patience=patience
+            run=run, prediction=prediction, audit=audit, record=record, timeout=timeout
         )
         return oracles.ask(context, logs)
 

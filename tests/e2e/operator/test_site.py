@@ -89,7 +89,7 @@ def ready_column(shell: Shell, namespace: str) -> str:
 def test_a_crashed_container_is_restarted(installed: Shell, namespace: str) -> None:
     settle(installed, weather_app(namespace, replicas=1))
     (pod,) = pods(installed, namespace)
-    # When a child of the launcher dies the container ends, and the kubelet starts it again.
+    # When a child of the supervisor dies the container ends, and the kubelet starts it again.
     script = (
         "import os,signal,pathlib\n"
         "for p in pathlib.Path('/proc').glob('[0-9]*/comm'):\n"

@@ -15,7 +15,7 @@ from support.operator import Operator
 from weather_cluster.clusters import Cluster
 
 SEEDS = (1, 2, 3, 4)
-PATIENCE_SECONDS = 200
+TIMEOUT_SECONDS = 200
 
 BUGS = (
     "a foreign object is adopted",
@@ -46,9 +46,7 @@ def playing(deserted: Cluster, tmp_path: Path) -> Iterator[Play]:
         def played(runs: range, plans: Sequence[Plan]) -> list[Result]:
             here = stack.enter_context(stage(deserted, tmp_path, {}, runs=runs))
             with ThreadPoolExecutor(len(plans)) as pool:
-                results = [
-                    pool.submit(play, here, plan, patience=PATIENCE_SECONDS) for plan in plans
-                ]
+                results = [pool.submit(play, here, plan, timeout=TIMEOUT_SECONDS) for plan in plans]
                 return [each.result() for each in results]
 
         yield played
@@ -61,7 +59,7 @@ def test_plans_end_as_predicted_whatever_happens_meanwhile(playing: Play) -> Non
 
 def test_planted_bugs_are_caught_by_what_every_plan_ends_in(deserted: Cluster) -> None:
     plans = [with_scenes(Plan(seed=1, steps=()))]
-    caught = hunt(deserted, BUGS, plans, number=len(BUGS), patience=PATIENCE_SECONDS, first_run=201)
+    caught = hunt(deserted, BUGS, plans, number=len(BUGS), timeout=TIMEOUT_SECONDS, first_run=201)
     assert [name for name, found in caught.items() if found is None] == []
 
 
