@@ -14,7 +14,8 @@ from weather_cluster.clusters import Cluster
 REGISTRY = "registry.example/team"
 """What the pages write for the reader's own registry."""
 
-PAGES = ["README.md", "docs/tour.md", "docs/operations.md", "docs/progressive-delivery.md"]
+PAGES = ["README.md", "docs/tour.md", "docs/progressive-delivery.md", "docs/operations.md"]
+"""The last one ends with the operator's removal."""
 
 ELSEWHERE = {
     "make demo": "tests/e2e/operator/test_site.py plays its steps",
