@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -362,6 +362,43 @@ def post_faults(site: Site, faults: dict[str, float]) -> int:
     assert answer.headers["Connection"] == "close"
     connection.close()
     return answer.status
+
+
+def test_pages_that_nobody_asks_for_twice_fill_no_disk() -> None:
+    """The kubelet evicts a pod whose scratch directory is above 64 MiB."""
+    with running() as site:
+        ready(site)
+        over, answers, largest = threading.Event(), Counter[int](), 0
+
+        def ask_for_ever(number: int) -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+            with closing(connection):
+                for count in itertools.count():
+                    if over.is_set():
+                        return
+                    connection.request("GET", f"/?{number}={count}", headers=CHROME)
+                    answer = connection.getresponse()
+                    answer.read()
+                    answers[answer.status] += 1
+
+        with ThreadPoolExecutor() as pool:
+            for number in range(4):
+                pool.submit(ask_for_ever, number)
+            try:
+                eventually(lambda: sum(answers.values()) >= 4000, seconds=60)
+                largest = scratch_bytes(site)
+            finally:
+                over.set()
+        assert set(answers) == {200}
+        assert largest < 32 << 20, f"{largest >> 20} MiB"
+
+
+def scratch_bytes(site: Site) -> int:
+    total = 0
+    for each in site.scratch.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += each.lstat().st_size
+    return total
 
 
 def test_no_cached_page_hides_faults_that_begin_later_and_metrics_count_them() -> None:
