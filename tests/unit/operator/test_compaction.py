@@ -91,3 +91,18 @@ async def test_an_app_costs_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert kib < KIB_PER_APP
+
+
+def test_what_has_not_changed_is_the_former_bodys_own() -> None:
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+    former = compact(body("1", fields) | {"spec": {"ports": [80]}, "status": {"ready": 1}})
+    again = body("1", fields) | {"spec": {"ports": [80]}, "status": {"ready": 2}}
+    found = compact(again, former)
+    assert found == again
+    assert found["spec"] is former["spec"]
+    assert found["metadata"] is former["metadata"]
+    again["metadata"]["resourceVersion"] = "2"
+    found = compact(again, former)
+    assert found == again
+    (entry,), (before,) = found["metadata"]["managedFields"], former["metadata"]["managedFields"]
+    assert entry["fieldsV1"] is before["fieldsV1"]

@@ -92,7 +92,7 @@ class Cache:
         known = self.get(kind, key)
         if known and version <= _version(known):
             return False
-        kept = compact(self._project(kind, body))
+        kept = compact(self._project(kind, body), known)
         self._store(kind, key, kept)
         return known is None or _without_version(known) != _without_version(kept)
 

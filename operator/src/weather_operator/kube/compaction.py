@@ -8,7 +8,7 @@ through it.
 
 import sys
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
@@ -26,17 +26,37 @@ has that id while the key is there.
 """
 
 
-def compact(body: Manifest) -> Manifest:
-    """Return an equal body that takes less memory, as long as nobody changes it."""
-    compacted: Manifest = _intern({k: v for k, v in body.items() if k != "spec"})
-    metadata = compacted["metadata"]
-    name = metadata["name"]
+def compact(body: Manifest, former: Manifest | None = None) -> Manifest:
+    """Return an equal body that takes less memory, as long as nobody changes it.
+
+    What has not changed since the `former` body of the same object is that one's own: most events
+    tell of a new status, and to look through everything else would be most of what they cost.
+    """
+    compacted: Manifest = {}
+    known, name = former or {}, body["metadata"]["name"]
+    for field, value in body.items():
+        if field in known and known[field] == value:
+            compacted[field] = known[field]
+        elif field == "metadata":
+            compacted[field] = _metadata(value, known.get(field, {}))
+        else:
+            compacted[field] = _share(value, name)[0] if field == "spec" else _intern(value)
+    return compacted
+
+
+def _metadata(metadata: Manifest, known: Manifest) -> Manifest:
+    compacted: Manifest = _intern({k: v for k, v in metadata.items() if k != "managedFields"})
     if entries := metadata.get("managedFields"):
-        metadata["managedFields"] = [
-            {**entry, "fieldsV1": _share(entry.get("fieldsV1", {}), name)[0]} for entry in entries
-        ]
-    if "spec" in body:
-        compacted["spec"] = _share(body["spec"], name)[0]
+        before = known.get("managedFields", ())
+        compacted["managedFields"] = [_entry(each, before, metadata["name"]) for each in entries]
+    return compacted
+
+
+def _entry(entry: Manifest, before: Iterable[Manifest], name: str) -> Manifest:
+    fields = entry.get("fieldsV1", {})
+    same = (each["fieldsV1"] for each in before if each["fieldsV1"] == fields)
+    compacted: Manifest = _intern({k: v for k, v in entry.items() if k != "fieldsV1"})
+    compacted["fieldsV1"] = next(same, None) or _share(fields, name)[0]
     return compacted
 
 
