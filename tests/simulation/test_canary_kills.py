@@ -7,14 +7,12 @@ from support.trials import (
     AUTOSCALED,
     GATEWAY,
     Watched,
+    at_second_step,
     blue_green,
     canary,
     nothing_left,
-    phase_is,
-    rollout,
     serving,
     status,
-    until,
     without_none,
 )
 from weather_operator.kube.resources import (
@@ -67,10 +65,7 @@ async def test_a_changed_mind_ends_a_trial_without_blame_and_without_a_dip(
     wish: Manifest, version: str
 ) -> None:
     async def begin() -> Simulation:
-        simulation = await serving(**canary())
-        simulation.change(**canary())
-        await until(simulation, lambda: rollout(simulation).get("step") == 2)
-        await until(simulation, phase_is(simulation, "Analysing"))
+        simulation = await at_second_step()
         simulation.change(**wish)
         return simulation
 

@@ -121,6 +121,15 @@ def phase_is(simulation: Simulation, *phases: str) -> Callable[[], bool]:
     return lambda: rollout(simulation).get("phase") in phases
 
 
+async def at_second_step() -> Simulation:
+    """London, whose green canary is analysed at its second and last step."""
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: rollout(simulation).get("step") == 2)
+    await until(simulation, phase_is(simulation, "Analysing"))
+    return simulation
+
+
 def annotate(simulation: Simulation, **annotations: str) -> None:
     metadata = simulation.body(WEATHER_APP)["metadata"]
     simulation.server.edit(WEATHER_APP, LONDON, metadata={**metadata, "annotations": annotations})

@@ -12,6 +12,7 @@ from support.trials import (
     Watched,
     analysed,
     annotate,
+    at_second_step,
     blue_green,
     canary,
     nothing_left,
@@ -65,10 +66,7 @@ async def test_a_good_revision_goes_step_by_step_and_then_replaces_what_served()
 
 
 async def test_the_canary_has_pods_for_its_share_alone_and_a_selector_of_its_own() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, lambda: rollout(simulation).get("step") == 2)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await at_second_step()
     tried = simulation.server.body(DEPLOYMENT, CANARY) or {}
     service = simulation.server.body(SERVICE, CANARY) or {}
     assert tried["spec"]["replicas"] == 2
@@ -98,10 +96,7 @@ async def test_a_bad_revision_never_gets_visitors_and_is_remembered() -> None:
 
 
 async def test_a_lost_status_lowers_the_weight_and_begins_anew() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, lambda: rollout(simulation).get("step") == 2)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await at_second_step()
     simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
     watched = Watched(simulation)
     watched.weights = [50]
@@ -184,10 +179,7 @@ STEPS_NOW: dict[str, tuple[list[Manifest], list[int]]] = {
 async def test_steps_that_are_edited_meanwhile_count_at_once(
     steps: list[Manifest], weights: list[int]
 ) -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, lambda: rollout(simulation).get("step") == 2)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await at_second_step()
     watched = Watched(simulation)
     watched.weights = [50]
     simulation.change(**canary(*steps))
@@ -199,10 +191,7 @@ async def test_steps_that_are_edited_meanwhile_count_at_once(
 
 
 async def test_another_strategy_begins_the_trial_anew() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, lambda: rollout(simulation).get("step") == 2)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await at_second_step()
     watched = Watched(simulation)
     watched.weights = [50]
     simulation.change(**blue_green())
@@ -280,10 +269,7 @@ async def test_a_gateway_that_does_not_take_up_a_weight_holds_the_step() -> None
 
 
 async def test_a_canary_that_somebody_deletes_loses_its_visitors_and_comes_again() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, lambda: rollout(simulation).get("step") == 2)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await at_second_step()
     simulation.server.remove(DEPLOYMENT, CANARY)
     watched = Watched(simulation)
     watched.weights = [50]

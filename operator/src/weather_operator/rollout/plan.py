@@ -48,6 +48,7 @@ from weather_operator.rollout.trial import (
     step_at,
     trial_before,
 )
+from weather_operator.rollout.weights import routed_weight
 
 _ROLLS = (PROMOTING, ROLLING_BACK)
 
@@ -95,7 +96,7 @@ def plan(observed: Observed) -> Plan | None:
     if (path := serving_path(observed, desired, decision)) is None:
         return None
     trial = decision.trial if not decision.removes_canary else None
-    weight = canary.routed_weight(observed, trial) if trial else None
+    weight = routed_weight(observed, trial) if trial else None
     manifests |= render.routes_at(app, path, weight)
     if sends_to_pods(app):
         manifests[DISRUPTION_BUDGET] = render.disruption_budget(app, is_settled=_settled(observed))

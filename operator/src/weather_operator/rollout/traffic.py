@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Collection
 
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import CHILDREN, WeatherApp
@@ -100,8 +101,7 @@ def weight_in_rule(observed: Observed) -> float | None:
         weights = {each["serviceName"]: float(each.get("weight", 1)) for each in groups}
     except (LookupError, TypeError, ValueError):
         return WHOLE
-    tried = weights.get(child_name(observed.app, Track.CANARY), 0)
-    return WHOLE * tried / max(sum(weights.values()), 1)
+    return _canarys_part(observed, weights.items())
 
 
 def is_bound(observed: Observed) -> bool:
@@ -122,14 +122,19 @@ def live_weight(observed: Observed) -> float:
     Whoever takes weight off the stable track gives it to the canary as well.
     """
     route = observed.child(HTTP_ROUTE)
-    name = child_name(observed.app, Track.CANARY)
     rules = route["spec"]["rules"] if route else ()
-    weights: list[tuple[str, int]] = [
+    weights: list[tuple[str, float]] = [
         (each["name"], each.get("weight", 1))
         for rule in rules
         for each in rule.get("backendRefs", ())
     ]
-    tried = sum(weight for backend, weight in weights if backend == name)
+    return _canarys_part(observed, weights)
+
+
+def _canarys_part(observed: Observed, weights: Collection[tuple[str, float]]) -> float:
+    """Return in percent what of the weights of Services, by name, is the canary's."""
+    name = child_name(observed.app, Track.CANARY)
+    tried = sum(weight for service, weight in weights if service == name)
     return WHOLE * tried / max(sum(weight for _, weight in weights), 1)
 
 

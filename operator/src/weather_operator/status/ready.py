@@ -11,7 +11,6 @@ from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import ROLLING_BACK, SCALING, RolloutState, failure
 from weather_operator.rollout.strategies import Action, Decision
-from weather_operator.rollout.strategies.canary import has_pods_for
 from weather_operator.rollout.trial import (
     ABORTING,
     AWAITING_APPROVAL,
@@ -20,6 +19,7 @@ from weather_operator.rollout.trial import (
     SHIFTING,
     Trial,
 )
+from weather_operator.rollout.weights import has_pods_for
 from weather_operator.status.url import pending
 
 WAITING = "Waiting"

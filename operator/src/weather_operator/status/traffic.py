@@ -5,7 +5,7 @@ from weather_operator.model import Blocker
 from weather_operator.render import child_name
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.state import RolloutState, seconds_between
-from weather_operator.rollout.strategies.canary import SHARE_SECONDS, is_share_unproven
+from weather_operator.rollout.weights import SHARE_SECONDS, is_share_unproven
 
 
 def share_blockers(observed: Observed, rollout: RolloutState | None) -> tuple[Blocker, ...]:
