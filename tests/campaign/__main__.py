@@ -122,7 +122,7 @@ def _hunt(
 ) -> int:
     """Plant the bugs, each in an operator of its own, and play plans until one of them fails."""
 
-    def tell(name: str, found: Result | None) -> None:
+    def report(name: str, found: Result | None) -> None:
         said = f"seed {found.plan.seed}: {found.failures[0]}" if found else "not caught"
         console.print(f"{name}: {said}", soft_wrap=True)
 
@@ -132,7 +132,7 @@ def _hunt(
         plans,
         number=options.side_by_side,
         timeout=options.timeout,
-        tell=tell,
+        report=report,
     )
     table = Table("bug", "caught by seed", "as", title="Planted bugs", title_justify="left")
     for name, found in caught.items():

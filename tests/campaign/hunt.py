@@ -35,7 +35,7 @@ def hunt(
     number: int,
     timeout: float,
     first_run: int = 1,
-    tell: Callable[[str, Result | None], None] = lambda _name, _result: None,
+    report: Callable[[str, Result | None], None] = lambda _name, _result: None,
 ) -> dict[str, Result | None]:
     """Return by which result each bug was caught, None where no plan failed.
 
@@ -53,7 +53,7 @@ def hunt(
                 closing(side_by_side(here, plans, number=1, timeout=timeout)) as results,
             ):
                 found = next((result for result in results if result.failures), None)
-        tell(name, found)
+        report(name, found)
         return found
 
     with ThreadPoolExecutor(number) as pool:

@@ -314,7 +314,7 @@ def _lose_status(play: Play) -> None:
     play.simulation.server.edit(WEATHER_APP, LONDON, status=kept)
 
 
-def _wish(**fields: Any) -> Callable[[Play], None]:
+def _apply_spec(**fields: Any) -> Callable[[Play], None]:
     def act(play: Play) -> None:
         play.oracle.may_go_back = True
         play.simulation.change(**{**play.plan.spec, **fields})
@@ -343,11 +343,11 @@ EVENTS: dict[str, Callable[[Play], None]] = {
     "the canary is deleted": _delete_canary,
     "the canary is scaled to none": _scale_canary,
     "the status is lost": _lose_status,
-    "what serves is wished": _wish(colour="yellow"),
-    "what fails is wished": _wish(colour="red"),
+    "what serves is wished": _apply_spec(colour="yellow"),
+    "what fails is wished": _apply_spec(colour="red"),
     "the strategy is taken away": _plain,
     "pause": _pause,
-    "resume": _wish(),
+    "resume": _apply_spec(),
 }
 
 

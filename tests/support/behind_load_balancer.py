@@ -58,13 +58,13 @@ class Surroundings:
         name = site.get("ingress")["status"]["loadBalancer"]["ingress"][0]["hostname"]
         return address_of(name, _prefix(self.number))
 
-    def send_controller_away(self) -> None:
+    def stop_controller(self) -> None:
         """Let the controller do nothing more, nor its webhook; the data plane goes on."""
         self.controller.send_signal(signal.SIGUSR1)
         self.shell.kubectl("delete", _POLICIES[0], "gates")
         eventually(lambda: not self._gives_gates())
 
-    def bring_controller_back(self) -> None:
+    def start_controller(self) -> None:
         """Let the controller and its webhook work again."""
         _bind_gates(self.shell)
         eventually(self._gives_gates)

@@ -25,7 +25,7 @@ def weather_error(shell: Shell, *words: str, text: str | None = None) -> str:
     return line
 
 
-def tell_of_a_trial(site: Site, **more: Any) -> None:
+def patch_trial_status(site: Site, **more: Any) -> None:
     """Write the status as it is while a canary gets visitors; no operator may say otherwise."""
     told = {
         "phase": "Analysing",

@@ -51,7 +51,7 @@ class Story:
     said: tuple[str, ...] = ()
     said_at: float = 0.0
 
-    def tell(self, app: dict[str, Any]) -> None:
+    def update(self, app: dict[str, Any]) -> None:
         """Print a line if the trial is elsewhere now, or the last line was some time ago."""
         now, state = time.monotonic(), state_of(app)
         if state == self.said and now - self.said_at < SECONDS_BETWEEN_LINES:
@@ -188,7 +188,7 @@ def _roll(
     kubectl("apply", "-f", "-", text=london(colour, weather, **environment))
     while True:
         app: dict[str, Any] = json.loads(kubectl("get", "weatherapp", "london", "-o", "json"))
-        story.tell(app)
+        story.update(app)
         if _is_over(app):
             return app
         if time.monotonic() - story.began > LONGEST_SECONDS:

@@ -155,14 +155,14 @@ def test_a_rollout_stands_still_while_the_controller_is_away(quick: Surroundings
     assert site.condition("ReadinessGates")["reason"] == "Promised"
     with quick.client(site) as client:
         eventually(lambda: client.served["yellow"] > 20)
-        quick.send_controller_away()
+        quick.stop_controller()
         try:
             apply(site, colour="green")
             site.wait_for("Blocked", seconds=60)
             site.blocker("ReadinessGateMissing")
             assert site.get("deployment")["spec"]["paused"]
         finally:
-            quick.bring_controller_back()
+            quick.start_controller()
 
         def has_followed_the_advice() -> bool:
             for each in site.status().get("blockers", ()):

@@ -29,7 +29,7 @@ def london(site: Site, shell: Shell) -> Iterator[Site]:
     remove(shell)
 
 
-def wish(site: Site, colour: str) -> None:
+def set_colour(site: Site, colour: str) -> None:
     site.apply(colour=colour, gateway=GATEWAY, rollout={"strategy": CANARY})
 
 
@@ -69,7 +69,7 @@ def without_weights(route: dict[str, Any]) -> Any:
 
 
 def test_from_step_to_step_only_the_two_weights_change(london: Site) -> None:
-    wish(london, "green")
+    set_colour(london, "green")
     eventually(lambda: weights(london) == shared(30))
     assert "set" not in london.wait_for("Shifting")["rollout"]["weight"]
     take_up(london)
@@ -92,7 +92,7 @@ def test_from_step_to_step_only_the_two_weights_change(london: Site) -> None:
 
 
 def test_a_weight_set_by_hand_is_put_back_and_ever_later(london: Site) -> None:
-    wish(london, "green")
+    set_colour(london, "green")
     eventually(lambda: weights(london) == shared(30))
     take_up(london)
     london.wait_for("AwaitingApproval")
@@ -104,7 +104,7 @@ def test_a_weight_set_by_hand_is_put_back_and_ever_later(london: Site) -> None:
 def test_what_no_gateway_has_taken_up_yet_is_not_set(london: Site) -> None:
     leave(london)
     make_gateway(london, HTTP)
-    wish(london, "green")
+    set_colour(london, "green")
     eventually(lambda: weights(london) == shared(30))
     london.wait_for("Shifting")
     london.kubectl("annotate", "weatherapp/london", "example.com/look=again")
@@ -114,12 +114,12 @@ def test_what_no_gateway_has_taken_up_yet_is_not_set(london: Site) -> None:
 
 
 def test_a_gateway_that_goes_in_mid_canary_holds_nobody_up(london: Site) -> None:
-    wish(london, "green")
+    set_colour(london, "green")
     eventually(lambda: weights(london) == shared(30))
     take_up(london)
     london.wait_for("AwaitingApproval")
     leave(london)
-    wish(london, "yellow")
+    set_colour(london, "yellow")
     eventually(lambda: list(weights(london)) == ["london"], seconds=30)
     assert london.status()["version"] == "1.0.0"
     deployments = london.shell.get("-n", london.namespace, "deployments")["items"]
@@ -127,7 +127,7 @@ def test_a_gateway_that_goes_in_mid_canary_holds_nobody_up(london: Site) -> None
 
 
 def test_a_class_that_names_no_generation_is_believed(london: Site) -> None:
-    wish(london, "green")
+    set_colour(london, "green")
     eventually(lambda: weights(london) == shared(30))
     take_up(london, names_generation=False)
     london.wait_for("AwaitingApproval")

@@ -17,7 +17,7 @@ from support.browser import accessibility_violations, chromium, picture
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site, release, weather_app
-from support.plugin import tell_of_a_trial
+from support.plugin import patch_trial_status
 from weather_operator.kube.resources import Key
 from weather_operator.model import WEATHER_APP
 
@@ -170,7 +170,7 @@ def test_a_city_of_sites_is_beautiful_in_mid_rollout_and_can_be_read_by_all(
         shell.kubectl("delete", "weatherrelease", BROKEN)
 
 
-def tell_of_an_interval(site: Site, number: int) -> None:
+def record_interval(site: Site, number: int) -> None:
     """Write what a canary's checks came to in an interval; every third one fails."""
     failed = number % 3 == 2
     rate, milliseconds = (97.1 if failed else 99.8 + number / 100), 80 + 9 * (number % 5)
@@ -178,7 +178,7 @@ def tell_of_an_interval(site: Site, number: int) -> None:
     success = {"name": "success", "verdict": verdict, "value": rate, "threshold": 99}
     latency = {"name": "latency", "verdict": "Passed", "value": milliseconds, "threshold": 500}
     probe = {"name": "page", "verdict": "Unknown", "message": "20 requests were not answered"}
-    tell_of_a_trial(
+    patch_trial_status(
         site,
         weight={"desired": 30, "set": 30, "observed": 28.4, "requests": 1234},
         intervals={"epoch": "e", "number": number, "passed": 1, "failed": 0},
@@ -196,7 +196,7 @@ def test_a_trial_is_seen_with_its_share_and_each_check_as_a_chart(
     ):
         points = page.locator('.check:has-text("success") .chart circle')
         for number in range(1, 8):
-            tell_of_an_interval(london, number)
+            record_interval(london, number)
             expect(points).to_have_count(number, timeout=SECONDS)
         expect(page.locator(".weights")).to_have_text("30 % set, 28.4 % observed of 1,234 requests")
         failed = page.locator('.check:has-text("success") circle[data-verdict="Failed"]')

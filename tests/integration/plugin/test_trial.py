@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 from support.operator import Operator, Site
-from support.plugin import tell_of_a_trial, weather, weather_error, weather_json
+from support.plugin import patch_trial_status, weather, weather_error, weather_json
 
 
 @pytest.fixture
 def tried(operator: Operator, london: Site) -> Site:
     """A site whose status says that a canary waits for a person; no operator says otherwise."""
     operator.stop()
-    tell_of_a_trial(london, phase="AwaitingApproval")
+    patch_trial_status(london, phase="AwaitingApproval")
     return london
 
 
