@@ -16,7 +16,7 @@ from campaign import conduct
 from campaign.api import CHILDREN, Body, Record
 from campaign.audit import AuditLog, Quiet
 from campaign.conduct import AT_ONCE_SECONDS, REPLICAS, Found
-from campaign.plans import NOTE, Act
+from campaign.plans import BROKEN, NOTE, Act
 from campaign.predictions import End, Prediction, manifest_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
     settled = time.monotonic() - began
     if not failures:
         failures += clean_start(context)
+        failures += _awaited(context, images_beneath_taken_names)
         failures += _awaited(context, orphans)
         failures += silence(context)
     failures += untouched(context)
@@ -191,6 +192,23 @@ def _masked(value: Any, names: frozenset[str] | set[str]) -> Any:
     return [_masked(item, names) for item in value] if isinstance(value, list) else value
 
 
+def images_beneath_taken_names(context: Context) -> Found:
+    """The Deployment of an app whose name somebody else's object has goes to its release's image.
+
+    Its Ready says NameConflict meanwhile, so only the Deployment tells whether it still has to.
+    """
+    live = _children(context, context.run.namespace)
+    return [
+        f"deployments/{name} has {image}, not {wanted}"
+        for name, end in sorted(context.prediction.apps.items())
+        if "NameConflict" in end.reasons and not end.spec["rollout"].get("paused")
+        if (wanted := context.prediction.releases[end.spec["version"]]) != BROKEN
+        if (deployment := live.get(("deployments", name)))
+        for image in [deployment["spec"]["template"]["spec"]["containers"][0]["image"]]
+        if image != wanted
+    ]
+
+
 def orphans(context: Context) -> Found:
     """Nothing of the operator's is there without its app.
 
@@ -215,7 +233,7 @@ def silence(context: Context) -> Found:
     """Once all has come to its end nothing is written.
 
     But the message about an unknown version lists the releases, and those of other plans change;
-    and beneath a name that is taken a rollout may still go on, and the status tell of it.
+    and beneath a name that is taken pods may still be made, and the status tell of it.
     """
     log = AuditLog.from_now(context.run.stage.cluster.audit_log)
     deadline = time.monotonic() + context.timeout

@@ -151,9 +151,10 @@ def test_a_replica_set_that_is_deleted_costs_no_version(london: Site) -> None:
     assert not london.status().get("failedRevisions")
 
 
-def test_a_deployment_made_anew_with_another_selector_is_named(london: Site) -> None:
+def test_a_deployment_made_anew_with_another_selector_is_named(
+    london: Site, operator: Operator
+) -> None:
     live = london.get("deployment")
-    london.kubectl("delete", "deployment", "london", "--cascade=orphan", "--wait=false")
     labels = {"app": "theirs"}
     theirs = {
         "apiVersion": "apps/v1",
@@ -173,19 +174,18 @@ def test_a_deployment_made_anew_with_another_selector_is_named(london: Site) -> 
             },
         },
     }
-    words = ("-n", london.namespace, "replace", "--force", "--cascade=orphan", "-f", "-")
-    # Between its deletion and its creation the operator may have made its own.
-    replace = partial(london.shell.run, "kubectl", *words, text=json.dumps(theirs))
-    eventually(lambda: replace().returncode == 0)
+    # Whoever makes it anew has to be quicker than the operator, or find it away.
+    operator.stop()
+    london.kubectl("delete", "deployment", "london", "--cascade=orphan")
+    london.kubectl("create", "-f", "-", text=json.dumps(theirs))
+    operator.ensure_leading()
 
-    def said() -> bool:
+    def named() -> bool:
         found = london.status().get("blockers", [])
-        named = [each["message"] for each in found if each.get("object") == "Deployment/london"]
-        assert london.reason() == "Serving" or any("selector" in each for each in named), found
-        return bool(named) or london.get("deployment")["spec"]["selector"] != {
-            "matchLabels": labels
-        }
+        said = [each["message"] for each in found if each.get("object") == "Deployment/london"]
+        return any("selector" in each for each in said)
 
-    eventually(said)
+    eventually(named)
+    assert london.get("deployment")["spec"]["selector"] == {"matchLabels": labels}
     london.kubectl("delete", "deployment", "london")
     london.wait_for("Serving")
