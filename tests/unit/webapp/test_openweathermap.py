@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.garbage import JSON, mutated
 from support.openweathermap import ANSWERS, CURRENT, FORECAST, GEOCODING, KEY, StandIn
+from support.places import bundled
 from support.providers import Clock
 from weather_webapp.errors import Failure, ProviderError
-from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers.api_key import ApiKey
 from weather_webapp.providers.openweathermap import (
     OpenWeatherMap,
@@ -27,7 +27,7 @@ from weather_webapp.providers.parsing import UNREADABLE
 from weather_webapp.providers.upstream import MAX_BODY_BYTES, Upstream, make_session
 from weather_webapp.weather import Condition
 
-LONDON = bundled_places()["london"]
+LONDON = bundled("London")
 
 
 @pytest.fixture
@@ -137,7 +137,9 @@ async def test_weather_is_asked_for_by_coordinates(
 ) -> None:
     await provider.weather(LONDON)
     assert upstream.calls == {"/data/2.5/weather": 1, "/data/2.5/forecast": 1}
-    assert {(query["lat"], query["lon"]) for query in upstream.queries} == {("51.5074", "-0.1278")}
+    assert {(query["lat"], query["lon"]) for query in upstream.queries} == {
+        (f"{LONDON.latitude:.4f}", f"{LONDON.longitude:.4f}")
+    }
 
 
 async def test_a_city_that_is_not_found_is_unknown(provider: OpenWeatherMap) -> None:

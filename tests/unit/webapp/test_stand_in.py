@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from support.places import bundled
 from weather_cluster.fake_openweathermap import weather as fake_weather
 from weather_cluster.fake_openweathermap.server import FakeServer
-from weather_webapp.geocoding import bundled_places
 from weather_webapp.providers import open_meteo, openweathermap
 from weather_webapp.weather import Weather
 
-LONDON = bundled_places()["london"]
+LONDON = bundled("London")
 MOMENTS = [datetime(2025, 12, 30, 23, 59, tzinfo=UTC) + timedelta(hours=7 * n) for n in range(30)]
 
 

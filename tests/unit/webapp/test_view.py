@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.browsing import NOW
-from weather_webapp.geocoding import bundled_places
+from support.places import bundled
 from weather_webapp.i18n import Translations, locale_of
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.service import WeatherResult
@@ -15,7 +15,7 @@ from weather_webapp.weather import HOUR, Condition, Hour
 
 
 def view(**weather: object) -> WeatherView:
-    sample = replace(sample_weather(bundled_places()["london"], NOW), **weather)  # type: ignore[arg-type] # by name
+    sample = replace(sample_weather(bundled("London"), NOW), **weather)  # type: ignore[arg-type] # by name
     result = WeatherResult(weather=sample, fetched_at=NOW, provider="sample", cache="miss")
     return weather_view(result, Translations("en"), Formatter("metric", locale_of("en")), NOW)
 

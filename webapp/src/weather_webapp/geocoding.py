@@ -1,15 +1,12 @@
 """Where cities are: bundled with the app, cached, or looked up at a provider."""
 
 import asyncio
-import csv
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
-from functools import cache, lru_cache
-from importlib.resources import files
 
+from weather_webapp.bundled_places import MAX_SUGGESTIONS, find_bundled, similar_names
 from weather_webapp.cache import LRUCache, SingleFlight
 from weather_webapp.errors import CityUnknownError, Failure, UpstreamError, UpstreamFailure
 from weather_webapp.regions import fold, split
@@ -17,8 +14,6 @@ from weather_webapp.resilience import Allowance, FallbackProvider
 from weather_webapp.weather import Place
 
 MAX_CITIES = 1000
-MAX_SUGGESTIONS = 5
-SIMILARITY = 0.6
 BUNDLED_LANGUAGE = "en"
 # A page waits no longer for a mere name; what comes later is for the next one.
 NAME_SECONDS = 0.5
@@ -119,41 +114,6 @@ def _are_near(one: Place, other: Place) -> bool:
     return abs(one.latitude - other.latitude) < 0.5 and abs(one.longitude - other.longitude) < 0.5
 
 
-def find_bundled(city: str) -> Place | None:
-    """Return the bundled place of this name, which is in all regions that follow the name."""
-    name, regions = split(city)
-    bundled = _bundled().get(fold(name))
-    if bundled is None:
-        return None
-    place, subdivision = bundled
-    is_there = all(region.contains(place.country, subdivision) for region in regions)
-    return place if is_there else None
-
-
-@cache
-def bundled_places() -> Mapping[str, Place]:
-    """Return the bundled places by each of their names, folded."""
-    return {name: place for name, (place, _) in _bundled().items()}
-
-
-@cache
-def _bundled() -> Mapping[str, tuple[Place, str]]:
-    text = files("weather_webapp").joinpath("places.csv").read_text(encoding="utf-8")
-    bundled: dict[str, tuple[Place, str]] = {}
-    for name, place in _by_name(csv.reader(text.splitlines())):
-        bundled.setdefault(name, place)
-    return bundled
-
-
-def _by_name(rows: Iterable[list[str]]) -> Iterable[tuple[str, tuple[Place, str]]]:
-    for names, country, subdivision, latitude, longitude in rows:
-        for name in names.split("|"):
-            place = Place(
-                name=name, country=country, latitude=float(latitude), longitude=float(longitude)
-            )
-            yield fold(name), (place, subdivision)
-
-
 def _without_twins(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names without a bare one of a city that is there with its region."""
     cities: dict[str, str] = {}
@@ -162,12 +122,3 @@ def _without_twins(names: Iterable[str]) -> tuple[str, ...]:
         cities.setdefault(fold(name) if regions else fold(city), name)
     with_region = {fold(split(name)[0]) for name in cities.values() if split(name)[1]}
     return tuple(name for key, name in cities.items() if key not in with_region)
-
-
-@lru_cache(maxsize=1000)
-def similar_names(city: str) -> tuple[str, ...]:
-    """Return names of bundled places that are spelled like this one, the most similar first."""
-    similar = get_close_matches(
-        fold(city), list(bundled_places()), n=MAX_SUGGESTIONS, cutoff=SIMILARITY
-    )
-    return tuple(dict.fromkeys(bundled_places()[name].name for name in similar))

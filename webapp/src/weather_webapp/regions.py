@@ -47,6 +47,12 @@ SUBDIVISIONS = {
     "ON Ontario,PE Prince Edward Island,QC Quebec,SK Saskatchewan,YT Yukon",
 }
 
+# What is written without, or with another letter, where it is not on the keyboard.
+ALIKE = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "-": " "}
+    | dict.fromkeys(".'\u2018\u2019\u02bb", "")
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
@@ -72,9 +78,10 @@ class Region:
 
 
 def fold(name: str) -> str:
-    """Return the name without case, accents and invisible characters, to compare it by."""
+    """Return the name without case, accents, points and invisible characters, to compare it by."""
     folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
-    return "".join(c for c in folded if unicodedata.category(c) not in ("Mn", "Cf"))
+    kept = "".join(c for c in folded if unicodedata.category(c) not in ("Mn", "Cf"))
+    return kept.translate(ALIKE)
 
 
 def country_name(code: str, language: Language) -> str:
