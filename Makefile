@@ -220,6 +220,11 @@ campaign: setup ## generated plans with generated faults: make campaign SEEDS=35
 	  $(if $(SEED),--seed $(SEED),--seeds $(if $(BUGS),1-3,$(SEEDS))) $(if $(BUGS),--scenes --bugs) \
 	  $(CAMPAIGN_FLAGS)
 
+HOURS ?= 2
+.PHONY: soak
+soak: setup ## hours of what users do, and whether the operator grows meanwhile: make soak HOURS=2
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m soak --hours $(HOURS) $(SOAK_FLAGS)
+
 .PHONY: bench
 bench: setup ## figures in tables; no assertion on time
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)

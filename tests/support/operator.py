@@ -60,6 +60,7 @@ class Operator:
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    module: str = "weather_operator"
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -76,7 +77,7 @@ class Operator:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "weather_operator"],
+                [sys.executable, "-m", self.module],
                 env=environment,
                 cwd=ROOT,
                 stdout=log,
