@@ -95,12 +95,16 @@ class Cluster:
     def __init__(
         self, app: WeatherApp, labels: dict[str, str] | None = None, *, labelled: str = BEFORE
     ) -> None:
-        self.server, self.app = FakeApiServer(), app
-        name, labels = app.key.namespace, LABELLED if labels is None else labels
+        self.server, self.app, self.now = FakeApiServer(), app, 0.0
+        self.diagnostics = Diagnostics(self.server, clock=lambda: self.now)
+        self.label(LABELLED if labels is None else labels, at=labelled)
+
+    def label(self, labels: dict[str, str], *, at: str) -> None:
+        name = self.app.key.namespace
         owned_labels: dict[str, Any] = {
             "f:metadata": {"f:labels": {f"f:{each}": {} for each in labels}}
         }
-        entry = {"manager": "kubectl-label", "operation": "Update", "time": labelled}
+        entry = {"manager": "kubectl-label", "operation": "Update", "time": at}
         fields = [{**entry, "fieldsV1": owned_labels}]
         body = {"metadata": {"name": name, "labels": labels, "managedFields": fields}}
         self.server.put(NAMESPACE, Key(name=name), body)
@@ -122,7 +126,7 @@ class Cluster:
         self.server.put(POD, Key(namespace="default", name=name), body)
 
     async def gates(self, found: Observed) -> Gates | None:
-        return await Diagnostics(self.server).gates(found)
+        return await self.diagnostics.gates(found)
 
 
 async def test_pods_that_lack_a_promised_gate_are_told_from_those_that_could_have_none() -> None:
@@ -154,6 +158,19 @@ async def test_gates_are_promised_by_the_namespaces_label_alone() -> None:
     assert await cluster.gates(observed(app, updated=1)) == Gates(promised=False)
     plain = london(colour="green")
     assert await cluster.gates(observed(plain, updated=1)) is None
+
+
+async def test_a_namespace_is_read_once_for_all_that_is_asked_within_seconds() -> None:
+    app = london(**ALB)
+    cluster = Cluster(app, labels={})
+    reads: list[object] = []
+    cluster.server.before = reads.append
+    for _ in range(20):
+        assert await cluster.gates(observed(app)) == Gates(promised=False)
+    assert len(reads) == 1
+    cluster.label(LABELLED, at=BEFORE)
+    cluster.now = 10
+    assert await cluster.gates(observed(app)) == Gates(promised=True)
 
 
 async def test_what_may_not_be_read_is_unknown() -> None:

@@ -1,6 +1,7 @@
 """Why pods or an address do not come: what is not watched is read here, only when it is needed."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weather_operator.kube.client import Client
@@ -28,6 +29,9 @@ DIAGNOSTICS_DELAY_SECONDS = 3.0
 
 _SECONDS_PER_CHANGE = 0.1
 
+_NAMESPACE_SECONDS = 10.0
+"""How long what a namespace says is believed: every pass of all its apps behind one asks for it."""
+
 
 def diagnostics_delay(rolling_out: int) -> float:
     """Return that time while so many apps change: all of them read ten times a second at most."""
@@ -37,8 +41,10 @@ def diagnostics_delay(rolling_out: int) -> float:
 class Diagnostics:
     """Reads ReplicaSets, pods and their events of one app at a time."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._clock = clock
+        self._namespaces: dict[str, tuple[float, Manifest]] = {}
 
     async def complete(self, observed: Observed) -> Observed:
         """Read what a plan still lacks: the ReplicaSets, then what is wrong with the pods."""
@@ -80,10 +86,9 @@ class Diagnostics:
         if not sends_to_pods(app):
             return None
         try:
-            namespace = await self._client.get(NAMESPACE, Key(name=app.key.namespace))
-            labels = namespace["metadata"].get("labels", {}) if namespace else {}
-            promised = labels.get(GATES_LABEL) == GATES_PROMISED
-            since = (url.address_since(observed), _labelled_since(namespace or {}))
+            metadata = await self._namespace_metadata(app.key.namespace)
+            promised = metadata.get("labels", {}).get(GATES_LABEL) == GATES_PROMISED
+            since = (url.address_since(observed), _labelled_since(metadata))
             if not promised or not all(since) or live is None or observed.progress.complete:
                 return Gates(promised=promised)
             listed = await self._list(POD, app)
@@ -91,6 +96,19 @@ class Diagnostics:
             return None
         missing = pods.without_gates(listed, live, since=max(filter(None, since)))
         return Gates(promised=promised, missing=missing)
+
+    async def _namespace_metadata(self, name: str) -> Manifest:
+        """Return a namespace's metadata as they were a moment ago, none where it is gone."""
+        now = self._clock()
+        self._namespaces = {
+            each: (read_at, metadata)
+            for each, (read_at, metadata) in self._namespaces.items()
+            if now - read_at < _NAMESPACE_SECONDS
+        }
+        if name not in self._namespaces:
+            found = await self._client.get(NAMESPACE, Key(name=name)) or {"metadata": {}}
+            self._namespaces[name] = (now, found["metadata"])
+        return self._namespaces[name][1]
 
     async def _read(self, observed: Observed) -> tuple[Blocker, ...]:
         deployment, progress = _unfinished(observed)
@@ -120,9 +138,9 @@ class Diagnostics:
         return events
 
 
-def _labelled_since(namespace: Manifest) -> str | None:
+def _labelled_since(metadata: Manifest) -> str | None:
     """Return by when a namespace surely promised readiness gates, in RFC 3339, if that is known."""
-    entries = namespace.get("metadata", {}).get("managedFields", ())
+    entries = metadata.get("managedFields", ())
     times = (
         each.get("time")
         for each in entries

@@ -114,7 +114,7 @@ class Reconciler:
         self._client = client
         self._cache = cache
         self._status_writer = status_writer
-        self._diagnostics = Diagnostics(client)
+        self._diagnostics = Diagnostics(client, clock=clock)
         self._lookups_done = lookups_done
         self._fleet = fleet
         self._analyst = analyst
