@@ -20,6 +20,12 @@ def locale_of(language: Language) -> Locale:
     return Locale.parse(LOCALES.get(language, language))
 
 
+@cache
+def translations_of(language: Language) -> "Translations":
+    """Return the texts of this language; the first call reads a file."""
+    return Translations(language)
+
+
 class Translations:
     """The texts of one language, by `section.name`. A missing one is a KeyError, in a test."""
 

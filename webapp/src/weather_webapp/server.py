@@ -40,7 +40,7 @@ from weather_webapp.handlers import (
     LastResult,
     Readiness,
 )
-from weather_webapp.i18n import Translations, locale_of
+from weather_webapp.i18n import locale_of, translations_of
 from weather_webapp.logs import log_to_stderr
 from weather_webapp.metrics import Metrics, accepts_connections
 from weather_webapp.nginx import REQUEST_LOG, STATUS_SOCKET
@@ -71,7 +71,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
     build = detect_build(settings, hostname=socket.gethostname())
     faults = FaultInjector(settings, exempt=frozenset({f"{settings.base_path}/faults"}))
     metrics = Metrics(build)
-    translations = {language: Translations(language) for language in LANGUAGES}
+    translations = {language: translations_of(language) for language in LANGUAGES}
     locale_of(settings.language)  # read now, for the first request not to wait for it
     app = web.Application(
         middlewares=[

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +19,19 @@ LIVE_TILES = 48
 REFRESH_SECONDS = 10
 
 
+@cache
+def _templates() -> Environment:
+    """Return the templates, which know nothing of what they are rendered for."""
+    return Environment(
+        loader=PackageLoader("weather_webapp"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class HtmlRenderer:
     """Renders for one build; every template is compiled when this is made."""
 
@@ -28,31 +42,23 @@ class HtmlRenderer:
         languages: Iterable[Translations],
         faults: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
-        templates = Environment(
-            loader=PackageLoader("weather_webapp"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        templates.globals.update(
-            build=build,
-            palette=palette_for(build.colour),
-            base=base_path,
-            faults=faults,
-            languages={each.language: each.text("language.name") for each in languages},
-        )
-        style = _packed(templates.get_template("style.css").render())
-        script = _packed(templates.get_template("live.js").render())
+        templates = _templates()
+        self._site: dict[str, object] = {
+            "build": build,
+            "palette": palette_for(build.colour),
+            "base": base_path,
+            "faults": faults,
+            "languages": {each.language: each.text("language.name") for each in languages},
+        }
+        style = _packed(templates.get_template("style.css").render(self._site))
+        script = _packed(templates.get_template("live.js").render(self._site))
         # From our own templates and palette, and named by their hashes in the policy.
-        templates.globals["style"] = Markup(style)  # noqa: S704
-        templates.globals["script"] = Markup(script)  # noqa: S704
+        self._site |= {"style": Markup(style), "script": Markup(script)}  # noqa: S704
         self._weather = templates.get_template("weather.html")
         self._notice = templates.get_template("notice.html")
         self._live = templates.get_template("live.html")
         self._card = templates.get_template("card.svg")
-        self.badge = templates.get_template("badge.svg").render()
+        self.badge = templates.get_template("badge.svg").render(self._site)
         self.policy = (
             f"default-src 'none'; style-src {_hash(style)}; img-src 'self' data:; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -63,11 +69,11 @@ class HtmlRenderer:
         self, view: WeatherView, query: WeatherQuery, translations: Translations, now: datetime
     ) -> str:
         """Return the page of this weather, stamped `now` (UTC)."""
-        return self._weather.render(view=view, now=now, query=query, **_texts(translations))
+        return self._weather.render(view=view, now=now, query=query, **self._context(translations))
 
     def card(self, view: WeatherView, translations: Translations) -> str:
         """Return this weather as a small SVG picture."""
-        return self._card.render(view=view, **_texts(translations))
+        return self._card.render(view=view, **self._context(translations))
 
     def live(
         self,
@@ -84,7 +90,7 @@ class HtmlRenderer:
             tiles=range(LIVE_TILES),
             refresh_seconds=REFRESH_SECONDS,
             faults_may_change=faults_may_change,
-            **_texts(translations),
+            **self._context(translations),
         )
 
     def notice(
@@ -103,12 +109,11 @@ class HtmlRenderer:
             suggestions=suggestions,
             now=now,
             query=query,
-            **_texts(translations),
+            **self._context(translations),
         )
 
-
-def _texts(translations: Translations) -> dict[str, object]:
-    return {"t": translations.text, "lang": translations.language}
+    def _context(self, translations: Translations) -> dict[str, object]:
+        return {**self._site, "t": translations.text, "lang": translations.language}
 
 
 def _packed(text: str) -> str:
