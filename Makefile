@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Where no byte code may be kept, each program and each worker of the tests compiles all of ours anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -186,7 +189,7 @@ test-unit: $(READY) promtool geonames ## the logic alone, in seconds
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit
 
 .PHONY: test-simulation
-test-simulation: $(READY) ## whole trials on the API in memory, killed at each write
+test-simulation: $(READY) ## whole changes on the API in memory, previewed at each pass and killed at each write
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/simulation
 
 .PHONY: test-integration

@@ -50,6 +50,17 @@ CATALOGUE = {"yellow": "weather:1.0.0", "green": "weather:2.0.0", "red": f"weath
 _BEGINNING = datetime(2026, 1, 1, 10, tzinfo=UTC)
 _PASSES = 60
 
+AUTOSCALED = {
+    "autoscaling": {
+        "minReplicas": 3,
+        "maxReplicas": 6,
+        "targetCPUUtilizationPercentage": 70,
+        "scaleDownStabilizationSeconds": 300,
+    }
+}
+ROUTED = {"ingress": {"className": "nginx", "host": "london.example", "path": "/"}}
+"""What specs of an app may have beside its version."""
+
 
 class KilledError(BaseException):
     """The operator's process ends here."""

@@ -1,18 +1,16 @@
 """Whole passes: what they lead to, whatever happens in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from support.fake_api_server import Request
-from support.simulation import LONDON, Simulation, killed_at
+from support.simulation import AUTOSCALED, LONDON, ROUTED, Simulation
 from weather_operator.controller.reconciler import Outcome
 from weather_operator.controller.workqueue import Priority
 from weather_operator.kube.errors import (
     ConflictError,
     RefusedError,
-    UnavailableError,
 )
 from weather_operator.kube.resources import (
     AUTOSCALER,
@@ -28,29 +26,6 @@ from weather_operator.kube.resources import (
 from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WEATHER_RELEASE
 from weather_operator.render.labels import MANAGED_BY
 
-AUTOSCALED = {
-    "autoscaling": {
-        "minReplicas": 3,
-        "maxReplicas": 6,
-        "targetCPUUtilizationPercentage": 70,
-        "scaleDownStabilizationSeconds": 300,
-    }
-}
-ROUTED = {"ingress": {"className": "nginx", "host": "london.example", "path": "/"}}
-CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "an upgrade": ({"colour": "yellow"}, {"colour": "green"}, "Serving"),
-    "a version that fails": ({"colour": "yellow"}, {"colour": "red"}, "RolledBack"),
-    "a scaling": ({}, {"replicas": 5}, "Serving"),
-    "a scaling to 0": ({}, {"replicas": 0}, "ScaledToZero"),
-    "autoscaling switched on": ({}, AUTOSCALED, "Serving"),
-    "autoscaling switched off": (AUTOSCALED, {"replicas": 4}, "Serving"),
-    "autoscaling and an upgrade at once": ({}, {"colour": "green", **AUTOSCALED}, "Serving"),
-    "a route that comes": ({}, ROUTED, "AddressPending"),
-    "a route that goes": (ROUTED, {}, "Serving"),
-    "a suspension": ({}, {"suspend": True, "colour": "green"}, "Suspended"),
-}
-changes = pytest.mark.parametrize(("before", "after", "reason"), CHANGES.values(), ids=CHANGES)
-
 
 async def test_a_new_app_gets_its_children_and_serves() -> None:
     simulation = await Simulation.of()
@@ -62,55 +37,6 @@ async def test_a_new_app_gets_its_children_and_serves() -> None:
         f"apply Service default/london {FIELD_MANAGER}",
         f"apply PodDisruptionBudget default/london {FIELD_MANAGER}",
     ]
-
-
-@changes
-async def test_converged_means_silent_also_to_a_new_process(
-    before: dict[str, Any], after: dict[str, Any], reason: str
-) -> None:
-    simulation = await Simulation.of(**before)
-    await simulation.converge()
-    simulation.change(**after)
-    await simulation.converge()
-    assert simulation.ready() == reason
-    simulation.server.writes.clear()
-    for restart in (False, True):
-        if restart:
-            simulation.restart()
-        for priority in Priority:
-            simulation.priority = priority
-            simulation.seconds += 1000
-            outcome = await simulation.reconcile()
-            assert outcome == Outcome() or (reason == "AddressPending" and not outcome.failed)
-    assert simulation.log() == []
-
-
-@changes
-async def test_a_kill_between_any_two_writes_leads_to_the_same_state(
-    before: dict[str, Any], after: dict[str, Any], reason: str
-) -> None:
-    async def begin() -> Simulation:
-        simulation = await Simulation.of(**before)
-        await simulation.converge()
-        simulation.change(**after)
-        return simulation
-
-    undisturbed = await begin()
-    writes = await undisturbed.converge()
-    assert writes
-    assert undisturbed.ready() == reason
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
-
-
-async def test_a_kill_during_the_installation_leads_to_the_same_state() -> None:
-    undisturbed = await Simulation.of(**AUTOSCALED)
-    for number in range(1, await undisturbed.converge() + 1):
-        simulation = await Simulation.of(**AUTOSCALED)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
 
 
 async def test_the_main_field_manager_never_has_the_number_of_pods() -> None:
@@ -326,36 +252,6 @@ async def test_a_deployment_that_the_cache_lacks_is_never_taken_for_a_deleted_on
     assert images[-1] == "weather:2.0.0"
     assert MANAGED_BY.items() <= simulation.body(DEPLOYMENT)["metadata"]["labels"].items()
     assert simulation.body(AUTOSCALER)["metadata"]["uid"] == autoscaler["metadata"]["uid"]
-
-
-async def test_a_request_that_fails_at_any_time_leads_to_the_same_state() -> None:
-    async def begin() -> Simulation:
-        simulation = await Simulation.of(colour="yellow")
-        await simulation.converge()
-        simulation.change(colour="red")
-        return simulation
-
-    requests: list[Request] = []
-    undisturbed = await begin()
-    undisturbed.server.before = requests.append
-    await undisturbed.converge()
-    reconciles = [each for each in requests if each.verb != "list" or each.key.namespace]
-    for number in range(len(reconciles)):
-        simulation = await begin()
-        left = iter(range(number + 1))
-
-        def fail(request: Request, left: Iterator[int] = left) -> None:
-            if request.verb == "list" and not request.key.namespace:
-                return  # the informers' own
-            if next(left, None) == number:  # noqa: B023 (used up in this turn)
-                raise UnavailableError(503, "ServiceUnavailable", "etcd is away")
-
-        simulation.server.before = fail
-        try:
-            await simulation.converge()
-        except UnavailableError:
-            await simulation.converge()
-        assert simulation.state() == undisturbed.state(), f"{reconciles[number]} failed"
 
 
 async def test_an_app_that_is_gone_or_going_is_left_alone() -> None:

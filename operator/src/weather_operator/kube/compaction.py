@@ -76,11 +76,15 @@ def _share(value: Any, own: str) -> tuple[Any, Hashable]:
     What is one object's `own` would only take others' place.
     """
     if isinstance(value, dict):
-        parts = {sys.intern(name): _share(each, own) for name, each in value.items()}
-        found = {name: each for name, (each, _) in parts.items()}
-        if any(name.startswith(_PER_OBJECT) or not key for name, (_, key) in parts.items()):
-            return found, None
-        return _shared_as(("map", *((name, key) for name, (_, key) in parts.items())), found)
+        found: Any = {}
+        key: list[Hashable] = ["map"]
+        is_own = False
+        for name, each in value.items():
+            name = sys.intern(name)
+            found[name], part = _share(each, own)
+            is_own = is_own or part is None or name.startswith(_PER_OBJECT)
+            key += (name, part)
+        return (found, None) if is_own else _shared_as(tuple(key), found)
     if isinstance(value, list):
         items = [_share(each, own) for each in value]
         listed = [each for each, _ in items]
