@@ -74,11 +74,15 @@ def measure() -> list[Figure]:
         ready(site)
         _pin(site.process.pid)
         page = site.get("/").text
-        through_nginx = [f for n, p in PATHS.items() for f in _load(f"{n}, NGINX", site.port, p)]
+        through_nginx = [
+            figure
+            for name, path in PATHS.items()
+            for figure in _load(f"{name}, NGINX", site.port, path, site.child("nginx").pid)
+        ]
         memory = _memory(site)
         sizes = _sizes(site)
-    with _static(page) as port:
-        static = _load("page as a static file, NGINX", port, "/index.html")
+    with _static(page) as (port, pid):
+        static = _load("page as a static file, NGINX", port, "/index.html", pid)
     alone = []
     for title, cached in (("app alone", 200), ("app alone, rendered for each", 0)):
         with _app(cached) as port:
@@ -88,24 +92,41 @@ def measure() -> list[Figure]:
     return [*through_nginx, *static, *alone, *together, *sizes, *memory, _starts(), *_restarts()]
 
 
-def _load(name: str, port: int, path: str) -> list[Figure]:
-    """Return requests per second and the 99th percentile, after a second of warming up."""
+def _load(name: str, port: int, path: str, nginx: int | None = None) -> list[Figure]:
+    """Return requests per second and the 99th percentile, after a second of warming up.
+
+    Of NGINX also those per second of its CPU, which other work on the machine leaves alone.
+    """
     address = f"http://127.0.0.1:{port}{path}"
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", "--latency", address]
     subprocess.run([*command, "-d1s"], check=True, capture_output=True)
+    before = _cpu_seconds(nginx)
     text = subprocess.run(
         [*command, f"-d{SECONDS}s"], check=True, capture_output=True, text=True
     ).stdout
+    spent = _cpu_seconds(nginx) - before
+    requests = re.search(r"(\d+) requests in", text)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)
     slow = re.search(r"99%\s+([\d.]+)(us|ms|s)", text)
+    assert requests
     assert rate
     assert slow
     assert "Non-2xx" not in text, text
     milliseconds = float(slow[1]) * {"us": 1e-3, "ms": 1, "s": 1e3}[slow[2]]
-    return [
+    figures = [
         Figure(name=name, values=[float(rate[1])], unit="requests/s"),
         Figure(name=f"{name}: 99 of 100 within", values=[milliseconds], unit="ms"),
     ]
+    if spent:
+        per_second = int(requests[1]) / spent
+        figures.append(Figure(name=f"{name}: per CPU second", values=[per_second], unit="requests"))
+    return figures
+
+
+def _cpu_seconds(nginx: int | None) -> float:
+    """Return the CPU time of NGINX's workers so far; 0 without NGINX."""
+    workers = psutil.Process(nginx).children() if nginx else []
+    return sum(sum(worker.cpu_times()[:2]) for worker in workers)
 
 
 def _together(kind: str, path: str, environment: dict[str, str]) -> Figure:
@@ -155,7 +176,7 @@ def _app(cached: int) -> Iterator[int]:
 
 
 @contextmanager
-def _static(page: str) -> Iterator[int]:
+def _static(page: str) -> Iterator[tuple[int, int]]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -165,8 +186,8 @@ def _static(page: str) -> Iterator[int]:
         with running_program(
             ["taskset", "-c", "0", "nginx", "-e", "stderr", "-p", folder, "-c", configuration],
             environment={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
-        ):
-            yield _listening(port)
+        ) as nginx:
+            yield _listening(port), nginx.pid
 
 
 def _listening(port: int) -> int:

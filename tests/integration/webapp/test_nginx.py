@@ -149,6 +149,23 @@ def test_a_request_is_one_log_line_with_its_trace(site: Site) -> None:
     assert (line["status"], line["traceparent"], line["weather"]) == (200, parent, "sample")
 
 
+def test_what_the_app_was_asked_has_an_id_and_what_came_from_the_cache_has_none(
+    site: Site,
+) -> None:
+    path = "/weather.json?city=Lisbon"
+
+    def ids() -> dict[str, set[str]]:
+        ask(site, path, {})
+        lines = [line for line in site.lines() if line.get("path") == path]
+        caches = {line["cache"] for line in lines}
+        assert {"MISS", "HIT"} <= caches
+        return {c: {line["request_id"] for line in lines if line["cache"] == c} for c in caches}
+
+    found = eventually(ids)
+    assert found["HIT"] == {""}
+    assert [len(each) for each in found["MISS"]] == [32]
+
+
 TOGETHER = 30
 # NGINX's cache lock would make those who wait look again every half second.
 SLOWEST_SECONDS = 1.5
