@@ -43,6 +43,7 @@ from weather_operator.model import (
 )
 from weather_operator.releases.controller import ReleaseController
 from weather_operator.releases.digests import DigestResolver
+from weather_operator.releases.lookups import Lookups
 from weather_operator.releases.oci import RegistryClient
 from weather_operator.settings import Settings
 
@@ -113,7 +114,7 @@ class Manager:
         status_writer = StatusWriter(self._client, cache, recorder, self._metrics)
         # Releases belong to no namespace, so who serves a few of them has no right to their status.
         resolves = self._settings.refresh_seconds and not self._settings.namespaces
-        lookups_done: set[str] | None = set() if resolves else None
+        lookups = Lookups(asyncio.Event()) if resolves else None
         fleet = Fleet(cache, queue, limit=self._settings.max_concurrent_rollouts)
         analyses = AnalysisRunner(
             self._client,
@@ -126,14 +127,18 @@ class Manager:
             self._client,
             cache,
             status_writer,
-            lookups_done=lookups_done,
+            lookups=lookups,
             fleet=fleet,
             analyst=analyses,
             now=self._client.connection.server_time,
         )
         controller = Controller(queue, reconciler, self._metrics)
         handlers = EventHandlers(
-            cache, queue, self._metrics, rolling_out=lambda: reconciler.rolling_out
+            cache,
+            queue,
+            self._metrics,
+            rolling_out=lambda: reconciler.rolling_out,
+            catalogue_changed=lookups.changed if lookups else None,
         )
         informers = self._informers(cache, handlers)
         elector.on_history_lost = informers.request_relist
@@ -146,8 +151,8 @@ class Manager:
             if fleet.has_limit:
                 group.create_task(fleet.run())
             group.create_task(informers.run(handle_signals=self._handle_signals))
-            if lookups_done is not None:
-                group.create_task(self._resolve_releases(cache, handlers, lookups_done))
+            if lookups:
+                group.create_task(self._resolve_releases(cache, handlers, lookups))
 
     def _informers(self, cache: Cache, handlers: EventHandlers) -> Informers:
         return Informers(
@@ -163,7 +168,7 @@ class Manager:
         )
 
     async def _resolve_releases(
-        self, cache: Cache, handlers: EventHandlers, lookups_done: set[str]
+        self, cache: Cache, handlers: EventHandlers, lookups: Lookups
     ) -> None:
         async with aiohttp.ClientSession(auto_decompress=False) as session:
             registry = RegistryClient(
@@ -174,8 +179,7 @@ class Manager:
                 cache,
                 handlers,
                 DigestResolver(registry),
-                changed=handlers.catalogue_changed,
-                lookups_done=lookups_done,
+                lookups=lookups,
                 refresh_seconds=self._settings.refresh_seconds,
                 now=self._client.connection.server_time,
             )

@@ -13,6 +13,7 @@ from weather_operator.rollout.plan import Plan, current_rollout
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.strategies import Action, Decision
 from weather_operator.status import conditions
+from weather_operator.status.columns import short_image, summary
 from weather_operator.status.conditions import condition
 
 NOW, LATER = "2026-01-01T10:00:00Z", "2026-01-01T10:01:00Z"
@@ -420,3 +421,21 @@ def test_what_kubectl_scale_asked_for_is_shown_where_it_is_not_used(
     body["metadata"]["managedFields"] = [{**entry, "subresource": subresource}]
     shown = status(parse_app(body), Seen(), now=NOW)
     assert shown.get("ignoredReplicas") == ignored
+
+
+def test_a_line_of_a_table_has_room_for_the_image_and_for_why_it_waits() -> None:
+    long = f"r.example:5000/team/weather:2.0.0@sha256:{'0123456789abcdef' * 4}"
+    assert short_image(long) == "weather:2.0.0@sha256:0123456789ab"
+    assert short_image("weather:2.0.0") == "weather:2.0.0"
+    message = f"the registry has no image {long}"
+    shown = summary("1.0.0 to 2.0.0 waits", [{"message": message}])
+    assert shown == "the registry has no image r.example:5000/team/w…"
+    assert summary("2.0.0 (green) serves with 2 pods", []) == "2.0.0 (green) serves with 2 pods"
+
+
+def test_a_status_holds_the_whole_image_and_the_short_one_for_as_long() -> None:
+    shown = status(app(), Seen(), now=NOW)
+    assert (shown["image"], shown["shortImage"]) == ("weather:2.0.0", "weather:2.0.0")
+    assert shown["summary"] == condition(shown, "Ready")["message"]
+    rolling = status(app(status=shown), Seen(deployment=HALF), now=NOW)
+    assert rolling["shortImage"] == rolling["image"]

@@ -12,6 +12,7 @@ from weather_operator.kube.resources import Key, Kind, Manifest
 from weather_operator.model import WEATHER_RELEASE
 from weather_operator.releases.controller import ReleaseController
 from weather_operator.releases.digests import DigestResolver, Lookup
+from weather_operator.releases.lookups import Lookups
 
 
 @dataclass
@@ -47,8 +48,7 @@ async def test_a_release_that_cannot_be_read_is_named_once_and_the_others_are_lo
         cache,
         Nobody(),
         cast(DigestResolver, Answers()),
-        changed=asyncio.Event(),
-        lookups_done=set(),
+        lookups=Lookups(asyncio.Event()),
         refresh_seconds=60,
         now=lambda: "2026-01-01T00:00:00Z",
         clock=now,

@@ -66,8 +66,8 @@ _PROGRESS_PER_SECOND = 10
 class EventHandlers:
     """Keeps the cache as the API has it, and enqueues every app that a change concerns.
 
-    `rolling_out` returns how many apps are in a rollout. `catalogue_changed` is set with every
-    change of a WeatherRelease, for whoever waits for one.
+    `rolling_out` returns how many apps are in a rollout. `catalogue_changed`, where somebody waits
+    for one, is set with every change of a WeatherRelease.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class EventHandlers:
         metrics: Metrics,
         *,
         rolling_out: Callable[[], int],
+        catalogue_changed: asyncio.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cache = cache
@@ -85,7 +86,7 @@ class EventHandlers:
         self._clock = clock
         self._convergence = ConvergenceTimer(metrics.converge_seconds.observe, clock=clock)
         self._touched_at = dict.fromkeys(WATCHED, self._clock())
-        self.catalogue_changed = asyncio.Event()
+        self._catalogue_changed = catalogue_changed
         for kind in WATCHED:
             metrics.watch_age.labels(kind.plural).set_function(partial(self._age, kind))
 
@@ -102,7 +103,8 @@ class EventHandlers:
             self._queue.add(key_of(body), priority_of(before, body))
         elif kind is WEATHER_RELEASE:
             self.enqueue_for_release(body)
-            self.catalogue_changed.set()
+            if self._catalogue_changed:
+                self._catalogue_changed.set()
         elif kind is NODE:
             self._enqueue_where(lambda app: app.service.type == "NodePort")
         elif kind is GATEWAY:

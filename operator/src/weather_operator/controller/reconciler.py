@@ -11,7 +11,7 @@ into the status, and the `StatusWriter` writes that where it is new.
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from weather_operator.controller.analyst import Analyst
@@ -52,6 +52,7 @@ from weather_operator.model import (
 )
 from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, release_for, selects
+from weather_operator.releases.lookups import Lookups
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
 from weather_operator.render.labels import is_managed
@@ -61,6 +62,7 @@ from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, revision_tried, seconds_between
+from weather_operator.rollout.strategies import Action
 from weather_operator.rollout.trial import (
     ANALYSING,
     AWAITING_APPROVAL,
@@ -70,7 +72,7 @@ from weather_operator.rollout.trial import (
     seconds_of,
     trial_before,
 )
-from weather_operator.status.blockers import dated
+from weather_operator.status.blockers import dated, of_image
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
@@ -100,13 +102,13 @@ class Reconciler:
         cache: Cache,
         status_writer: StatusWriter,
         *,
-        lookups_done: Collection[str] | None = None,
+        lookups: Lookups | None = None,
         fleet: Fleet | None = None,
         analyst: Analyst | None = None,
         now: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the `uid_generation` of releases whose registry was asked; None: nobody asks.
+        """Take the `lookups` of releases' images; None: nobody asks a registry.
 
         Without a `fleet` no rollout waits for others. Without an `analyst` a revision that is tried
         is judged by whether its pods are available alone.
@@ -115,7 +117,7 @@ class Reconciler:
         self._cache = cache
         self._status_writer = status_writer
         self._diagnostics = Diagnostics(client, clock=clock)
-        self._lookups_done = lookups_done
+        self._lookups = lookups
         self._fleet = fleet
         self._analyst = analyst
         self._now = now
@@ -199,8 +201,11 @@ class Reconciler:
             tried = revision_tried(app.status) if trial_before(app.status) else None
             served = _release_of(app, observed.live) or _release_of(app, tried)
             return replace(observed, release=served, apply_errors=(unknown,))
-        done = self._lookups_done
-        is_looked_up = done is None or release.is_resolved or release.uid_generation in done
+        is_looked_up = (
+            self._lookups is None
+            or release.is_resolved
+            or release.uid_generation in self._lookups.done
+        )
         image = pinned(app, release, observed.child(DEPLOYMENT), awaited=not is_looked_up)
         observed = replace(observed, release=image or release, is_digest_pending=image is None)
         return replace(observed, waits_for=self._fleet.waits_for(observed) if self._fleet else "")
@@ -281,7 +286,14 @@ class Reconciler:
                     pod_blockers = await self._diagnostics.address_blockers(observed)
             except (RefusedError, UnavailableError) as error:
                 pod_blockers = (_blocker_or_raise(POD, app, error),)
-        pod_blockers = (*pod_blockers, *share_blockers(observed, planned.rollout))
+        missing = planned.decision.missing_image if planned.decision else None
+        if missing and missing.is_news and self._lookups and observed.release:
+            self._lookups.ask_again(observed.release.uid_generation)
+        pod_blockers = (
+            *of_image(missing),
+            *pod_blockers,
+            *share_blockers(observed, planned.rollout),
+        )
         previous = app.status.get("blockers", ())
         observed = replace(
             observed,
@@ -298,12 +310,12 @@ class Reconciler:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
             self._rolling_out.discard(app.key)
-            seconds = _until_window(planned, observed.now) or _look_for_address(found, observed.now)
+            seconds = _until_begin(planned, observed.now) or _look_for_address(found, observed.now)
             return Outcome(requeue_after=seconds)
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
         if planned.rollout.trial:
-            if until := _until_window(planned, observed.now):
+            if until := _until_begin(planned, observed.now):
                 return Outcome(requeue_after=until)
             return Outcome(requeue_after=_next_look_at_trial(observed, planned.rollout, soonest))
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
@@ -379,12 +391,15 @@ def _namespace_of(app: WeatherApp) -> Key:
     return Key(namespace=app.key.namespace, name="")
 
 
-def _until_window(planned: Plan, now: str) -> float | None:
-    """Say when the change window opens that a rollout waits for."""
-    outside = planned.decision.outside_window if planned.decision else None
-    if outside is None or outside.opens_at is None:
+def _until_begin(planned: Plan, now: str) -> float | None:
+    """Say when the rollout begins that waits for a change window or an image."""
+    decision = planned.decision
+    if decision is None:
         return None
-    return max(seconds_between(now, outside.opens_at), 1.0)
+    at = decision.outside_window.opens_at if decision.outside_window else None
+    if decision.missing_image and decision.action is Action.HOLD:
+        at = decision.missing_image.until
+    return None if at is None else max(seconds_between(now, at), 1.0)
 
 
 def _look_for_address(status: Manifest, now: str) -> float | None:

@@ -59,7 +59,7 @@ class Release:
 
     `digest` is what the image's tag meant when the registry was first asked about this object,
     known by `uid_generation`; `is_resolved` whether its status has the registry's answer. `missing`
-    is that answer where the registry does not have the image.
+    is that answer where the registry does not have the image. `name` is the object's.
     """
 
     version: str
@@ -69,6 +69,7 @@ class Release:
     uid_generation: str = field(default="", compare=False)
     is_resolved: bool = field(default=False, compare=False)
     missing: str = field(default="", compare=False)
+    name: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.version} ({self.colour})"

@@ -84,13 +84,14 @@ def _parse_release(body: Manifest) -> Release:
         uid_generation=f"{metadata['uid']}/{metadata.get('generation', 1)}",
         is_resolved=is_resolved,
         missing=_missing(status) if is_resolved else "",
+        name=metadata.get("name", ""),
     )
 
 
 def _missing(status: Manifest) -> str:
     """Return the registry's words where it said that it does not have a release's image."""
     for each in status.get("conditions", ()):
-        if (each["type"], each["reason"]) == ("Available", "NotFound"):
+        if (each["type"], each["status"]) == ("Available", "False"):
             message: str = each["message"]
             return message
     return ""

@@ -7,8 +7,8 @@ when a lookup ended, and when the next lookup is due. A lookup runs in a task of
 registry that does not answer holds up no other; its answer is kept until it is `_Answer.due` again,
 soon where there was an error, and a status that a write failed for is tried again from it.
 
-`lookups_done` names the releases, by uid and generation, whose status says all that there is to
-know for now. Before that, what a new tag means is worth waiting for; the apps' reconciler reads it.
+With the apps' reconciler it shares the `Lookups`: which releases' status says all that there is to
+know for now, and which image an app waits for.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from weather_operator.model import FIELD_MANAGER, WEATHER_RELEASE
 from weather_operator.model.parsing import parse_release
 from weather_operator.releases.catalogue import conflicting_releases, readable
 from weather_operator.releases.digests import DigestResolver, Lookup, release_status
+from weather_operator.releases.lookups import Lookups
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,11 @@ class _Answer:
     failures: int
     due: float
 
+    @property
+    def found(self) -> bool:
+        """Whether the registry has what pods are given."""
+        return self.lookup.error is None and self.lookup.pinned_exists
+
 
 class ReleaseController:
     """Looks the images of all releases up, every `refresh_seconds`, and writes what it found."""
@@ -64,19 +70,17 @@ class ReleaseController:
         handler: Handler,
         resolver: DigestResolver,
         *,
-        changed: asyncio.Event,
-        lookups_done: set[str],
+        lookups: Lookups,
         refresh_seconds: float,
         now: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the event that is set when a release changed, and the time in RFC 3339 as `now`."""
+        """Take the time in RFC 3339 as `now`."""
         self._client = client
         self._cache = cache
         self._handler = handler
         self._resolver = resolver
-        self._changed = changed
-        self._lookups_done = lookups_done
+        self._lookups = lookups
         self._refresh_seconds = refresh_seconds
         self._now = now
         self._clock = clock
@@ -88,23 +92,19 @@ class ReleaseController:
         """Look up and write for ever. Nothing that a registry does ends it."""
         async with asyncio.TaskGroup() as group:
             while True:
-                self._changed.clear()
+                self._lookups.changed.clear()
                 for body in self._due():
                     self._looking_up.add(_uid(body))
                     group.create_task(self._look_up(body))
                 seconds = await self._write_all()
                 try:
                     async with asyncio.timeout(seconds):
-                        await self._changed.wait()
+                        await self._lookups.changed.wait()
                 except TimeoutError:
                     pass
 
     def _due(self) -> list[Manifest]:
-        return [
-            body
-            for body in self._readable()
-            if _uid(body) not in self._looking_up and self._seconds_left(body) <= 0
-        ]
+        return [body for body in self._readable() if self._seconds_left(body) <= 0]
 
     def _readable(self) -> list[Manifest]:
         """Return the releases that can be read; of one that cannot, the log has it once."""
@@ -119,8 +119,17 @@ class ReleaseController:
         return found
 
     def _seconds_left(self, body: Manifest) -> float:
+        """Return in how many seconds a release is to be looked up; one that is being, at its end.
+
+        What was not found is due at once where an app waits for it.
+        """
+        if _uid(body) in self._looking_up:
+            return self._refresh_seconds
         answer = self._answer(body)
-        return answer.due - self._clock() if answer else 0
+        if answer is None:
+            return 0
+        is_asked_for = answer.uid_generation in self._lookups.asked_for
+        return 0 if is_asked_for and not answer.found else answer.due - self._clock()
 
     def _answer(self, body: Manifest) -> _Answer | None:
         """Return the lookup that is about the release as it is now."""
@@ -130,6 +139,8 @@ class ReleaseController:
 
     async def _look_up(self, body: Manifest) -> None:
         release, before = parse_release(body), self._answers.get(_uid(body))
+        if release.uid_generation in self._lookups.asked_for:
+            before = None
         lookup = await self._resolver.look_up(release.image, pinned=release.digest)
         failures = before.failures + 1 if before and lookup.error else 0
         seconds = self._refresh_seconds
@@ -142,7 +153,8 @@ class ReleaseController:
             due=self._clock() + seconds,
         )
         self._looking_up.discard(_uid(body))
-        self._changed.set()
+        self._lookups.asked_for.discard(release.uid_generation)
+        self._lookups.changed.set()
 
     async def _write_all(self) -> float:
         """Write every status that differs; return for how many seconds nothing more is due."""
@@ -167,10 +179,10 @@ class ReleaseController:
         except (ConflictError, UnavailableError):
             return False
         except RefusedError as error:
-            if uid_generation not in self._lookups_done:
+            if uid_generation not in self._lookups.done:
                 log.warning("a release's status was refused", extra={"error": error.message})
-        if uid_generation not in self._lookups_done:
-            self._lookups_done.add(uid_generation)
+        if uid_generation not in self._lookups.done:
+            self._lookups.done.add(uid_generation)
             self._handler.enqueue_for_release(body)
         return True
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import Blocker
+from weather_operator.rollout.image_wait import IMAGE_NOT_FOUND, MissingImage
 from weather_operator.status import image_errors
 
 GATE_MISSING = "ReadinessGateMissing"
@@ -21,6 +22,7 @@ _NEXT = {
     "QuotaExceeded": "Raise the quota, or lower spec.resources or the number of pods",
     "ReadinessGate": "kubectl describe pod shows who is to set it: often a load balancer",
     GATE_MISSING: "Once the controller runs delete the pod, and the next one has its gate",
+    IMAGE_NOT_FOUND: "Push it, or correct the WeatherRelease's image",
     "AdmissionDenied": "Change the spec, or the policy that denies it",
 }
 _OUT_OF_MEMORY = "Raise spec.resources.limits.memory"
@@ -88,6 +90,13 @@ def of_gates(missing: Sequence[str]) -> tuple[Blocker, ...]:
         "whether the load balancer sends to it: its controller, or that one's webhook, was away"
     )
     return (Blocker(reason=GATE_MISSING, message=message, object=f"Pod/{first}"),)
+
+
+def of_image(missing: MissingImage | None) -> tuple[Blocker, ...]:
+    """Return what the registry lacks of what is rolled out."""
+    if missing is None:
+        return ()
+    return (Blocker(reason=IMAGE_NOT_FOUND, message=missing.message, object=missing.object),)
 
 
 def last_seen(event: Manifest) -> str:

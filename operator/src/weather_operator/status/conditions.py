@@ -13,6 +13,7 @@ from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import record_outcome, revision_tried
 from weather_operator.rollout.strategies import Action
 from weather_operator.status import blockers
+from weather_operator.status.columns import short_image, summary
 from weather_operator.status.ready import (
     ReadyCondition,
     pods,
@@ -34,6 +35,11 @@ def status(observed: Observed, plan: Plan) -> Manifest:
     cause = why_failed(observed) if failed else None
     ended = plan.decision.ended if plan.decision else None
     scaling = app.autoscaling
+    ready = ready_condition(observed, plan, address)
+    in_the_way = [
+        blockers.manifest(each)
+        for each in (*observed.apply_errors, *(observed.pod_blockers or ()), *observed.conflicts)
+    ]
     shown = {
         "observedGeneration": app.generation,
         **_version(observed),
@@ -49,14 +55,8 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         "updatedReplicas": updated_pods(observed, plan.rollout),
         "availableReplicas": progress.available,
         "rollout": plan.rollout and plan.rollout.manifest(),
-        "blockers": [
-            blockers.manifest(each)
-            for each in (
-                *observed.apply_errors,
-                *(observed.pod_blockers or ()),
-                *observed.conflicts,
-            )
-        ],
+        "summary": summary(ready.message, in_the_way),
+        "blockers": in_the_way,
         **record_outcome(
             app,
             observed.live,
@@ -66,7 +66,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
             tried=revision_tried(app.status) if ended else None,
             gave_up=ended is not None,
         ),
-        "conditions": _conditions(observed, plan, ready_condition(observed, plan, address)),
+        "conditions": _conditions(observed, plan, ready),
     }
     return {name: value for name, value in shown.items() if value is not None and value != []}
 
@@ -82,9 +82,11 @@ def _version(observed: Observed) -> Manifest:
     names = ("version", "colour", "image")
     live: Revision | None = observed.live
     if live and observed.progress.complete:
-        return {name: getattr(live, name) for name in names}
-    before = observed.app.status
-    return {name: before[name] for name in names if name in before}
+        found = {name: getattr(live, name) for name in names}
+    else:
+        before = observed.app.status
+        found = {name: before[name] for name in names if name in before}
+    return found | ({"shortImage": short_image(found["image"])} if "image" in found else {})
 
 
 def _conditions(observed: Observed, plan: Plan, ready: ReadyCondition) -> list[Manifest]:

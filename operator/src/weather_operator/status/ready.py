@@ -25,6 +25,9 @@ from weather_operator.status.url import pending
 WAITING = "Waiting"
 """The reason while others are rolled out first."""
 
+WAITING_FOR_IMAGE = "WaitingForImage"
+"""The reason while a release's image is given time to appear in its registry."""
+
 
 ADDRESS_PENDING = "AddressPending"
 """The reason while the pods serve and the way in has no address."""
@@ -63,6 +66,10 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if decision and decision.waits_for:
         message = f"{_change(observed, plan)} waits for {decision.waits_for}"
         return _reconciling(WAITING, message)
+    if decision and decision.missing_image and decision.action is Action.HOLD:
+        missing = decision.missing_image
+        message = f"{_change(observed, plan)} waits until {missing.until}: {missing.message}"
+        return _reconciling(WAITING_FOR_IMAGE, message)
     stands = decision and (decision.action is Action.HOLD or decision.paused)
     if decision and stands and not decision.lacks_gates:
         return _on_hold(observed, plan, decision)

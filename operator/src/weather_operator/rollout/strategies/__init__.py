@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from weather_operator.rollout.image_wait import MissingImage
 from weather_operator.rollout.revisions import ReplicaSetRevision, Revision
 from weather_operator.rollout.trial import Trial
 from weather_operator.rollout.windows import Closed
@@ -46,7 +47,8 @@ class Decision:
     no trial although the strategy asks for one. `trial` is how far a trial is, which `ended` where
     it has just failed or was given up. `keeps_stable` leaves the Deployment as it is, and
     `removes_canary` takes the canary's objects away. `lacks_gates` are the pods for which a rollout
-    stands still: nobody knows whether a load balancer sends to them.
+    stands still: nobody knows whether a load balancer sends to them. `missing_image` is what the
+    registry lacks of what is rolled out; with HOLD, that is waited for.
     """
 
     action: Action = Action.ROLL_OUT
@@ -62,3 +64,4 @@ class Decision:
     keeps_stable: bool = False
     removes_canary: bool = False
     lacks_gates: tuple[str, ...] = ()
+    missing_image: MissingImage | None = None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.revisions import (
     ReplicaSetRevision,
@@ -45,7 +46,13 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
         return replace(_hold(observed, desired, live, revisions), outside_window=outside)
     if observed.waits_for:
         return Decision(action=Action.HOLD, waits_for=observed.waits_for)
-    return Decision()
+    missing = missing_image(observed, desired)
+    if missing and missing.until > observed.now:
+        revisions = _revisions(observed)
+        if revisions is None:
+            return None
+        return replace(_hold(observed, desired, live, revisions), missing_image=missing)
+    return Decision(missing_image=missing)
 
 
 def is_paused(observed: Observed, revision: Revision | None) -> bool:
