@@ -22,6 +22,9 @@ LINK_BYTES = 2_000_000
 """How much source takes as long to compile as it takes to link a program, about."""
 
 MEMORY_PER_LINK = 2e9
+DOWNLOADS = 16
+"""How many modules are fetched at once: Go itself would fetch one for each processor."""
+
 _STALE = (
     '{{if and .Stale (ne .Name "main")}}{{.ImportPath}}\t{{.Dir}}\t{{join .GoFiles "\t"}}{{end}}'
 )
@@ -130,7 +133,7 @@ def _sizes_of_stale(
     text = _run(
         [go, "list", "-deps", f"-f={_STALE}", *what.flags, *what.packages],
         what.module,
-        environment,
+        {**environment, "GOMAXPROCS": str(DOWNLOADS)},
         takes=takes,
         tick=lambda: update(f"{len(fetched)} modules", 0) if fetched else None,
     )
