@@ -211,6 +211,24 @@ def test_a_tag_that_never_was_is_said_and_rolled_out_all_the_same(
     assert image_of(site) == version.image
 
 
+def test_a_rollout_waits_for_a_tag_that_is_on_its_way(
+    site: Site, registry: ImageRegistry, version: Release
+) -> None:
+    site.apply(colour="yellow")
+    site.wait_for("Serving")
+    version.create()
+    version.wait_for("NotFound", "False")
+    site.apply(version=version.version)
+    waiting = site.wait_for("WaitingForImage")
+    (blocker,) = waiting["blockers"]
+    assert f"has no tag {version.version} of {version.repository}" in blocker["message"]
+    assert blocker["object"] == f"WeatherRelease/{version.version}"
+    assert image_of(site) == "weather:1.0.0"
+    digest = registry.push(version.repository, version.version, content="one")
+    assert site.wait_for("Serving", seconds=60)["version"] == version.version
+    assert image_of(site) == f"{version.image}@{digest}"
+
+
 def test_a_version_that_two_releases_claim_is_said_and_harms_nobody(
     site: Site, registry: ImageRegistry, version: Release
 ) -> None:

@@ -91,7 +91,8 @@ def _parse_release(body: Manifest) -> Release:
 def _missing(status: Manifest) -> str:
     """Return the registry's words where it said that it does not have a release's image."""
     for each in status.get("conditions", ()):
-        if (each["type"], each["status"]) == ("Available", "False"):
+        is_false = (each["type"], each["status"]) == ("Available", "False")
+        if is_false and each["reason"] != "AmbiguousVersion":
             message: str = each["message"]
             return message
     return ""
