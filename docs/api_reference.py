@@ -48,7 +48,8 @@ def _part(part: str, schema: Schema) -> Iterator[str]:
     rules = list(_rules(schema, f"`{part}`"))
     for path, field, required in _fields(schema, ""):
         default = "required" if required else _default(field.get("default"))
-        meaning = field["description"].replace("|", "\\|")
+        # kubectl explain shows no defaults, so descriptions end with them.
+        meaning = re.sub(r" The default is \S+\.$", "", field["description"]).replace("|", "\\|")
         yield f"| `{path}` | {_type(field)} | {default} | {meaning} |"
         rules += _rules(field, f"`{path}`")
     if rules:

@@ -114,6 +114,11 @@ def generation_of(site: Site) -> int:
     return generation
 
 
+def width(site: Site) -> int:
+    """How many columns of a terminal an app with all that is shown of it takes."""
+    return max(map(len, site.kubectl("get", "wa", site.name, "--output=wide").splitlines()))
+
+
 def serve(site: Site, version: Release, **spec: Any) -> None:
     site.apply(version=version.version, **spec)
     site.wait_for("Serving")
@@ -128,6 +133,7 @@ def test_pods_run_the_digest_and_kubectl_shows_it(
     serve(site, version)
     assert image_of(site) == f"{version.image}@{digest}"
     assert site.status()["image"] == f"{version.image}@{digest}"
+    assert width(site) < 200
     header, row = site.shell.kubectl("get", "wr", version.version).splitlines()
     assert header.split() == ["NAME", "VERSION", "COLOUR", "AVAILABLE", "AGE"]
     assert len(row) < 80
@@ -223,6 +229,7 @@ def test_a_rollout_waits_for_a_tag_that_is_on_its_way(
     (blocker,) = waiting["blockers"]
     assert f"has no tag {version.version} of {version.repository}" in blocker["message"]
     assert blocker["object"] == f"WeatherRelease/{version.version}"
+    assert width(site) < 200
     assert image_of(site) == "weather:1.0.0"
     digest = registry.push(version.repository, version.version, content="one")
     assert site.wait_for("Serving", seconds=60)["version"] == version.version
