@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -135,8 +136,7 @@ def ensure(
         go = toolchain.find(settings, report)
         with locked(settings.cache / "binaries/build.lock", report) as lock:
             missing = [binaries[name] for name, file in files.items() if not file.exists()]
-            for together in _alike(missing):
-                _build(together, settings, go, report, lock)
+            _build_all(missing, settings, go, report, lock)
     return files
 
 
@@ -182,11 +182,32 @@ def locked_output(file: Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
+def _build_all(
+    missing: Sequence[Binary], settings: Settings, go: Path, report: Report, lock: int
+) -> None:
+    """Build what a C compiler has a part in while the others' sources are fetched, which is more.
+
+    The others come one module after the other: two at once would compile the same.
+    """
+    with_c = [binary for binary in missing if binary.cgo]
+    if with_c:
+        require_programs("gcc", "pkg-config")
+
+    def build(some: Sequence[Binary]) -> None:
+        for together in _alike(some):
+            _build(together, settings, go, report, lock)
+
+    with ThreadPoolExecutor(1) as beside:
+        building = beside.submit(build, with_c)
+        build([binary for binary in missing if not binary.cgo])
+        building.result()
+
+
 def _alike(binaries: Sequence[Binary]) -> Iterator[list[Binary]]:
-    """Yield those that one `go build` makes together; last what a C compiler has a part in."""
+    """Yield those that one `go build` makes together."""
 
     def kind(binary: Binary) -> tuple[object, ...]:
-        return binary.cgo, binary.module, binary.flags
+        return binary.module, binary.flags
 
     for _, alike in groupby(sorted(binaries, key=kind), key=kind):
         yield list(alike)
@@ -196,9 +217,8 @@ def _build(
     binaries: Sequence[Binary], settings: Settings, go: Path, report: Report, lock: int
 ) -> None:
     """Build programs that have module and flags in common into the cache."""
-    first, output = binaries[0], settings.cache / "binaries/unfinished"
-    if first.cgo:
-        require_programs("gcc", "pkg-config")
+    first = binaries[0]
+    output = settings.cache / f"binaries/unfinished{'-with-c' if first.cgo else ''}"
     # What an earlier command left when it was killed.
     shutil.rmtree(output, ignore_errors=True)
     names = [binary.name for binary in binaries]

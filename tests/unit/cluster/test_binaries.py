@@ -3,16 +3,16 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.deadlines import eventually
-from weather_cluster import binaries, go_build
-from weather_cluster.binaries import BINARIES, MODULE
-from weather_cluster.progress import Report, Update
+from weather_cluster import binaries, go_build, toolchain
+from weather_cluster.binaries import BINARIES, MODULE, Binary, ensure
+from weather_cluster.progress import Report, Update, silent
 from weather_cluster.settings import Settings
 
 
@@ -63,6 +63,23 @@ def test_every_program_is_pinned_or_has_its_main_here() -> None:
 def test_programs_of_one_build_do_not_overwrite_one_another() -> None:
     names = [go_build.program_name(binary.package) for binary in BINARIES.values()]
     assert len(set(names)) == len(names)
+
+
+def test_what_a_c_compiler_has_a_part_in_is_built_beside_the_others(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(2, timeout=5)
+
+    def build(some: Sequence[Binary], *_: object) -> None:
+        together.wait()
+        for binary in some:
+            binaries.path_of(binary, settings).touch()
+
+    monkeypatch.setattr(binaries, "_build", build)
+    monkeypatch.setattr(binaries, "require_programs", lambda *_: None)
+    monkeypatch.setattr(toolchain, "find", lambda *_: Path("go"))
+    monkeypatch.setattr(binaries, "require_disk_space", lambda *_: None)
+    assert all(each.exists() for each in ensure(["runc", "etcd"], settings, silent).values())
 
 
 def test_a_failed_making_leaves_neither_file_nor_rest(tmp_path: Path) -> None:

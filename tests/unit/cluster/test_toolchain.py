@@ -58,3 +58,12 @@ def test_without_any_go_there_is_one_of_our_own(
     own = own_go(settings)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert toolchain.find(settings, silent) == own
+
+
+def test_a_compiler_collects_little_garbage_unless_its_user_says_how_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GOGC", raising=False)
+    assert toolchain.environment()["GOGC"] == "400"
+    monkeypatch.setenv("GOGC", "50")
+    assert toolchain.environment()["GOGC"] == "50"
