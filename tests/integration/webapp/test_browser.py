@@ -111,6 +111,38 @@ def test_the_last_fact_fills_its_row(context: BrowserContext, site: Site, width:
         facts.last.evaluate("fact => fact.remove()")
 
 
+@pytest.mark.parametrize(("width", "beside"), [(390, False), (900, True), (1100, True)])
+def test_the_facts_fill_the_heros_right_half_where_there_is_room(
+    context: BrowserContext, site: Site, width: int, beside: bool
+) -> None:
+    page = open_page(context, site, "/?city=Phoenix&units=imperial")
+    page.set_viewport_size({"width": width, "height": 900})
+    now, facts, hero = (page.locator(each).bounding_box() for each in (".now", ".facts", ".hero"))
+    assert now
+    assert facts
+    assert hero
+    assert (facts["x"] >= now["x"] + now["width"]) is beside
+    assert (facts["y"] >= now["y"] + now["height"]) is not beside
+    assert facts["y"] + facts["height"] < hero["y"] + hero["height"]
+    picture_box = page.locator(".picture").bounding_box()
+    assert picture_box
+    assert picture_box["x"] + picture_box["width"] <= now["x"] + now["width"] + 1
+
+
+@pytest.mark.parametrize("width", [390, 900])
+def test_an_hour_without_a_chance_has_no_hole(
+    context: BrowserContext, site: Site, width: int
+) -> None:
+    page = open_page(context, site)
+    page.set_viewport_size({"width": width, "height": 900})
+    gaps = page.locator(".hours li").evaluate_all(
+        """hours => hours.map(hour => hour.querySelector(".time").getBoundingClientRect().top
+             - hour.querySelector(".icon").getBoundingClientRect().bottom)"""
+    )
+    assert len(gaps) == 8
+    assert max(gaps) < 10
+
+
 @pytest.mark.parametrize("colour", VERSIONS)
 def test_each_version_wears_its_colour(browser: Browser, colour: str) -> None:
     environment = {"APP_VERSION": VERSIONS[colour], "APP_COLOUR": colour, **WHO}
