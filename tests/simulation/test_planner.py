@@ -464,6 +464,24 @@ def test_a_preview_says_why_a_changed_path_is_not_tried() -> None:
     ]
 
 
+def test_a_preview_says_that_an_image_is_waited_for() -> None:
+    world = World()
+    world.apply(**DEFAULT)
+    settle(world)
+    message = "the registry has no image weather:3.0.0"
+    told = {"type": "Available", "status": "False", "reason": "NotFound", "message": message}
+    about = {"observedGeneration": 1, "conditions": [told]}
+    world.server.edit(WEATHER_RELEASE, Key(name="3.0.0"), status=about)
+    world.apply(**{**DEFAULT, "colour": "red"})
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    shown = Planner(Cluster(world)).preview(body)
+    (note,) = shown.notes
+    assert note.startswith("3.0.0 (red) is waited for until ")
+    assert note.endswith(f", then rolled out all the same: {message}")
+    assert shown.replaced == ()
+
+
 def test_what_comes_at_the_deadline_is_known_before_it() -> None:
     world = World()
     world.apply(**DEFAULT)

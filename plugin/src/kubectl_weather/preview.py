@@ -135,10 +135,12 @@ def _rollout_notes(app: WeatherApp, plan: Plan) -> Iterator[str]:
     if decision.outside_window:
         yield f"no change window is open: {decision.outside_window.message}"
         return
-    if decision.missing_image:
-        yield f"a minute is given to {desired}, {decision.missing_image.message}"
-        if decision.action is Action.HOLD:
-            return
+    if decision.missing_image and decision.action is Action.HOLD:
+        yield (
+            f"{desired} is waited for until {decision.missing_image.until}, then rolled out all "
+            f"the same: {decision.missing_image.message}"
+        )
+        return
     if decision.trial and desired:
         yield from _trial_notes(app, desired, decision.trial)
         return
