@@ -188,8 +188,8 @@ def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
         apply(site, colour="green", rollout={"strategy": strategy})
         eventually(lambda: _phase(site) == "Analysing", seconds=90, every=1)
         tried = [each for each in pods(site) if each["metadata"]["labels"][TRACK] == "canary"]
-        assert len(tried) == 1
-        assert tried[0]["spec"]["readinessGates"]
+        assert len(tried) == 2
+        assert all(each["spec"]["readinessGates"] for each in tried)
         before, green = client.sent, client.served["green"]
         enough = before + 12 * REQUESTS_PER_SECOND
         eventually(lambda: client.sent > enough, every=1)

@@ -17,7 +17,13 @@ from support.trials import (
     weight_in,
     without_none,
 )
-from weather_operator.kube.resources import DEPLOYMENT, INGRESS, SERVICE, Manifest
+from weather_operator.kube.resources import (
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
+    INGRESS,
+    SERVICE,
+    Manifest,
+)
 from weather_operator.rollout.state import seconds_between
 
 SPEC = without_none(canary(**ALB))
@@ -73,6 +79,37 @@ async def test_pods_come_when_the_rule_has_named_their_service_for_a_while() -> 
     assert simulation.server.body(DEPLOYMENT, CANARY) is None
     await until(simulation, lambda: simulation.server.body(DEPLOYMENT, CANARY) is not None)
     assert seconds_between(rollout(simulation)["startedAt"], simulation.now()) >= 5
+
+
+def may_be_evicted(simulation: Simulation) -> int:
+    budget = simulation.server.body(DISRUPTION_BUDGET, CANARY)
+    assert budget
+    number: int = budget["spec"]["maxUnavailable"]
+    return number
+
+
+async def test_there_are_two_pods_of_which_one_may_be_evicted_while_the_other_is_known() -> None:
+    simulation = await in_analysis()
+    canary = simulation.server.body(DEPLOYMENT, CANARY)
+    assert canary
+    assert weight_in(simulation.body(INGRESS)) == 10
+    assert canary["spec"]["replicas"] == 2
+    assert may_be_evicted(simulation) == 1
+    # One was evicted, and its successor is ready for a short time alone.
+    simulation.server.edit(
+        DEPLOYMENT, CANARY, status={**canary["status"], "readyReplicas": 2, "availableReplicas": 1}
+    )
+    for _ in range(2):  # that the weight falls is said first
+        await simulation.reconcile()
+    assert may_be_evicted(simulation) == 0
+
+
+async def test_before_its_visitors_a_canarys_pods_may_be_evicted() -> None:
+    simulation = await serving(**SPEC)
+    simulation.change(**SPEC)
+    await until(simulation, lambda: simulation.server.body(DISRUPTION_BUDGET, CANARY) is not None)
+    assert weight_in(simulation.body(INGRESS)) == 0
+    assert may_be_evicted(simulation) == 1
 
 
 async def test_a_weight_that_somebody_edits_in_the_rule_is_put_back() -> None:

@@ -24,7 +24,7 @@ from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
 from weather_operator.render.load_balancers import sends_to_pods
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.progress import min_available
+from weather_operator.rollout.progress import Progress, min_available
 from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.routes import ROUTES, leads_somewhere, serving_path
 from weather_operator.rollout.state import (
@@ -98,17 +98,24 @@ def plan(observed: Observed) -> Plan | None:
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
     manifests |= render.routes_at(app, path, weight)
-    if sends_to_pods(app):
-        manifests[DISRUPTION_BUDGET] = render.disruption_budget(app, is_settled=_settled(observed))
     if trial:
         manifests |= _beside_a_canary(observed, trial, weight or 0)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
+    rollout = current_rollout(observed, desired, decision)
+    if sends_to_pods(app):
+        template = manifests[DEPLOYMENT]["spec"]["template"]
+        begins = _writes_deployment(decision) and revision_in(template) != observed.live
+        is_settled = not (begins or decision.lacks_gates) and _is_settled(observed, rollout)
+        # First of all: no pod is to be evicted for one that is yet to come.
+        budget = render.disruption_budget(app, is_settled=is_settled)
+        del manifests[DISRUPTION_BUDGET]
+        manifests = {DISRUPTION_BUDGET: budget, **manifests}
     if observed.is_scaled_by_others():
         manifests.pop(AUTOSCALER, None)
     return Plan(
         desired=desired,
         decision=decision,
-        rollout=current_rollout(observed, desired, decision),
+        rollout=rollout,
         writes=(
             *_deletions(observed, manifests),
             *(_canary_applies(observed, trial, decision) if trial else ()),
@@ -190,9 +197,21 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
     )
 
 
-def _settled(observed: Observed) -> bool:
-    """Tell whether all pods have been ready for long enough to be known to a load balancer."""
-    return observed.progress.available >= observed.progress.desired
+def _is_settled(observed: Observed, rollout: RolloutState | None) -> bool:
+    """Tell whether no pod counts, or may count at any moment, that a load balancer does not know.
+
+    It may not know one that is ready for a short time alone. What a rollout brings can become ready
+    at once; after its deadline that is waited for no longer: it may be for want of another node.
+    """
+    progress, deadline = observed.progress, rollout.deadline if rollout else None
+    if progress.complete or not _are_known(progress):
+        return progress.complete
+    return deadline is None or deadline <= observed.now
+
+
+def _are_known(progress: Progress) -> bool:
+    """Tell whether as many pods as wanted are ready, and all of them for long enough."""
+    return progress.observed and progress.available >= max(progress.desired, progress.ready)
 
 
 def _beside_a_canary(observed: Observed, trial: Trial, weight: int) -> dict[Kind, Manifest]:
@@ -222,6 +241,9 @@ def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Ite
             continue
         if kind is DEPLOYMENT:
             manifest["spec"]["paused"] = decision.paused
+        if kind is DISRUPTION_BUDGET and sends_to_pods(app) and trial.weight:
+            is_known = _are_known(observed.canary_progress)
+            manifest = render.disruption_budget(app, Track.CANARY, is_settled=is_known)
         yield Write(kind=kind, name=name, manifest=manifest)
         if kind is DEPLOYMENT and app.autoscaling is None and not is_scaled_by_others:
             number = render.replicas(app, Track.CANARY, size)
@@ -264,10 +286,14 @@ def _applies(
         if kind is SERVICE and _changes_load_balancer_class(observed, manifest):
             between = render.service_without_load_balancer(app)
             yield Write(kind=kind, name=name, manifest=between)
-        if kind is not DEPLOYMENT or not (decision.waits_for or decision.keeps_stable):
+        if kind is not DEPLOYMENT or _writes_deployment(decision):
             yield Write(kind=kind, name=name, manifest=manifest)
         if kind is DEPLOYMENT and _sets_replicas(observed):
             yield _set_replicas(app)
+
+
+def _writes_deployment(decision: Decision) -> bool:
+    return not (decision.waits_for or decision.keeps_stable)
 
 
 def _set_replicas(app: WeatherApp) -> Write:

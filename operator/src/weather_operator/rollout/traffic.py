@@ -16,6 +16,7 @@ from weather_operator.rollout.state import seconds_between
 
 WHOLE = 100
 
+_LEAST_BEHIND_A_RULE = 2
 _BINDING_SECONDS = 5
 """More than the 1.4 that an AWS Load Balancer Controller took to bind what a rule names."""
 
@@ -23,8 +24,9 @@ _BINDING_SECONDS = 5
 def canary_size(app: WeatherApp, weight: int, stable: int) -> int:
     """Return how many pods a share of the visitors in percent takes beside so many stable ones.
 
-    Where a route divides by weight that is the same share of pods. Elsewhere pods are the share:
-    there are at most as many as stable ones, which is half of the visitors.
+    Where a route divides by weight that is the same share of pods. A load balancer's rule goes on
+    sending to a pod that is evicted alone, so there are two. Elsewhere pods are the share: there
+    are at most as many as stable ones, which is half of the visitors.
     """
     if blue_green := app.rollout.strategy.blue_green:
         share = blue_green.replicas
@@ -32,7 +34,8 @@ def canary_size(app: WeatherApp, weight: int, stable: int) -> int:
             return share
         return max(math.ceil(stable * int(share.removesuffix("%")) / WHOLE), 1)
     if divides_requests(app):
-        return max(math.ceil(stable * weight / WHOLE), 1)
+        least = min(stable, _LEAST_BEHIND_A_RULE) if divides_by_rule(app) else 1
+        return max(math.ceil(stable * weight / WHOLE), least, 1)
     if weight >= WHOLE // 2:
         return max(stable, 1)
     return max(math.ceil(stable * weight / (WHOLE - weight)), 1)
