@@ -11,6 +11,17 @@ variable "aws_region" {
   }
 }
 
+variable "aws_account_id" {
+  description = "The account that this is for: with credentials of another one Terraform stops; null: whichever they are of."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.aws_account_id == null ? true : can(regex("^[0-9]{12}$", var.aws_account_id))
+    error_message = "Write an account's twelve digits in aws_account_id, such as \"123456789012\"."
+  }
+}
+
 variable "environment" {
   description = "Environment; second part of every name."
   type        = string

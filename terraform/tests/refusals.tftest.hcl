@@ -34,6 +34,16 @@ run "refuses_a_region_by_name" {
   expect_failures = [var.aws_region]
 }
 
+run "refuses_an_account_by_name" {
+  command = plan
+
+  variables {
+    aws_account_id = "weather-dev"
+  }
+
+  expect_failures = [var.aws_account_id]
+}
+
 run "refuses_an_environment_in_capitals" {
   command = plan
 

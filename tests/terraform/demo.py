@@ -81,7 +81,7 @@ class RealPrograms(Programs):
         """Install the operator's chart; the controller of load balancers is played."""
         if "aws-load-balancer-controller" not in arguments:
             return self._real("helm", *arguments)
-        if arguments[0] == "install":
+        if arguments[0] == "upgrade":
             super().helm(arguments, folder, given)
             self._controller = self._stack.enter_context(ExitStack())
             self._controller.enter_context(inject_gates(self._shell))

@@ -1,4 +1,5 @@
 # Every switch on but bastion_monitoring, which moto lacks; one minor below the newest version: there is one to go up to.
+aws_account_id          = "123456789012"
 cluster_version         = "1.35"
 vpc_single_nat_gateway  = false
 vpc_interface_endpoints = ["ecr.api", "sts"]

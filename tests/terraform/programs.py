@@ -214,12 +214,11 @@ class Programs:
         match arguments:
             case ["get", "nodes"]:
                 pass
-            case ["create", "namespace", name]:
-                self.done["namespace"] = name
-            case ["label", "namespace", name, label]:
-                self.need("namespace")
-                gates = label == "elbv2.k8s.aws/pod-readiness-gate-inject=enabled"
-                self.done["gates"] = gates and name == self.done["namespace"]
+            case ["apply", "-f", "-"]:
+                metadata = yaml.safe_load(given)["metadata"]
+                self.done["namespace"] = metadata["name"]
+                gates = metadata["labels"].get("elbv2.k8s.aws/pod-readiness-gate-inject")
+                self.done["gates"] = gates == "enabled"
             case ["apply", "--namespace", name, "-f", "-"]:
                 self._apply(name, yaml.safe_load(given))
             case ["wait", "weatherapp/london", *_]:
@@ -249,7 +248,9 @@ class Programs:
         """Install the controller's chart, and take both away in the runbook's order."""
         self._reach()
         match arguments:
-            case ["install", "aws-load-balancer-controller", "aws-load-balancer-controller", *rest]:
+            case ["upgrade", "--install", name, chart, *rest]:
+                if {name, chart} != {"aws-load-balancer-controller"}:
+                    fail(f"no chart {chart}")
                 options = dict(zip(rest[::2], rest[1::2], strict=False))
                 if not {"--version", "--repo", "--namespace"} <= set(options):
                     fail("which chart, and where to?")

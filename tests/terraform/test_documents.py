@@ -53,7 +53,7 @@ def test_every_exception_is_told() -> None:
 def test_the_runbook_knows_what_surprises_on_a_real_account() -> None:
     runbook = (SOURCE / "RUNBOOK.md").read_text()
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", runbook, re.DOTALL)).replace("\\\n", " ")
-    lines = [line for line in commands.splitlines() if " helm install" in f" {line}"]
+    lines = [line for line in commands.splitlines() if "helm upgrade --install" in line]
     assert lines
     assert all("--version" in line for line in lines)
     # The CLI would use the profile's region.
@@ -66,7 +66,7 @@ def test_the_runbook_knows_what_surprises_on_a_real_account() -> None:
     assert "service.beta.kubernetes.io/aws-load-balancer-scheme: internet-facing" in runbook
     assert "loadBalancerClass: service.k8s.aws/nlb" in runbook
     # Gates are injected when a pod is made.
-    assert runbook.index("pod-readiness-gate-inject=enabled") < runbook.index("kind: WeatherApp")
+    assert runbook.index("pod-readiness-gate-inject: enabled") < runbook.index("kind: WeatherApp")
 
 
 def test_the_chart_that_the_role_was_compared_with_is_the_images_too() -> None:

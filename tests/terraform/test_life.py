@@ -31,6 +31,8 @@ def test_lives_from_nothing_to_nothing(alone: Terraform, amazon: Account) -> Non
     stack = Stack(replace(alone, environment=amazon.environment()))
     before = amazon.things()
 
+    elsewhere = stack.terraform.run(".", "plan", "-no-color", "-var=aws_account_id=210987654321")
+    assert "AWS account ID not allowed: 123456789012" in elsewhere.stderr
     made = stack.apply(EVERYTHING)
     assert made == {"add": len(golden.addresses()), "change": 0, "remove": 0}
     assert stack.addresses() == golden.addresses()
