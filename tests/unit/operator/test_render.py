@@ -8,6 +8,7 @@ from support.manifests import app_body
 from weather_operator import render
 from weather_operator.model import Release, WeatherApp
 from weather_operator.model.parsing import parse_app
+from weather_webapp.supervisor import START_SECONDS
 
 YELLOW = Release(version="1.0.0", colour="yellow", image="weather:1.0.0")
 GREEN = Release(version="2.0.0", colour="green", image="weather:2.0.0")
@@ -204,6 +205,11 @@ def test_the_probes_ask_where_the_app_answers() -> None:
         {"name": "http", "containerPort": 8080, "protocol": "TCP"},
         {"name": "metrics", "containerPort": 9090, "protocol": "TCP"},
     ]
+
+
+def test_a_page_that_is_slow_to_start_is_the_probes_business() -> None:
+    probe = container(app())["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] < START_SECONDS
 
 
 def test_a_key_is_mounted_whole_as_a_file_and_only_where_there_is_one() -> None:

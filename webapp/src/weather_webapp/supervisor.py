@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 
 APP = "app"
 NGINX = "nginx"
-START_SECONDS = 20
+START_SECONDS = 120
+"""More than a startup probe waits: on a node without a processor to spare the kubelet decides."""
+
 NGINX_STOP_SECONDS = 16
 APP_STOP_SECONDS = 6
 SCRATCH_PREFIX = "weather-webapp-"
@@ -178,6 +180,7 @@ def _run(processes: Processes, settings: Settings, scratch: Path) -> None:
     app_socket = scratch / "app.sock"
     processes.start(APP, [sys.executable, "-m", "weather_webapp.server", str(app_socket)])
     if not processes.wait(lambda: _accepts(app_socket), START_SECONDS):
+        log.error("app does not serve yet", extra={"seconds": START_SECONDS})
         raise ProcessExited(APP, 1)
     configuration = write_configuration(settings, scratch, app_socket)
     processes.start(NGINX, [NGINX, "-e", "stderr", "-p", str(scratch), "-c", str(configuration)])
