@@ -2,7 +2,8 @@
 
 On a control plane of its own, whose pods are ready after 0.3 s, users act upon their apps about
 once in two seconds. The operator's process is looked at every half a minute. Ends with 1 if
-anything grows, if the process has ended, or if an app is not in the end what its user wants.
+anything grows, if the process has ended, or if an app is not in the end what its user wants. After
+an end it is started again, as a kubelet would, and the samples begin anew.
 """
 
 import argparse
@@ -48,7 +49,7 @@ def main() -> int:
             module="soak.sampled_operator",
         )
         operator.log.touch()
-        operator.ensure_leading()
+        _start(operator)
         try:
             failures = _live(
                 operator, Users(Api(cluster.kubeconfig), options.apps, _CHANCE), options
@@ -84,9 +85,13 @@ def _live(operator: Operator, users: Users, options: argparse.Namespace) -> list
     """Return what went wrong; the samples are in their file."""
     began = reported = time.monotonic()
     users.begin()
+    failures = []
     while time.monotonic() - began < options.hours * 3600:
         if operator.process is None or operator.process.poll() is not None:
-            return ["the operator has ended", operator.log.read_text()[-2000:]]
+            failures.append(f"the operator has ended: {operator.log.read_text()[-500:]}")
+            print(failures[-1], flush=True)
+            options.csv.rename(options.csv.with_suffix(f".{len(failures)}.csv"))
+            _start(operator)
         users.act()
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()
@@ -96,13 +101,21 @@ def _live(operator: Operator, users: Users, options: argparse.Namespace) -> list
     try:
         eventually(lambda: not users.unfinished(), seconds=_REST_SECONDS, every=2)
     except AssertionError:
-        return users.unfinished()
-    return []
+        failures += users.unfinished()
+    return failures
+
+
+def _start(operator: Operator) -> None:
+    """Start it, also on a machine that is busy enough to have made it lose its Lease."""
+    operator.start()
+    eventually(lambda: operator.metric("weather_operator_leader"), seconds=_REST_SECONDS)
 
 
 def _report(seconds: float, users: Users, file: Path) -> None:
-    newest = read(file)[-1]
-    said = ", ".join(f"{name} {value:g}" for name, value in newest._asdict().items())
+    newest = read(file)[-1:]
+    said = ", ".join(
+        f"{name} {value:g}" for each in newest for name, value in each._asdict().items()
+    )
     print(f"{seconds / 60:.0f} min, {users.acts.total()} acts: {said}", flush=True)
 
 
