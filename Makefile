@@ -176,10 +176,11 @@ test: setup $(CHECKOV) promtool geonames lint ## everything, with one summary
 	$(BIN)/weather-cluster build --all --images
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-CORE := $(patsubst %,tests/integration/operator/test_%.py,site rollout rollback autoscaling schema repair)
+CORE := $(patsubst %,tests/integration/operator/test_%.py,site rollout rollback autoscaling schema repair) \
+	$(wildcard tests/integration/operator/test_hostile_*.py)
 .PHONY: test-versions
-test-versions: setup ## the operator's core on each other Kubernetes that the README names
-	@failed=; for version in 1.37; do \
+test-versions: setup ## the operator's core, and hostile clusters, on each other Kubernetes that the README names
+	@failed=; for version in 1.32 1.37; do \
 	  $(BIN)/weather-cluster build --kubernetes $$version && \
 	  $(BIN)/pytest --kubernetes $$version tests/integration/cluster/test_versions.py $(CORE) || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "Failed on Kubernetes$$failed" >&2; exit 1; }
@@ -229,8 +230,8 @@ soak: setup ## hours of what users do, and whether the operator grows meanwhile:
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m soak --hours $(HOURS) $(SOAK_FLAGS)
 
 .PHONY: bench
-bench: setup ## figures in tables; no assertion on time
-	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)
+bench: setup ## figures in tables; no assertion on time: make bench PARTS=size APPS=10000
+	APPS=$(APPS) PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)
 
 .PHONY: clean
 clean: ## the cluster and everything that was built here; the cache of binaries stays

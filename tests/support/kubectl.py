@@ -55,6 +55,14 @@ class Shell:
         """Return an object, or a list of them, as kubectl gets it."""
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
+    def version_of(self, kind: str) -> str:
+        """Return the API version in which the server prefers to serve a kind."""
+        for line in self.kubectl("api-resources", "--no-headers").splitlines():
+            *_, version, _, name = line.split()
+            if name == kind:
+                return version
+        raise AssertionError(f"no {kind} is served")
+
     def apply(self, manifest: dict[str, Any]) -> None:
         """Apply one manifest."""
         self.kubectl("apply", "-f", "-", text=json.dumps(manifest))

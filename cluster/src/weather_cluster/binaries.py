@@ -24,7 +24,7 @@ from weather_cluster.settings import Settings
 
 MODULE = "cluster"
 DEFAULT_KUBERNETES = "1.36"
-KUBERNETES_VERSIONS = {"1.36": "1.36.3", "1.37": "1.37.2"}
+KUBERNETES_VERSIONS = {"1.32": "1.32.13", "1.36": "1.36.3", "1.37": "1.37.2"}
 KUBERNETES_VERSION = KUBERNETES_VERSIONS[DEFAULT_KUBERNETES]
 VERSIONED = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 NEEDED_SPACE_GB = 6

@@ -58,10 +58,10 @@ class Cluster:
     kubernetes: str = DEFAULT_KUBERNETES
 
 
-def start(name: str, directory: Path, nodes: int, report: Report) -> Cluster:
+def start(name: str, directory: Path, nodes: int, kubernetes: str, report: Report) -> Cluster:
     """Start a new cluster in this directory, which holds its programs; 0 nodes: no pod runs."""
     if not nodes:
-        return _start_control_plane(name, directory, report)
+        return _start_control_plane(name, directory, kubernetes, report)
     return _start_with_nodes(name, directory, nodes, report)
 
 
@@ -89,7 +89,7 @@ def _first_node(cluster: Cluster) -> tuple[Node, Authority, Api]:
     return node, authority, api.connect(f"https://{node.address}:{API_PORT}", authority)
 
 
-def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
+def _start_control_plane(name: str, directory: Path, kubernetes: str, report: Report) -> Cluster:
     with reserved_ports(3) as (port, etcd_port, peer_port):
         plane = ControlPlane(
             directory=directory,
@@ -98,6 +98,7 @@ def _start_control_plane(name: str, directory: Path, report: Report) -> Cluster:
             port=port,
             etcd_port=etcd_port,
             peer_port=peer_port,
+            kubernetes=kubernetes,
         )
         with report("start the control plane"):
             connection = control_plane.start(plane)
@@ -166,6 +167,7 @@ def _cluster(name: str, plane: ControlPlane, net: Network | None = None) -> Clus
         audit_log=plane.audit_log,
         number=net.number if net else 0,
         nodes=len(net.nodes) if net else 0,
+        kubernetes=plane.kubernetes,
     )
 
 

@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from weather_cluster import binaries, bootstrap, network, node_host, processes, settings
@@ -77,8 +77,7 @@ def _running(name: str, size: int, kubernetes: str, report: Report) -> Cluster:
             for folder in (directory / "bin", directory / "log"):
                 folder.mkdir(parents=True)
             _link(directory, files)
-            cluster = bootstrap.start(name, directory, size, report)
-            cluster = replace(cluster, kubernetes=kubernetes)
+            cluster = bootstrap.start(name, directory, size, kubernetes, report)
             _save(cluster)
         except BaseException:
             _clean(directory)

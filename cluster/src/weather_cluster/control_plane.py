@@ -10,6 +10,7 @@ from pathlib import Path
 
 from weather_cluster import api, processes
 from weather_cluster.api import Api
+from weather_cluster.binaries import DEFAULT_KUBERNETES
 from weather_cluster.pki import Authority
 
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
@@ -25,6 +26,14 @@ AUDIT_POLICY = {
     "rules": [{"level": "Metadata"}],
 }
 
+_EARLY = {
+    "1.32": (
+        "--feature-gates=MutatingAdmissionPolicy=true",
+        "--runtime-config=admissionregistration.k8s.io/v1alpha1=true",
+    )
+}
+"""What an older API server does not do of itself yet: policies rewrite objects."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPlane:
@@ -37,6 +46,7 @@ class ControlPlane:
     etcd_port: int
     peer_port: int
     enter: Sequence[str] = ()
+    kubernetes: str = DEFAULT_KUBERNETES
 
     @property
     def server(self) -> str:
@@ -137,6 +147,7 @@ def _api_server(plane: ControlPlane) -> list[str | Path]:
         f"--proxy-client-key-file={proxy[1]}",
         f"--audit-policy-file={policy}",
         f"--audit-log-path={plane.audit_log}",
+        *_EARLY.get(plane.kubernetes, ()),
     ]
 
 

@@ -19,7 +19,6 @@ from weather_operator.kube.resources import (
     Kind,
 )
 
-ADMISSION = "admissionregistration.k8s.io"
 CHILDREN = (DEPLOYMENT, SERVICE, DISRUPTION_BUDGET, AUTOSCALER, INGRESS)
 EVERY_CHILD = {
     "ingress": {"className": "nginx", "path": "/"},
@@ -99,7 +98,8 @@ class Policies:
 
     def _make(self, kind: str, name: str, **fields: Any) -> None:
         self._made.insert(0, (kind, name))
-        manifest = {"apiVersion": f"{ADMISSION}/v1", "kind": kind, "metadata": {"name": name}}
+        version = self.shell.version_of(kind)
+        manifest = {"apiVersion": version, "kind": kind, "metadata": {"name": name}}
         self.shell.apply({**manifest, **fields})
 
 

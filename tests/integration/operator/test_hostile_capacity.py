@@ -160,7 +160,7 @@ def gated(namespace: str, london: Site) -> Iterator[None]:
         f'[JSONPatch{{op: "add", path: "{path}", value: []}}, '
         f'JSONPatch{{op: "add", path: "{path}/-", value: {value}}}]'
     )
-    version = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    version = {"apiVersion": london.shell.version_of("MutatingAdmissionPolicy")}
     rule = {
         "apiGroups": [""],
         "apiVersions": ["v1"],
