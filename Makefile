@@ -230,8 +230,8 @@ soak: setup ## hours of what users do, and whether the operator grows meanwhile:
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m soak --hours $(HOURS) $(SOAK_FLAGS)
 
 .PHONY: bench
-bench: setup ## figures in tables; no assertion on time: make bench PARTS=size APPS=10000
-	APPS=$(APPS) PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)
+bench: setup ## figures in tables; no assertion on time
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m bench $(PARTS)
 
 .PHONY: clean
 clean: ## the cluster and everything that was built here; the cache of binaries stays

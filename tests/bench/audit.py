@@ -29,9 +29,11 @@ class Request:
 
 
 def requests(log: Path, *, since: int = 0) -> Iterator[Request]:
-    """Read the finished requests from an offset of the log on."""
+    """Read the finished requests from an offset of the log on, which may lie within a line."""
     with log.open() as lines:
-        lines.seek(since)
+        lines.seek(max(since - 1, 0))
+        if since:
+            lines.readline()
         for line in lines:
             if line.endswith("\n") and (event := json.loads(line))["stage"] == "ResponseComplete":
                 yield _request(event)

@@ -14,7 +14,8 @@ APPS = "/apis/weather.quantspark.io/v1/namespaces/default/weatherapps"
 AT_ONCE = 32
 
 _APPLY = "application/apply-patch+yaml"
-_MERGE = "application/merge-patch+json"
+MERGE = "application/merge-patch+json"
+JSON = "application/json"
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 T = TypeVar("T")
@@ -32,12 +33,12 @@ class Users:
 
     def create(self, names: Iterable[str]) -> None:
         """Create yellow WeatherApps of two replicas."""
-        self.ask([("POST", APPS, "application/json", _app(name)) for name in names])
+        self.ask([("POST", APPS, JSON, _app(name)) for name in names])
 
     def paint(self, names: Iterable[str], colour: str) -> None:
         """Ask for another version of each of these."""
         wish = {"spec": {"colour": colour}}
-        self.ask([("PATCH", f"{APPS}/{name}", _MERGE, wish) for name in names])
+        self.ask([("PATCH", f"{APPS}/{name}", MERGE, wish) for name in names])
 
     def wait(self, names: Iterable[str], version: str) -> float:
         """Return the time at which the last of these served the version."""
@@ -81,7 +82,7 @@ async def _all(
 
 
 async def states(
-    session: aiohttp.ClientSession, path: str, *, accept: str = "application/json"
+    session: aiohttp.ClientSession, path: str, *, accept: str = JSON
 ) -> AsyncIterator[dict[str, Any]]:
     """Watch a collection and yield what each event shows. A watch that ends starts again."""
     query = {"watch": "true", "timeoutSeconds": "3000"}

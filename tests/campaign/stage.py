@@ -70,6 +70,11 @@ class Operators:
             self._keeper.join(30)
             self._end(self._first)
 
+    @property
+    def first(self) -> Operator:
+        """The one that is started again whenever it ends."""
+        return self._first
+
     def kill(self) -> None:
         """Kill it without a warning."""
         self._signal(signal.SIGKILL)
