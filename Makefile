@@ -67,6 +67,10 @@ requirements: $(READY) ## the newest versions, pinned with hashes
 docs: $(READY) ## the API reference, made anew from crds/
 	$(BIN)/python docs/api_reference.py > docs/api.md
 
+.PHONY: pictures
+pictures: $(READY) ## the pictures of the page in docs/, made anew (needs chromium)
+	PYTHONPATH=tests $(BIN)/python docs/page_pictures.py
+
 # GeoNames' data, as two packages have them; make_places.py has the hashes of these versions.
 build/geonames: | $(READY) packages
 	@rm -rf $@.part && mkdir -p $@.part && cd $@.part && echo "Taking GeoNames' data from two packages" && \

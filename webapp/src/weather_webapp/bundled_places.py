@@ -16,7 +16,7 @@ from weather_webapp.regions import fold, split
 from weather_webapp.weather import Place
 
 MAX_SUGGESTIONS = 5
-SIMILARITY = 0.6
+SIMILARITY = 0.7
 
 
 class Table:
