@@ -98,7 +98,7 @@ else
 	$(BIN)/weather-cluster up --no-metrics
 	@eval "$$($(BIN)/weather-cluster env)" && \
 	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
-	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
+	    HELM_FLAGS="--hide-notes --set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
 	  $(BIN)/weather-cluster demo
 	$(BIN)/weather-cluster up
 endif
@@ -114,7 +114,7 @@ demo-canary: setup ## on the same cluster: a canary that passes, and one that fa
 	$(BIN)/weather-cluster up --no-metrics --gateway
 	@eval "$$($(BIN)/weather-cluster env)" && \
 	  $(MAKE) --no-print-directory push install REGISTRY=$$WEATHER_CLUSTER_HOST:5000 REPLACE=1 \
-	    HELM_FLAGS="--set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
+	    HELM_FLAGS="--hide-notes --set insecureRegistries={$$WEATHER_CLUSTER_HOST:5000}" && \
 	  $(BIN)/weather-cluster demo-canary
 
 .PHONY: cluster-up cluster-down
@@ -132,7 +132,7 @@ images: setup ## the operator's image and the page's three colours
 .PHONY: push
 push: $(READY) require-registry ## tag and push the images: make push REGISTRY=registry.example/team
 	@mkdir -p build
-	$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) $(if $(INSECURE),--insecure) \
+	@$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) $(if $(INSECURE),--insecure) \
 	  > build/pushed.txt
 
 .PHONY: sbom
@@ -163,20 +163,20 @@ require-repository:
 
 # -- prove it --
 
-# Debian's package would start a server; only its checker is wanted.
-build/promtool: | packages
-	@mkdir -p build && cd build && echo "Taking promtool from Debian's package prometheus" && \
+# Debian's package would start a server as a service; only its two programs are wanted.
+build/prometheus build/promtool &: | packages
+	@mkdir -p build && cd build && echo "Taking prometheus and promtool from Debian's package" && \
 	  { apt-get -qq download prometheus 2>/dev/null || { apt-get -qq update && apt-get -qq download prometheus; }; } && \
-	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool > promtool && \
-	  chmod +x promtool && rm prometheus_*.deb
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool && \
+	  touch prometheus promtool && rm prometheus_*.deb
 
-.PHONY: promtool
-promtool:
-	@command -v promtool >/dev/null || ! command -v apt-get >/dev/null || \
-	  $(MAKE) --no-print-directory build/promtool || echo "Going on without promtool" >&2
+.PHONY: prometheus
+prometheus:
+	@{ command -v prometheus && command -v promtool; } >/dev/null || ! command -v apt-get >/dev/null || \
+	  $(MAKE) --no-print-directory build/prometheus build/promtool || echo "Going on without Prometheus" >&2
 
 .PHONY: test
-test: setup $(CHECKOV) promtool geonames lint ## everything, with one summary
+test: setup $(CHECKOV) prometheus geonames lint ## everything, with one summary
 	$(BIN)/weather-cluster build --all --images
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
@@ -190,7 +190,7 @@ test-versions: setup ## the operator's core, and hostile clusters, on each other
 	done; [ -z "$$failed" ] || { echo "Failed on Kubernetes$$failed" >&2; exit 1; }
 
 .PHONY: test-unit
-test-unit: $(READY) promtool geonames ## the logic alone, in seconds
+test-unit: $(READY) prometheus geonames ## the logic alone, in seconds
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit
 
 .PHONY: test-simulation
@@ -198,7 +198,7 @@ test-simulation: $(READY) ## whole changes on the API in memory, previewed at ea
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/simulation
 
 .PHONY: test-integration
-test-integration: setup $(CHECKOV) ## against a real control plane
+test-integration: setup $(CHECKOV) prometheus ## against a real control plane
 	$(BIN)/pytest tests/integration
 
 .PHONY: test-e2e
