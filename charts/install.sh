@@ -21,7 +21,8 @@ without_image() {
 }
 
 helm upgrade --install weather-operator charts/weather-operator \
-  --namespace "$namespace" --create-namespace --wait --timeout 3m "$@" &
+  --namespace "$namespace" --create-namespace --wait --timeout 3m "$@" \
+  2> >(grep --line-buffered -v 'msg="found symbolic link in path' >&2) &
 helm=$!
 trap 'kill $helm' INT TERM
 
