@@ -11,6 +11,7 @@ from rich.table import Table
 from bench import (
     analysis,
     binaries,
+    canaries,
     canary,
     clusters,
     images,
@@ -24,6 +25,7 @@ from bench.figures import Figure
 PARTS = {
     "analysis": analysis.measure,
     "binaries": binaries.measure,
+    "canaries": canaries.measure,
     "canary": canary.measure,
     "clusters": clusters.measure,
     "images": images.measure,
