@@ -74,6 +74,9 @@ class Simulation:
         self.priority = Priority.RESYNC
         self.seconds = 0.0
         self.gateway_is_away = False
+        self.turns_of_rollout = 0
+        """How many turns a rollout of stable pods takes before its last one."""
+        self._turns: tuple[Manifest, int] = ({}, 0)
         self.analyst: Callable[[Cache], Analyst | None] = lambda _: None
         """Makes a new process' analyst, who sees what its cache does."""
         self.server.before = self._check
@@ -251,6 +254,10 @@ class Simulation:
             "readyReplicas": available,
             "availableReplicas": available,
         }
+        if key == LONDON and works and self._is_half_way(template, desired):
+            status |= {"replicas": desired + 1, "updatedReplicas": 1}
+            self.server.edit(DEPLOYMENT, key, status=status)
+            return True
         if status == deployment.get("status"):
             return False
         self.server.edit(DEPLOYMENT, key, status=status)
@@ -258,6 +265,12 @@ class Simulation:
         if not works:
             self._crash(deployment["spec"]["template"])
         return True
+
+    def _is_half_way(self, template: Manifest, desired: int) -> bool:
+        """Count the turns of a rollout, and tell whether it takes further ones."""
+        known, turns = self._turns
+        self._turns = (template, turns + 1 if known == template else 0)
+        return bool(known) and desired > 0 and self._turns[1] < self.turns_of_rollout
 
     def _crash(self, template: Manifest) -> None:
         """Let the one pod of the newest revision crash again and again."""

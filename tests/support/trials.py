@@ -147,7 +147,11 @@ class Analyst:
     """Gives one complete interval with each look after the first, as the verdicts come."""
 
     def __init__(
-        self, *verdicts: Verdict, epoch: str = "one", share: float = 9.5, requests: int = 400
+        self,
+        *verdicts: Verdict,
+        epoch: str = "one",
+        share: float | None = 9.5,
+        requests: int = 400,
     ) -> None:
         self.verdicts, self.epoch = list(verdicts), epoch
         self.share, self.requests = share, requests

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from weather_operator.model import Blocker
-from weather_operator.rollout.trial import AWAITING_APPROVAL
+from weather_operator.rollout.trial import AWAITING_APPROVAL, TRYING
 
 from kubectl_weather.lease import LeaseState
 from kubectl_weather.model import SETTLED_REASONS, Site
-from kubectl_weather.trial import DECIDED, Trial
+from kubectl_weather.trial import Trial
 
 _OPERATOR_PODS = "--all-namespaces --selector=app.kubernetes.io/name=weather-operator"
 _BY_STATE = {
@@ -57,7 +57,7 @@ def _candidates(
 ) -> Iterator[str]:
     if lease.is_held is False:
         yield f"kubectl get pods {_OPERATOR_PODS}"
-    if site.trial and site.trial.phase not in DECIDED:
+    if site.trial and site.trial.phase in TRYING:
         yield from _decisions(site.name, site.trial)
     for each in blockers:
         kind, _, name = each.object.partition("/")

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from weather_operator.kube.resources import Manifest
 from weather_operator.model.parsing import readable_status
 from weather_operator.rollout.state import revision_tried
-from weather_operator.rollout.trial import ENDING, PROMOTING, trial_before
-
-DECIDED = (PROMOTING, *ENDING)
-"""The phases in which nothing is left to be decided."""
+from weather_operator.rollout.trial import trial_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,17 @@
 """The annotations that approve, abort and promote write, bound to the revision that is tried."""
 
+import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import ABORT_ANNOTATION, APPROVE_ANNOTATION, PROMOTE_ANNOTATION
-from weather_operator.rollout.trial import AWAITING_APPROVAL
+from weather_operator.rollout.trial import AWAITING_APPROVAL, PROMOTING, TRYING
 
 from kubectl_weather.errors import PluginError
 from kubectl_weather.model import condition, is_current
 from kubectl_weather.spec_patches import SpecPatch
-from kubectl_weather.trial import DECIDED, Trial, trial_of
+from kubectl_weather.trial import Trial, trial_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def approve(app: Manifest, seen: Seen) -> SpecPatch:
 
 def abort(app: Manifest, seen: Seen) -> SpecPatch:
     """Return the patch that takes what is tried back. Raises PluginError."""
-    name, trial = app["metadata"]["name"], _undecided(app, "abort", seen)
+    name, trial = app["metadata"]["name"], _undecided(app, "abort", seen, (*TRYING, PROMOTING))
     serving = app["status"].get("version", "what served before")
     message = f"{name} gives up {trial.version}: all visitors go to {serving}."
     return _patch(app, ABORT_ANNOTATION, trial.revision, message)
@@ -46,14 +48,14 @@ def abort(app: Manifest, seen: Seen) -> SpecPatch:
 
 def promote(app: Manifest, seen: Seen) -> SpecPatch:
     """Return the patch that lets what is tried serve without further steps. Raises PluginError."""
-    name, trial = app["metadata"]["name"], _undecided(app, "promote", seen)
+    name, trial = app["metadata"]["name"], _undecided(app, "promote", seen, TRYING)
     message = f"{name} takes {trial.version} without the steps that are left."
     return _patch(app, PROMOTE_ANNOTATION, trial.revision, message)
 
 
-def _undecided(app: Manifest, what: str, seen: Seen) -> Trial:
+def _undecided(app: Manifest, what: str, seen: Seen, phases: Collection[str]) -> Trial:
     trial = _trial(app, what, seen)
-    if trial.phase in DECIDED:
+    if trial.phase not in phases:
         name = app["metadata"]["name"]
         raise PluginError(f"{name} has nothing to {what}: it is {trial.phase} already")
     return trial
@@ -83,6 +85,12 @@ def _trial(app: Manifest, what: str, seen: Seen) -> Trial:
 
 
 def _patch(app: Manifest, annotation: str, value: str, message: str) -> SpecPatch:
-    if app["metadata"].get("annotations", {}).get(annotation) == value:
+    said = app["metadata"].get("annotations", {}).get(annotation, "")
+    if said in app["status"]["rollout"].get("earlierDecisions", ()):
+        # Of an earlier trial: any other value that begins so is a new decision.
+        return SpecPatch(
+            message=message, annotations={annotation: f"{value}@{secrets.token_hex(4)}"}
+        )
+    if said.partition("@")[0] == value:
         return SpecPatch(message=f"{message} That has been said already.")
     return SpecPatch(message=message, annotations={annotation: value})

@@ -44,6 +44,11 @@ def weights(site: Site) -> dict[str, int]:
     return {each["name"]: each["weight"] for each in rule["backendRefs"]}
 
 
+def deployments(site: Site) -> list[str]:
+    found = site.shell.get("-n", site.namespace, "deployments")["items"]
+    return [each["metadata"]["name"] for each in found]
+
+
 def shared(percent: int) -> dict[str, int]:
     return {"london": 100 - percent, "london-canary": percent}
 
@@ -122,8 +127,7 @@ def test_a_gateway_that_goes_in_mid_canary_holds_nobody_up(london: Site) -> None
     set_colour(london, "yellow")
     eventually(lambda: list(weights(london)) == ["london"], seconds=30)
     assert london.status()["version"] == "1.0.0"
-    deployments = london.shell.get("-n", london.namespace, "deployments")["items"]
-    assert [each["metadata"]["name"] for each in deployments] == ["london"]
+    eventually(lambda: deployments(london) == ["london"], seconds=30)
 
 
 def test_a_class_that_names_no_generation_is_believed(london: Site) -> None:

@@ -1,5 +1,7 @@
 """Whole trials: a revision beside the one that serves, whatever happens in between."""
 
+from collections import Counter
+
 import pytest
 from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
@@ -63,6 +65,20 @@ async def test_a_good_revision_goes_step_by_step_and_then_replaces_what_served()
     assert status(simulation)["history"][0]["outcome"] == "Succeeded"
     assert "rollout" not in status(simulation)
     assert nothing_left(simulation)
+
+
+async def test_a_trial_writes_what_says_something_new() -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    simulation.server.writes.clear()
+    await simulation.converge()
+    written = Counter((each.kind.name, each.part) for each in simulation.server.writes)
+    assert written["HTTPRoute", "weather-operator"] == 4, "in the rule, two weights, and out of it"
+    # Each phase once, that the last weight is taken up, and that nothing is left.
+    assert written["WeatherApp", "status"] <= 10
+    assert written["Event", "weather-operator"] <= 6
+    assert {"Preparing", "Analysing", "Promoting"} <= {*simulation.events()}
+    assert not {"Shifting", "Draining"} & {*simulation.events()}
 
 
 async def test_the_canary_has_pods_for_its_share_alone_and_a_selector_of_its_own() -> None:
@@ -165,6 +181,41 @@ async def test_a_person_aborts_and_promotes_the_revision_that_they_saw() -> None
         await simulation.converge()
         assert status(simulation)["version"] == version
         assert nothing_left(simulation)
+
+
+async def test_what_was_said_of_a_trial_says_nothing_of_the_next_one_of_the_same_revision() -> None:
+    spec = canary({"weight": 10, "approval": True})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    tried = rollout(simulation)["revision"]
+    said = {ABORT_ANNOTATION: tried, APPROVE_ANNOTATION: f"{tried}/1", PROMOTE_ANNOTATION: tried}
+    annotate(simulation, **said)
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    simulation.change(**canary({"weight": 10, "approval": True}, rollout={"attempt": 1}))
+    await simulation.converge()
+    assert simulation.ready() == "AwaitingApproval"
+    annotate(simulation, **said | {APPROVE_ANNOTATION: f"{tried}/1@again"})
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_what_was_taken_away_may_be_said_again() -> None:
+    spec = canary({"weight": 10, "approval": True})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    approval = {APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/1"}
+    simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
+    annotate(simulation, **approval)
+    await simulation.converge()
+    assert simulation.ready() == "AwaitingApproval", "it was said before the trial began anew"
+    annotate(simulation)
+    await simulation.converge()
+    annotate(simulation, **approval)
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
 
 
 STEPS_NOW: dict[str, tuple[list[Manifest], list[int]]] = {
@@ -323,7 +374,12 @@ async def test_the_stable_pods_are_held_while_a_canary_has_visitors() -> None:
     assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 8
     tried = simulation.server.body(AUTOSCALER, CANARY) or {}
     assert tried["spec"]["scaleTargetRef"]["name"] == CANARY.name
+    await until(simulation, phase_is(simulation, "Draining"))
+    taken_off = simulation.seconds
+    await until(simulation, lambda: nothing_left(simulation))
+    assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 8, "it has yet to see the load"
     await simulation.converge()
+    assert simulation.seconds - taken_off >= 60
     assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 4
 
 

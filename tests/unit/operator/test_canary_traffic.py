@@ -244,7 +244,7 @@ async def test_a_share_that_is_not_what_was_set_is_a_blocker_and_the_step_does_n
     blocker = status(simulation)["blockers"][0]
     assert blocker["reason"] == "WeightNotObserved"
     assert "10 % is set" in blocker["message"]
-    assert "0 % of 400 requests" in blocker["message"]
+    assert "0 % of 1000 requests" in blocker["message"]
     assert blocker["object"] == "HTTPRoute/london"
     message = condition(status(simulation), "Ready")["message"]
     assert "WeightNotObserved" in message
@@ -254,9 +254,28 @@ async def test_a_share_that_is_not_what_was_set_is_a_blocker_and_the_step_does_n
 
 
 async def test_a_share_of_few_requests_and_one_near_the_weight_are_no_blocker() -> None:
-    for share, requests in ((0, 99), (8, 100_000), (12, 100_000)):
+    for share, requests in ((0, 12), (8, 100_000), (12, 100_000)):
         simulation = await analysed(Analyst(*[GOOD] * 10, share=share, requests=requests))
         assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_few_requests_prove_a_share_over_several_intervals() -> None:
+    simulation = await analysed(Analyst(*[GOOD] * 10, share=10, requests=45), passes=8)
+    assert rollout(simulation)["weight"]["requests"] == 90
+    simulation = await analysed(Analyst(*[GOOD] * 100, share=0, requests=45))
+    assert simulation.ready() == "Blocked"
+    assert rollout(simulation)["weight"]["requests"] > 900
+    assert rollout(simulation)["intervals"]["passed"] == 2, "before they were enough"
+
+
+async def test_an_interval_in_which_nothing_was_counted_takes_nothing_away() -> None:
+    analyst = Analyst(*[GOOD] * 2, share=9)
+    simulation = await analysed(analyst, passes=8)
+    analyst.verdicts, analyst.share = [GOOD], None
+    for _ in range(3):
+        await simulation.reconcile()
+    weight = rollout(simulation).get("weight", {"observed": 9, "requests": 800})
+    assert (weight["observed"], weight["requests"]) == (9, 800)
 
 
 async def test_the_share_of_the_step_before_is_not_held_against_a_step() -> None:

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weather_operator.rollout.proportions import (
+    SHARE_SAMPLE,
+    chance_of_at_least,
     is_share_as_set,
     least_difference,
+    pooled_share,
     wilson_interval,
 )
 
@@ -63,3 +66,35 @@ def test_a_few_visitors_who_come_past_the_router_are_no_other_share() -> None:
     assert is_share_as_set(50, 40, 100_000) is True
     assert is_share_as_set(50, 33, 100_000) is False
     assert is_share_as_set(50, 100, 100_000) is False
+
+
+def test_the_tail_of_the_binomial_distribution() -> None:
+    assert chance_of_at_least(3, 3, 0.5) == pytest.approx(1 / 8)
+    assert chance_of_at_least(2, 3, 0.5) == pytest.approx(1 / 2)
+    assert chance_of_at_least(10, 10, 0.1) == pytest.approx(1e-10)
+    assert chance_of_at_least(60_000, 100_000, 0.5) == pytest.approx(0)
+    assert chance_of_at_least(1, 9, 0) == 0
+
+
+@pytest.mark.parametrize("weight", [1, 5, 10, 50, 95])
+@pytest.mark.parametrize("requests", [7, 40, 130, 1500])
+def test_chance_alone_makes_no_other_share_of_many_intervals(weight: int, requests: int) -> None:
+    chance = random.Random(weight * requests)
+    known: tuple[float | None, int] = (None, 0)
+    blamed = 0
+    for _ in range(400):
+        share = 100 * sum(chance.random() < weight / 100 for _ in range(requests)) / requests
+        known = pooled_share(known, share, requests)
+        blamed += is_share_as_set(weight, *known) is False
+    assert blamed == 0
+    assert known[1] == max(SHARE_SAMPLE, requests)
+
+
+def test_a_share_that_is_amended_is_seen() -> None:
+    known: tuple[float | None, int] = (0, SHARE_SAMPLE)
+    intervals = 0
+    while is_share_as_set(10, *known) is False:
+        known = pooled_share(known, 10, 200)
+        intervals += 1
+    assert intervals <= 4
+    assert pooled_share((0, SHARE_SAMPLE), 10, 5 * SHARE_SAMPLE) == (10, 5 * SHARE_SAMPLE)

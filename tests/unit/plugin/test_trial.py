@@ -48,8 +48,24 @@ def test_an_approval_names_the_revision_and_the_step() -> None:
 def test_other_decisions_name_the_revision(what: str) -> None:
     decide = getattr(trial_patches, what)
     assert decide(app("Analysing"), Seen()).annotations == {f"{PREFIX}/{what}": "abc"}
+    with pytest.raises(PluginError, match="it is Draining already"):
+        decide(app("Draining"), Seen())
+
+
+def test_what_is_promoted_may_be_aborted_and_is_promoted_already() -> None:
+    patch = trial_patches.abort(app("Promoting"), Seen())
+    assert patch.annotations == {f"{PREFIX}/abort": "abc"}
     with pytest.raises(PluginError, match="it is Promoting already"):
-        decide(app("Promoting"), Seen())
+        trial_patches.promote(app("Promoting"), Seen())
+
+
+def test_what_was_said_of_an_earlier_trial_is_said_anew() -> None:
+    again = app(earlierDecisions=["abc/1"])
+    again["metadata"]["annotations"] = {f"{PREFIX}/approve": "abc/1"}
+    (said,) = trial_patches.approve(again, Seen()).annotations.values()
+    assert said.startswith("abc/1@")
+    again["metadata"]["annotations"] = {f"{PREFIX}/approve": said}
+    assert trial_patches.approve(again, Seen()).annotations == {}
 
 
 def test_what_was_said_already_is_not_written_again() -> None:

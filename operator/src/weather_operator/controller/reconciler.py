@@ -63,15 +63,18 @@ from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import RolloutState, revision_tried, seconds_between
 from weather_operator.rollout.strategies import Action
+from weather_operator.rollout.traffic import is_anything_left
 from weather_operator.rollout.trial import (
     ANALYSING,
     AWAITING_APPROVAL,
     ENDING,
     PREPARING,
+    PROMOTING,
     TRYING,
     seconds_of,
     trial_before,
 )
+from weather_operator.rollout.weights import LOAD_SECONDS
 from weather_operator.status.blockers import dated, of_image
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
@@ -321,12 +324,12 @@ class Reconciler:
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
 
     def _watch(self, observed: Observed, planned: Plan) -> None:
-        """Have the revision analysed that is tried, and no other."""
+        """Have the revision analysed that is tried, until it serves, and no other."""
         if self._analyst is None:
             return
         app, rollout = observed.app, planned.rollout
         trial, analysis = rollout.trial if rollout else None, app.rollout.analysis
-        is_watched = trial and trial.phase in TRYING and trial.phase != PREPARING
+        is_watched = trial and trial.phase in (*TRYING, PROMOTING) and trial.phase != PREPARING
         if not (rollout and trial and analysis and is_watched):
             self._analyst.forget(app.key)
             return
@@ -353,7 +356,9 @@ def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: floa
         return min(look, app.rollout.analysis.interval_seconds)
     if trial.phase == AWAITING_APPROVAL or (trial.phase in TRYING and app.rollout.paused):
         return None
-    seconds = router_seconds(app) if trial.phase in ENDING else 0
+    seconds = 0
+    if trial.phase in ENDING:
+        seconds = router_seconds(app) if is_anything_left(observed) else LOAD_SECONDS
     if trial.phase == ANALYSING:
         seconds = seconds_of(app, trial.step)
     if trial.set_at is None or not seconds:

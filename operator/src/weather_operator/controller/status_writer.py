@@ -12,10 +12,14 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.metrics import Metrics
 from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WeatherApp
 from weather_operator.rollout.state import ROLLING_BACK, ROLLING_OUT, SCALING
+from weather_operator.rollout.trial import DRAINING, SHIFTING
 from weather_operator.status.conditions import condition
 from weather_operator.status.ready import WAITING
 
 log = logging.getLogger(__name__)
+
+_SOON_OVER = (ROLLING_OUT, SCALING, WAITING, SHIFTING, DRAINING)
+"""Reasons without an event: somebody has just asked for it, and what comes of it has its own."""
 
 
 class StatusWriter:
@@ -78,8 +82,8 @@ class StatusWriter:
             "status",
             extra={"app": str(app.key), "ready": after["status"], "reason": after["reason"]},
         )
-        if after["reason"] in (ROLLING_OUT, SCALING, WAITING):
-            return  # somebody has just asked for it; what came of it is recorded
+        if after["reason"] in _SOON_OVER:
+            return
         stalled = condition(status, "Stalled")["status"] == "True"
         warning = stalled or after["reason"] in ("Blocked", ROLLING_BACK)
         await self._recorder.record(

@@ -22,7 +22,7 @@ from weather_operator.kube.resources import (
 from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER, WeatherApp
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
-from weather_operator.render.load_balancers import sends_to_pods
+from weather_operator.render.load_balancers import divides_by_rule, sends_to_pods
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Progress, min_available
 from weather_operator.rollout.revisions import Revision, revision_in
@@ -48,7 +48,7 @@ from weather_operator.rollout.trial import (
     step_at,
     trial_before,
 )
-from weather_operator.rollout.weights import routed_weight
+from weather_operator.rollout.weights import least_stable, routed_weight
 
 _ROLLS = (PROMOTING, ROLLING_BACK)
 
@@ -90,16 +90,19 @@ def plan(observed: Observed) -> Plan | None:
     decision = canary.decide(observed, desired)
     if decision is None:
         return None
-    if decision.action is Action.MARK:
+    if decision.action.only_says:
         rollout = current_rollout(observed, desired, decision)
         return Plan(desired=desired, decision=decision, rollout=rollout)
     if (path := serving_path(observed, desired, decision)) is None:
         return None
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
-    manifests |= render.routes_at(app, path, weight)
+    manifests |= render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
     if trial:
-        manifests |= _beside_a_canary(observed, trial, weight or 0)
+        manifests[SERVICE] = render.service(app, service_selector(app, weight or 0))
+    if decision.trial and app.autoscaling:
+        least = least_stable(observed, decision.trial)
+        manifests[AUTOSCALER] = render.autoscaler(app, app.autoscaling, least=least)
     manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
     rollout = current_rollout(observed, desired, decision)
     if sends_to_pods(app):
@@ -214,14 +217,12 @@ def _are_known(progress: Progress) -> bool:
     return progress.observed and progress.available >= max(progress.desired, progress.ready)
 
 
-def _beside_a_canary(observed: Observed, trial: Trial, weight: int) -> dict[Kind, Manifest]:
-    """Return what of the stable track's children is otherwise while there is a canary."""
-    app = observed.app
-    manifests = {SERVICE: render.service(app, service_selector(app, weight))}
-    if app.autoscaling and trial.weight > 0:
-        # An abort has to land on as many pods as there were, whatever the load was meanwhile.
-        manifests[AUTOSCALER] = render.autoscaler(app, app.autoscaling, least=trial.stable)
-    return manifests
+def _is_off_route(app: WeatherApp, trial: Trial | None) -> bool:
+    """Tell whether a canary that gets no more visitors needs its Service in no route either.
+
+    A load balancer that sends to pods themselves lets those go whose Service is in a rule.
+    """
+    return trial is not None and trial.phase in ENDING and not divides_by_rule(app)
 
 
 def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Iterator[Write]:

@@ -13,11 +13,14 @@ import math
 Z_ONE_SIDED = 2.326
 """Chance alone passes a bound that this was used for in 1 of 100 cases, on one side."""
 
-Z_TWO_SIDED = 3.291
-"""Chance alone passes one of two bounds that this was used for in 1 of 1,000 cases."""
-
 SHARE_REQUESTS = 100
 """Of fewer requests a share is not judged."""
+
+SHARE_SAMPLE = 1000
+"""Of so many of the newest requests it is, or of those of one interval where there are more."""
+
+SHARE_CHANCE = 0.0005
+"""What chance alone makes of it less often than this, on either side, is another share."""
 
 SHARE_TOLERANCE = 0.25
 """By what part of it a share may differ from its weight: some visitors come past the router."""
@@ -50,6 +53,22 @@ def least_difference(
     return first - second - math.hypot(first - first_low, second_high - second)
 
 
+def pooled_share(
+    before: tuple[float | None, int], share: float, requests: int
+) -> tuple[float, int]:
+    """Return a share and of how many requests it is, once those of another interval are known.
+
+    Where the sample is full the older ones count for less, so that chance moves it no further than
+    it moves a sample of that size, and what was amended meanwhile is seen.
+    """
+    known, number = before
+    if known is None or not number:
+        return share, requests
+    kept = min(number, max(SHARE_SAMPLE - requests, 0))
+    total = kept + requests
+    return round((known * kept + share * requests) / total, 2), total
+
+
 def is_share_as_set(weight: float, share: float | None, requests: int) -> bool | None:
     """Tell whether an observed share of the requests is about what a weight gives.
 
@@ -58,6 +77,28 @@ def is_share_as_set(weight: float, share: float | None, requests: int) -> bool |
     """
     if share is None or requests < SHARE_REQUESTS:
         return None
-    low, high = wilson_interval(requests * share / 100, requests, z=Z_TWO_SIDED)
-    wanted = weight / 100
-    return low <= wanted * (1 + SHARE_TOLERANCE) and wanted * (1 - SHARE_TOLERANCE) <= high
+    seen, wanted = round(requests * share / 100), weight / 100
+    low, high = wanted * (1 - SHARE_TOLERANCE), wanted * (1 + SHARE_TOLERANCE)
+    if seen > high * requests:
+        return chance_of_at_least(seen, requests, high) >= SHARE_CHANCE
+    if seen < low * requests:
+        return chance_of_at_least(requests - seen, requests, 1 - low) >= SHARE_CHANCE
+    return True
+
+
+def chance_of_at_least(cases: int, total: int, proportion: float) -> float:
+    """Return how probable so many cases are where more than the expected number came.
+
+    The upper tail of the binomial distribution, summed from its greatest term on.
+    """
+    if not 0 < proportion < 1:
+        return float(proportion >= 1)
+    ways = math.lgamma(total + 1) - math.lgamma(cases + 1) - math.lgamma(total - cases + 1)
+    odds = proportion / (1 - proportion)
+    term = math.exp(ways + cases * math.log(proportion) + (total - cases) * math.log1p(-proportion))
+    chance = 0.0
+    while term > chance * 1e-9:
+        chance += term
+        term *= (total - cases) / (cases + 1) * odds
+        cases += 1
+    return chance

@@ -12,7 +12,7 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.model.strategies import Analysis, CanaryStep
 from weather_operator.rollout.interval import Interval, Verdict
-from weather_operator.rollout.proportions import is_share_as_set
+from weather_operator.rollout.proportions import is_share_as_set, pooled_share
 
 PREPARING, TESTING, SHIFTING, ANALYSING = "Preparing", "Testing", "Shifting", "Analysing"
 AWAITING_APPROVAL, PROMOTING = "AwaitingApproval", "Promoting"
@@ -31,7 +31,9 @@ class Trial:
 
     `set_at` is when that was taken up, None before. `stable` is how many pods served when it began.
     `epoch` and `number` name the interval that was counted last, `passed` the good ones in this
-    step and `failed` those that failed in a row; `checks` is what the status tells of each.
+    step and `failed` those that failed in a row; `checks` is what the status tells of each. `share`
+    is what was observed since the weight was taken up, of so many `requests`. `earlier`
+    are people's decisions that were there when it began: they were about another trial.
     """
 
     phase: str
@@ -49,6 +51,7 @@ class Trial:
     share: float | None = None
     requests: int = 0
     checks: tuple[Manifest, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     def at(self, phase: str, *, step: int | None = None, weight: int | None = None) -> Self:
         """Return the trial in another phase; another step or weight begins anew to count.
@@ -86,8 +89,9 @@ class Trial:
         fails = verdict is Verdict.FAILED or (verdict is Verdict.UNKNOWN and unknown_fails)
         passes = verdict is Verdict.PASSED
         seen = self
-        if self.is_set:
-            seen = replace(self, share=interval.share, requests=interval.requests)
+        if self.is_set and interval.share is not None:
+            pooled = pooled_share((self.share, self.requests), interval.share, interval.requests)
+            seen = replace(self, share=pooled[0], requests=pooled[1])
         is_at_step = self.is_set or self.step == 0
         is_proof = is_at_step and not (is_share_proof and seen.is_share_off)
         return replace(
@@ -134,6 +138,7 @@ class Trial:
             "stableReplicas": self.stable,
             "intervals": intervals if self.epoch else None,
             "analysis": list(self.checks) or None,
+            "earlierDecisions": list(self.earlier) or None,
         }
         return {name: value for name, value in shown.items() if value is not None}
 
@@ -160,6 +165,7 @@ def trial_before(status: Mapping[str, Any]) -> Trial | None:
         share=weight.get("observed"),
         requests=weight.get("requests", 0),
         checks=tuple(rollout.get("analysis", ())),
+        earlier=tuple(rollout.get("earlierDecisions", ())),
     )
 
 

@@ -1,12 +1,17 @@
 """Which share of the visitors a canary gets: what its step says, as far as its pods carry it."""
 
+from weather_operator.kube.resources import AUTOSCALER
 from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.state import seconds_between
 from weather_operator.rollout.traffic import WHOLE, canary_size, divides_requests, is_routed
-from weather_operator.rollout.trial import PROMOTING, SHIFTING, Trial, steps_of
+from weather_operator.rollout.trial import ENDING, SHIFTING, TRYING, Trial, steps_of
 from weather_operator.rollout.windows import closed
 
 SHARE_SECONDS = 60
 """How long a router may take until it divides the visitors as it says."""
+
+LOAD_SECONDS = 60
+"""How long an autoscaler may take to see a load: it looks every 15 s, and so do metrics."""
 
 _LEAST_PODS = 0.75
 """With which part of its pods a canary keeps its weight: a drained node may take one of four."""
@@ -26,10 +31,12 @@ def routed_weight(observed: Observed, trial: Trial) -> int:
     those that are left can take. Where no other pods serve, the visitors stay with those that do.
     While a trial is frozen no weight rises to a step that is yet to begin.
     """
-    if trial.weight == 0 or not observed.canary_progress.available:
+    if not observed.canary_progress.available:
         return 0
-    if trial.phase == PROMOTING and not observed.progress.available:
+    if trial.phase not in (*TRYING, *ENDING) and not observed.progress.available:
         return WHOLE
+    if trial.weight == 0:
+        return 0
     if trial.phase == SHIFTING:
         carries = has_pods_for(observed, trial) and not is_frozen(observed)
     else:
@@ -38,6 +45,28 @@ def routed_weight(observed: Observed, trial: Trial) -> int:
         return trial.weight
     lower = [each.weight for each in steps_of(observed.app)[: max(trial.step - 1, 0)]]
     return max((each for each in lower if _carries(observed, trial, each)), default=0)
+
+
+def least_stable(observed: Observed, trial: Trial) -> int:
+    """Return how many stable pods an autoscaler leaves while a trial has visitors, and after it.
+
+    A way back has to land on as many as there were, whatever the load was meanwhile; so what was
+    held stays until the autoscaler has seen the load that came with it.
+    """
+    return trial.stable if trial.weight else min(_held(observed), trial.stable)
+
+
+def is_held_for_load(observed: Observed, trial: Trial) -> bool:
+    """Tell whether an autoscaler has yet to see the load of the stable pods without a canary."""
+    scaling = observed.app.autoscaling
+    if scaling is None or min(_held(observed), trial.stable) <= scaling.min_replicas:
+        return False
+    return trial.set_at is None or seconds_between(trial.set_at, observed.now) < LOAD_SECONDS
+
+
+def _held(observed: Observed) -> int:
+    autoscaler = observed.child(AUTOSCALER)
+    return autoscaler["spec"].get("minReplicas", 1) if autoscaler else 0
 
 
 def is_frozen(observed: Observed) -> bool:

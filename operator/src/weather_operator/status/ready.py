@@ -104,6 +104,7 @@ def _tried(observed: Observed, plan: Plan, rollout: RolloutState, trial: Trial) 
         return ReadyCondition(ready=False, reason=AWAITING_APPROVAL, message=message)
     if trial.phase == PROMOTING:
         message = f"{name} has passed and replaces what served: {_counts(observed, rollout)}"
+        message += _evidence(observed, trial)
     elif trial.phase == ABORTING:
         message = f"{name} gets no visitors any more; what served before serves on"
     elif trial.phase == DRAINING:
@@ -252,7 +253,8 @@ def _exceeded(message: str) -> ReadyCondition:
 
 
 def _failed(observed: Observed, plan: Plan) -> str:
-    reason = _failure(observed, plan).get("reason")
+    ended = plan.decision.ended if plan.decision else None
+    reason = (ended and ended.cause) or _failure(observed, plan).get("reason")
     return f"{plan.desired} failed, {reason or why_failed(observed)}"
 
 

@@ -13,11 +13,15 @@
 A pass either goes on to another phase, and then writes the status alone, or carries out what the
 phase in the status says. So whatever follows has been said before, and a process that ends anywhere
 leaves the next one in no doubt.
+
+Checks go on while a revision is promoted. Where they fail, or a person aborts it, the status says
+so, then the visitors leave the canary and the rolling update goes back.
 """
 
 from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.model import WeatherApp
 from weather_operator.model.strategies import ABORT, BLUE_GREEN, CANARY, Analysis
 from weather_operator.render import Track, child_name
 from weather_operator.render.load_balancers import router_seconds
@@ -26,7 +30,7 @@ from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Reached, reached_before
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.routes import routed_paths
-from weather_operator.rollout.state import failure, last_good, later, seconds_between
+from weather_operator.rollout.state import ROLLING_BACK, failure, last_good, later, seconds_between
 from weather_operator.rollout.strategies import Action, Decision, Ended, rolling_update
 from weather_operator.rollout.traffic import (
     divides_requests,
@@ -55,24 +59,28 @@ from weather_operator.rollout.weights import (
     has_pods_for,
     is_frozen,
     is_held,
+    is_held_for_load,
     is_share_unproven,
 )
 from weather_operator.rollout.windows import closed
 
 _TRYING_STRATEGIES = (CANARY, BLUE_GREEN)
+_BY_A_PERSON = "a person has aborted it"
 
 
 def decide(observed: Observed, desired: Revision) -> Decision | None:
     """Return what to do, None when that takes ReplicaSets or pods that have not been read."""
     app = observed.app
     trial = trial_before(app.status)
+    if trial:  # what was taken away may be said again
+        trial = replace(trial, earlier=tuple(each for each in trial.earlier if each in _said(app)))
     if trial is None and not is_anything_left(observed):
         plain = rolling_update.decide(observed, desired)
         if plain is None:
             return None
         if not _begins(observed, desired, plain):
             return replace(plain, untried=_why_not_tried(observed))
-        return _begin(observed)
+        return _begin(observed, desired)
     if trial is None:
         return _go_on(_idle(observed), ABORTING)
     if trial.phase in ENDING:
@@ -83,8 +91,8 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     is_same = (tried, trial.strategy) == (desired.revision, app.rollout.strategy.type)
     if not is_same or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
-    if app.aborted == desired.revision:
-        return _fail(trial, "a person has aborted it")
+    if _is_said(app.aborted, desired.revision, trial):
+        return _fail(trial, _BY_A_PERSON)
     return _try(observed, desired, trial)
 
 
@@ -143,8 +151,18 @@ def _idle(observed: Observed) -> Trial:
     )
 
 
-def _begin(observed: Observed) -> Decision:
-    return _go_on(_idle(observed), PREPARING)
+def _begin(observed: Observed, desired: Revision) -> Decision:
+    said = tuple(each for each in _said(observed.app) if each.startswith(desired.revision))
+    return _go_on(replace(_idle(observed), earlier=said), PREPARING)
+
+
+def _said(app: WeatherApp) -> tuple[str, ...]:
+    return tuple(filter(None, (app.approved, app.aborted, app.promoted)))
+
+
+def _is_said(said: str, decision: str, trial: Trial) -> bool:
+    """Tell whether a person has decided so in this trial; what follows an @ is theirs."""
+    return said.partition("@")[0] == decision and said not in trial.earlier
 
 
 def _go_on(
@@ -200,7 +218,7 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
     outside = closed(app.rollout.windows, observed.now)
     if outside:
         return replace(_stay(trial), outside_window=outside)
-    if app.promoted == desired.revision and tried.complete:
+    if _is_said(app.promoted, desired.revision, trial) and tried.complete:
         return _go_on(trial, PROMOTING)
     if trial.phase in (PREPARING, TESTING):
         return _from_no_visitors(observed, desired, trial, analysis)
@@ -229,7 +247,7 @@ def _from_no_visitors(
     if has_probes and not trial.passed:
         return _stay(trial)
     blue_green = observed.app.rollout.strategy.blue_green
-    if blue_green and blue_green.approval and not _is_approved(observed, desired, 0):
+    if blue_green and blue_green.approval and not _is_approved(observed, desired, trial):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
@@ -255,7 +273,7 @@ def _at_step(
     if is_share_unproven(observed, trial):
         return _stay(trial)
     step = step_at(observed.app, trial.step)
-    if step and step.approval and not _is_approved(observed, desired, trial.step):
+    if step and step.approval and not _is_approved(observed, desired, trial):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
@@ -268,11 +286,59 @@ def _next_step(observed: Observed, trial: Trial) -> Decision:
 
 
 def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
-    """Roll the pods that serve; the canary stays, with its visitors, until they are complete."""
+    """Roll the pods that serve; the canary stays, with its visitors, until they are complete.
+
+    It goes on to be judged by what they get, unless a person has promoted it.
+    """
+    app = observed.app
+    is_taken_back = trial.phase == ROLLING_BACK and _why_taken_back(observed, desired, trial)
+    if is_taken_back and observed.live == desired:
+        plain = rolling_update.go_back(observed, desired, serves_badly=True)
+        return plain and replace(plain, trial=trial)
     if observed.progress.complete and (trial.phase != PROMOTING or observed.live == desired):
         return _go_on(trial, DRAINING)
     plain = rolling_update.decide(observed, desired)
-    return plain and replace(plain, trial=trial)
+    is_tried = app.status["rollout"].get("revision") == desired.revision
+    if plain is None or plain.rollback_to or not is_tried:
+        return plain and replace(plain, trial=_without_visitors(observed, desired, trial))
+    if not app.rollout.paused:
+        measured = _measured(observed, desired, trial, _analysis(observed))
+        trial = measured if _says_more(measured, trial) else trial
+    cause = _why_taken_back(observed, desired, trial)
+    if not cause:
+        return replace(plain, trial=trial)
+    if observed.live != desired:
+        return _fail(trial, cause)
+    failed = rolling_update.mark_failed(observed, desired, plain, serves_badly=True)
+    if failed is None or failed.action is not Action.MARK_FAILED:
+        return failed and replace(failed, trial=trial)
+    back = replace(trial.at(ROLLING_BACK, weight=0), failed=trial.failed)
+    return replace(failed, trial=back, ended=Ended(cause=cause))
+
+
+def _says_more(now: Trial, before: Trial) -> bool:
+    """Tell whether an interval is more than one more that came out as the one before."""
+    verdicts = [{each["name"]: each["verdict"] for each in trial.checks} for trial in (now, before)]
+    return now.failed != before.failed or verdicts[0] != verdicts[1]
+
+
+def _why_taken_back(observed: Observed, desired: Revision, trial: Trial) -> str:
+    """Return why what is promoted is taken back half-way, empty where it is not."""
+    app, analysis = observed.app, _analysis(observed)
+    if _is_said(app.aborted, desired.revision, trial):
+        return _BY_A_PERSON
+    if analysis is None or trial.failed < analysis.failure_limit:
+        return ""
+    if not app.rollout.auto_rollback or _is_said(app.promoted, desired.revision, trial):
+        return ""
+    return _failed_checks(trial)
+
+
+def _without_visitors(observed: Observed, desired: Revision, trial: Trial) -> Trial:
+    """Return the trial without visitors where what served before is wished again."""
+    if trial.phase == PROMOTING and desired.revision == last_good(observed.app.status):
+        return trial.at(PROMOTING, weight=0)
+    return trial
 
 
 def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
@@ -283,12 +349,12 @@ def _end(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         if decided is None:
             return None
         plain = replace(decided, trial=trial)
-    if not is_anything_left(observed):
+    if not is_anything_left(observed) and not is_held_for_load(observed, trial):
         return replace(plain, trial=None, action=Action.MARK)
     if trial.set_at is None:
         if not is_routed(observed, 0):
             return plain
-        return Decision(action=Action.MARK, trial=replace(trial, set_at=observed.now))
+        return replace(plain, action=Action.MARK, trial=replace(trial, set_at=observed.now))
     return replace(
         plain, removes_canary=later(trial.set_at, router_seconds(observed.app)) <= observed.now
     )
@@ -333,8 +399,8 @@ def _has_done_well(observed: Observed, trial: Trial, analysis: Analysis | None) 
     return since is not None and seconds_between(since, observed.now) >= seconds
 
 
-def _is_approved(observed: Observed, desired: Revision, step: int) -> bool:
-    return observed.app.approved == f"{desired.revision}/{step}"
+def _is_approved(observed: Observed, desired: Revision, trial: Trial) -> bool:
+    return _is_said(observed.app.approved, f"{desired.revision}/{trial.step}", trial)
 
 
 def _failed_checks(trial: Trial) -> str:

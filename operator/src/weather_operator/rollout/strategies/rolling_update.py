@@ -29,7 +29,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     if live == desired and observed.progress.complete:
         return Decision()  # it serves, whatever its status said before
     if failure(app.status, desired.revision, attempt=app.rollout.attempt):
-        return _go_back(observed, desired)
+        return go_back(observed, desired)
     if live is None:
         return Decision(paused=is_paused(observed, desired))
     if live == desired:
@@ -74,20 +74,33 @@ def _supervise(observed: Observed, desired: Revision) -> Decision | None:
         return go_on
     if not app.rollout.auto_rollback or progress.desired == 0:
         return go_on
-    revisions = _revisions(observed)
-    if revisions is None or observed.pod_blockers is None:
+    if observed.pod_blockers is None:
         return None
-    if not observed.evidence:
-        return go_on
+    return mark_failed(observed, desired, go_on) if observed.evidence else go_on
+
+
+def mark_failed(
+    observed: Observed, desired: Revision, go_on: Decision, *, serves_badly: bool = False
+) -> Decision | None:
+    """Say that a revision has failed, or go on where what it would go back to is worse.
+
+    Of one that `serves_badly` available pods are nothing to keep.
+    """
+    revisions = _revisions(observed)
+    if revisions is None:
+        return None
     good = _last_good(observed, desired, revisions)
     if good is None:
         return replace(go_on, rollback_blocked=_NOWHERE)
-    if blocked := _rollback_blocked(observed, good, desired, revisions):
+    blocked = _rollback_blocked(observed, good, desired, revisions, serves_badly=serves_badly)
+    if blocked:
         return replace(go_on, rollback_blocked=blocked)
     return Decision(action=Action.MARK_FAILED, rollback_to=good.revision)
 
 
-def _go_back(observed: Observed, desired: Revision) -> Decision | None:
+def go_back(
+    observed: Observed, desired: Revision, *, serves_badly: bool = False
+) -> Decision | None:
     """Leave a failed revision for the last good one, or stay where that would make it worse."""
     live, revisions = observed.live, _revisions(observed)
     if live is None:
@@ -97,7 +110,9 @@ def _go_back(observed: Observed, desired: Revision) -> Decision | None:
     good = _last_good(observed, desired, revisions)
     if good and live == good.revision:
         return Decision(action=Action.HOLD, template_from=good, rollback_to=good.revision)
-    blocked = _rollback_blocked(observed, good, live, revisions) if good else _NOWHERE
+    blocked = _NOWHERE
+    if good:
+        blocked = _rollback_blocked(observed, good, live, revisions, serves_badly=serves_badly)
     if good and not blocked:
         return Decision(action=Action.ROLL_BACK, template_from=good, rollback_to=good.revision)
     return replace(_hold(observed, desired, live, revisions), rollback_blocked=blocked)
@@ -145,6 +160,8 @@ def _rollback_blocked(
     good: ReplicaSetRevision,
     live: Revision,
     revisions: Sequence[ReplicaSetRevision],
+    *,
+    serves_badly: bool,
 ) -> str:
     """Return why a return to the last good revision would make it worse, empty if it would not.
 
@@ -153,6 +170,8 @@ def _rollback_blocked(
     """
     if good.is_broken:
         return f"{good.revision} has no available pod either"
+    if serves_badly:
+        return ""
     current = _find(observed, revisions, live.revision)
     serving = current.available if current else 0
     if not good.is_intact and good.available < serving:
