@@ -1,16 +1,12 @@
 """Real pods behind the Service: who gets the traffic, under which path, and how many they are."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from support.deadlines import eventually
 from support.http import api_info
 from support.kubectl import Shell
+from support.load import load
 from support.operator import Site
 
 NODE_PORT = {"type": "NodePort"}
@@ -78,34 +74,6 @@ def test_a_path_is_served_below_itself_and_changing_it_is_a_rollout(site: Site) 
         *("-p", json.dumps(address)),
     )
     assert site.wait_for("Serving")["url"] == "http://lb.example.com/london/"
-
-
-@contextmanager
-def load(url: str) -> Iterator[list[str]]:
-    """Send requests as fast as they are answered while the context lasts; gives the failures."""
-    over, failures = threading.Event(), []
-
-    def send(number: int) -> None:
-        count = 0
-        while not over.is_set():
-            count += 1
-            # Another address each time, so that no cache saves the work.
-            page = f"{url}?{number}={count}"
-            try:
-                with urlopen(page, timeout=10) as answer:  # noqa: S310 - it is status.url
-                    answer.read()
-            except (URLError, OSError) as error:
-                failures.append(str(error))
-
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield failures
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_load_adds_pods_and_its_end_takes_them_away(site: Site) -> None:
