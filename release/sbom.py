@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cyclonedx.factory.license import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import License
@@ -17,7 +18,8 @@ from weather_cluster.host import require_programs, run, succeeds
 from weather_cluster.images import IMAGES, Image
 
 # Run by the image's own Python, which knows its own packages and Debian's. A package's licences are
-# where Debian's policy has them, in machine-readable copyright files; others are not guessed.
+# where Debian's policy has them, in machine-readable copyright files; others are not guessed. What
+# was downloaded for it the Dockerfile has noted: Debian's package or the wheel, by its SHA-256.
 _LIST_CONTENTS = r"""
 import glob, importlib.metadata, json, os, re
 
@@ -33,8 +35,10 @@ def python(found):
     said = told.get("License-Expression") or told.get("License") or ""
     classes = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
     short = said if said and "\n" not in said else ""
-    return [found.name, found.version, short or "".join(classes[:1]).rpartition(" :: ")[2]]
+    licence = short or "".join(classes[:1]).rpartition(" :: ")[2]
+    return [found.name, found.version, licence, wheels.get(found.name, "")]
 
+wheels = json.load(open("/usr/share/wheels.json"))
 print(json.dumps({
     "debian": [debian(file) for file in glob.glob("/var/lib/dpkg/status.d/*")],
     "python": [python(each) for each in importlib.metadata.distributions()],
@@ -95,15 +99,15 @@ def _debian(control: str, licences: list[str]) -> Component:
     fields = dict(re.findall(r"^(\S+): (.*)$", control, re.MULTILINE))
     architecture = {"arch": fields["Architecture"]}
     package = PackageURL("deb", "debian", fields["Package"], fields["Version"], architecture)
-    return _component(package, licences)
+    return _component(package, licences, fields["SHA256"])
 
 
-def _python(name: str, version: str, licence: str) -> Component:
+def _python(name: str, version: str, licence: str, sha256: str) -> Component:
     package = PackageURL("pypi", None, re.sub("[-_.]+", "-", name).lower(), version)
-    return _component(package, [licence] if licence else [])
+    return _component(package, [licence] if licence else [], sha256)
 
 
-def _component(package: PackageURL, licences: list[str]) -> Component:
+def _component(package: PackageURL, licences: list[str], sha256: str) -> Component:
     make = LicenseFactory()
     # An expression stands alone; several names of Debian's are of several files.
     one = len(licences) == 1
@@ -117,4 +121,6 @@ def _component(package: PackageURL, licences: list[str]) -> Component:
         purl=package,
         bom_ref=package.to_string(),
         licenses=found,
+        # What is built here has none.
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else [],
     )
