@@ -76,6 +76,7 @@ async def test_the_page_tells_the_weather_and_who_serves_it() -> None:
         "Node": "node-1",
         "Time": "2025-11-23 10:44:05 UTC",
         "Data": "Weather data by OpenWeather, observed 10:40 UTC, fetched just now",
+        "City": "GeoNames (geonames.org), CC BY 4.0",
     }
     assert 'datetime="2025-11-23T10:44:05Z"' in page
     assert 'content="#00875A"' in page
