@@ -191,7 +191,7 @@ test-versions: setup ## the operator's core, and hostile clusters, on each other
 
 .PHONY: test-unit
 test-unit: $(READY) prometheus geonames ## the logic alone, in seconds
-	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit
+	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/unit
 
 .PHONY: test-simulation
 test-simulation: $(READY) ## whole changes on the API in memory, previewed at each pass and killed at each write
