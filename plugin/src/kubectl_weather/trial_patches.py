@@ -86,7 +86,7 @@ def _trial(app: Manifest, what: str, seen: Seen) -> Trial:
 
 def _patch(app: Manifest, annotation: str, value: str, message: str) -> SpecPatch:
     said = app["metadata"].get("annotations", {}).get(annotation, "")
-    if said in app["status"]["rollout"].get("earlierDecisions", ()):
+    if f"{annotation}={said}" in app["status"]["rollout"].get("earlierDecisions", ()):
         # Of an earlier trial: any other value that begins so is a new decision.
         return SpecPatch(
             message=message, annotations={annotation: f"{value}@{secrets.token_hex(4)}"}

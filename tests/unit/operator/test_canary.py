@@ -201,6 +201,21 @@ async def test_what_was_said_of_a_trial_says_nothing_of_the_next_one_of_the_same
     assert status(simulation)["version"] == "2.0.0"
 
 
+async def test_an_abort_of_the_trial_before_is_no_promotion_of_this_one_and_hides_none() -> None:
+    spec = canary({"weight": 10, "approval": True})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    said = {ABORT_ANNOTATION: rollout(simulation)["revision"]}
+    annotate(simulation, **said)
+    await simulation.converge()
+    simulation.change(**canary({"weight": 10, "approval": True}, rollout={"attempt": 1}))
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    annotate(simulation, **said | {PROMOTE_ANNOTATION: said[ABORT_ANNOTATION]})
+    await simulation.converge()
+    assert status(simulation)["version"] == "2.0.0"
+
+
 async def test_what_was_taken_away_may_be_said_again() -> None:
     spec = canary({"weight": 10, "approval": True})
     simulation = await serving(**spec)

@@ -60,12 +60,13 @@ def test_what_is_promoted_may_be_aborted_and_is_promoted_already() -> None:
 
 
 def test_what_was_said_of_an_earlier_trial_is_said_anew() -> None:
-    again = app(earlierDecisions=["abc/1"])
+    again = app(earlierDecisions=[f"{PREFIX}/approve=abc/1", f"{PREFIX}/abort=abc"])
     again["metadata"]["annotations"] = {f"{PREFIX}/approve": "abc/1"}
     (said,) = trial_patches.approve(again, Seen()).annotations.values()
     assert said.startswith("abc/1@")
     again["metadata"]["annotations"] = {f"{PREFIX}/approve": said}
     assert trial_patches.approve(again, Seen()).annotations == {}
+    assert trial_patches.promote(again, Seen()).annotations == {f"{PREFIX}/promote": "abc"}
 
 
 def test_what_was_said_already_is_not_written_again() -> None:

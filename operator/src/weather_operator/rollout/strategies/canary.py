@@ -21,7 +21,12 @@ so, then the visitors leave the canary and the rolling update goes back.
 from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import WeatherApp
+from weather_operator.model import (
+    ABORT_ANNOTATION,
+    APPROVE_ANNOTATION,
+    PROMOTE_ANNOTATION,
+    WeatherApp,
+)
 from weather_operator.model.strategies import ABORT, BLUE_GREEN, CANARY, Analysis
 from weather_operator.render import Track, child_name
 from weather_operator.render.load_balancers import router_seconds
@@ -91,7 +96,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     is_same = (tried, trial.strategy) == (desired.revision, app.rollout.strategy.type)
     if not is_same or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
-    if _is_said(app.aborted, desired.revision, trial):
+    if _is_said(app, ABORT_ANNOTATION, desired.revision, trial):
         return _fail(trial, _BY_A_PERSON)
     return _try(observed, desired, trial)
 
@@ -152,17 +157,27 @@ def _idle(observed: Observed) -> Trial:
 
 
 def _begin(observed: Observed, desired: Revision) -> Decision:
-    said = tuple(each for each in _said(observed.app) if each.startswith(desired.revision))
+    revision = desired.revision
+    said = tuple(
+        each for each in _said(observed.app) if each.partition("=")[2].startswith(revision)
+    )
     return _go_on(replace(_idle(observed), earlier=said), PREPARING)
 
 
 def _said(app: WeatherApp) -> tuple[str, ...]:
-    return tuple(filter(None, (app.approved, app.aborted, app.promoted)))
+    """Return people's decisions as kubectl annotate takes them."""
+    decisions = (
+        (APPROVE_ANNOTATION, app.approved),
+        (ABORT_ANNOTATION, app.aborted),
+        (PROMOTE_ANNOTATION, app.promoted),
+    )
+    return tuple(f"{annotation}={value}" for annotation, value in decisions if value)
 
 
-def _is_said(said: str, decision: str, trial: Trial) -> bool:
+def _is_said(app: WeatherApp, annotation: str, decision: str, trial: Trial) -> bool:
     """Tell whether a person has decided so in this trial; what follows an @ is theirs."""
-    return said.partition("@")[0] == decision and said not in trial.earlier
+    said = (each for each in _said(app) if each not in trial.earlier)
+    return any(each.partition("@")[0] == f"{annotation}={decision}" for each in said)
 
 
 def _go_on(
@@ -218,7 +233,7 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
     outside = closed(app.rollout.windows, observed.now)
     if outside:
         return replace(_stay(trial), outside_window=outside)
-    if _is_said(app.promoted, desired.revision, trial) and tried.complete:
+    if _is_said(app, PROMOTE_ANNOTATION, desired.revision, trial) and tried.complete:
         return _go_on(trial, PROMOTING)
     if trial.phase in (PREPARING, TESTING):
         return _from_no_visitors(observed, desired, trial, analysis)
@@ -325,11 +340,11 @@ def _says_more(now: Trial, before: Trial) -> bool:
 def _why_taken_back(observed: Observed, desired: Revision, trial: Trial) -> str:
     """Return why what is promoted is taken back half-way, empty where it is not."""
     app, analysis = observed.app, _analysis(observed)
-    if _is_said(app.aborted, desired.revision, trial):
+    if _is_said(app, ABORT_ANNOTATION, desired.revision, trial):
         return _BY_A_PERSON
     if analysis is None or trial.failed < analysis.failure_limit:
         return ""
-    if not app.rollout.auto_rollback or _is_said(app.promoted, desired.revision, trial):
+    if not app.rollout.auto_rollback or _is_said(app, PROMOTE_ANNOTATION, desired.revision, trial):
         return ""
     return _failed_checks(trial)
 
@@ -400,7 +415,8 @@ def _has_done_well(observed: Observed, trial: Trial, analysis: Analysis | None) 
 
 
 def _is_approved(observed: Observed, desired: Revision, trial: Trial) -> bool:
-    return _is_said(observed.app.approved, f"{desired.revision}/{trial.step}", trial)
+    decision = f"{desired.revision}/{trial.step}"
+    return _is_said(observed.app, APPROVE_ANNOTATION, decision, trial)
 
 
 def _failed_checks(trial: Trial) -> str:
