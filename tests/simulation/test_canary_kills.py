@@ -1,7 +1,7 @@
 """Whole trials whose operator is killed right after each of its writes: the same end, always."""
 
 import pytest
-from support.simulation import Simulation, killed_at
+from support.simulation import Simulation, check_kills
 from support.trials import (
     ALB,
     AUTOSCALED,
@@ -43,11 +43,7 @@ async def test_a_kill_between_any_two_writes_of_a_trial_leads_to_the_same_state(
     undisturbed = await begin()
     writes = await undisturbed.converge()
     assert nothing_left(undisturbed)
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        Watched(simulation)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+    await check_kills(begin, undisturbed, writes, watch=Watched)
 
 
 ENDS: dict[str, tuple[Manifest, str]] = {
@@ -77,8 +73,4 @@ async def test_a_changed_mind_ends_a_trial_without_blame_and_without_a_dip(
     assert green[-1]["outcome"] == "Superseded"
     failed = status(undisturbed).get("failedRevisions", ())
     assert not any(each["version"] == "2.0.0" for each in failed)
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        Watched(simulation)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+    await check_kills(begin, undisturbed, writes, watch=Watched)

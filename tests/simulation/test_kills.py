@@ -1,11 +1,12 @@
 """A site is changed, and the operator killed or a request of its refused at each point: one end."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from support.fake_api_server import Request
-from support.simulation import AUTOSCALED, ROUTED, Simulation, killed_at
+from support.simulation import AUTOSCALED, ROUTED, Simulation, check_kills
 from weather_operator.controller.reconciler import Outcome
 from weather_operator.controller.workqueue import Priority
 from weather_operator.kube.errors import UnavailableError
@@ -60,18 +61,13 @@ async def test_a_kill_between_any_two_writes_leads_to_the_same_state(
     writes = await undisturbed.converge()
     assert writes
     assert undisturbed.ready() == reason
-    for number in range(1, writes + 1):
-        simulation = await begin()
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+    await check_kills(begin, undisturbed, writes)
 
 
 async def test_a_kill_during_the_installation_leads_to_the_same_state() -> None:
-    undisturbed = await Simulation.of(**AUTOSCALED)
-    for number in range(1, await undisturbed.converge() + 1):
-        simulation = await Simulation.of(**AUTOSCALED)
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+    begin = partial(Simulation.of, **AUTOSCALED)
+    undisturbed = await begin()
+    await check_kills(begin, undisturbed, await undisturbed.converge())
 
 
 async def test_a_request_that_fails_at_any_time_leads_to_the_same_state() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from campaign.api import Api
 from campaign.plans import EDITS
 from support.manifests import COLOURS
-from support.operator import release, weather_app
+from support.operator import current_status, release, weather_app
 
 NAMESPACE = "default"
 BAD_VERSION = "9.0.0"
@@ -61,9 +61,9 @@ class Users:
         }
         found = [f"{name}: still there" for name in bodies.keys() - self.specs.keys()]
         for name, spec in self.specs.items():
-            told = _told(bodies.get(name, {}))
-            if told not in _ENDS | (_BAD_ENDS if spec["version"] == BAD_VERSION else set()):
-                found.append(f"{name}: {told}")
+            reason = _ready_reason(bodies.get(name, {}))
+            if reason not in _ENDS | (_BAD_ENDS if spec["version"] == BAD_VERSION else set()):
+                found.append(f"{name}: {reason}")
         return found
 
     def _make(self) -> None:
@@ -128,9 +128,9 @@ _ENDS = frozenset({"Serving", "ScaledToZero", "AddressPending"})
 _BAD_ENDS = frozenset({"RolledBack", "ProgressDeadlineExceeded"})
 
 
-def _told(body: dict[str, Any]) -> str:
-    status = body.get("status", {})
-    if not body or status.get("observedGeneration") != body["metadata"]["generation"]:
+def _ready_reason(body: dict[str, Any]) -> str:
+    status = current_status(body) if body else {}
+    if not status:
         return "not seen yet"
     ready = next(each for each in status["conditions"] if each["type"] == "Ready")
     return str(ready["reason"])

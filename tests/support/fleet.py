@@ -10,7 +10,7 @@ from typing import Any
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.manifests import VERSIONS
-from support.operator import weather_app
+from support.operator import current_status, weather_app
 
 KINDS = (
     "weatherapps",
@@ -59,7 +59,7 @@ class Fleet:
     def statuses(self) -> dict[str, dict[str, Any]]:
         """Each app's status, empty while it is not about what its user wants now."""
         found = self.shell.get("-n", self.namespace, "weatherapps")["items"]
-        return {each["metadata"]["name"]: _current(each) for each in found}
+        return {each["metadata"]["name"]: current_status(each) for each in found}
 
     def wait_until(
         self, reason: str, wishes: Mapping[str, Mapping[str, Any]], *, seconds: float = 90
@@ -108,11 +108,6 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
         pairs = enumerate(zip(one, other, strict=True))
         return [found for n, pair in pairs for found in differences(*pair, f"{path}[{n}]")]
     return [] if one == other else [f"{path}: {one!r} != {other!r}"]
-
-
-def _current(app: dict[str, Any]) -> dict[str, Any]:
-    status: dict[str, Any] = app.get("status", {})
-    return status if status.get("observedGeneration") == app["metadata"]["generation"] else {}
 
 
 def _told(status: dict[str, Any]) -> tuple[str, str, str]:

@@ -160,10 +160,7 @@ class Site:
 
     def status(self) -> dict[str, Any]:
         """The status of the generation that the user wrote last, empty until there is one."""
-        body = self.get()
-        status: dict[str, Any] = body.get("status", {})
-        current = status.get("observedGeneration") == body["metadata"]["generation"]
-        return status if current else {}
+        return current_status(self.get())
 
     def condition(self, type_: str) -> dict[str, Any]:
         """A condition of the current status, empty until there is one."""
@@ -196,6 +193,12 @@ class Site:
         return [each for each in found if each["reason"] == reason]
 
 
+def current_status(body: dict[str, Any]) -> dict[str, Any]:
+    """The status of an object if it is about what the spec says now, else empty."""
+    status: dict[str, Any] = body.get("status", {})
+    return status if status.get("observedGeneration") == body["metadata"]["generation"] else {}
+
+
 def _condition(status: dict[str, Any], type_: str) -> dict[str, Any]:
     conditions = status.get("conditions", ())
     return next((each for each in conditions if each["type"] == type_), {})
@@ -223,6 +226,17 @@ def writes_in(namespace: str, log: Path, *, since: int) -> list[str]:
         f"{event['verb']} {event['requestURI']}"
         for event in audited(log, since=since)
         if is_write(event) and event["objectRef"].get("namespace") == namespace
+    ]
+
+
+def writes_of_replicas(namespace: str, log: Path, *, since: int) -> list[str]:
+    """When the operator's writes of a number of pods into one namespace came, in order."""
+    return [
+        event["requestReceivedTimestamp"]
+        for event in audited(log, since=since)
+        if is_write(event)
+        and event["objectRef"].get("namespace") == namespace
+        and "fieldManager=weather-operator-replicas" in event["requestURI"]
     ]
 
 

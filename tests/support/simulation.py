@@ -5,7 +5,7 @@ available with its next turn, unless their image is broken. Time passes between 
 as each of them asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -305,7 +305,22 @@ class Simulation:
         self.server.put(REPLICA_SET, key, body)
 
 
-async def killed_at(number: int, simulation: Simulation) -> None:
+async def check_kills(
+    begin: Callable[[], Awaitable["Simulation"]],
+    undisturbed: "Simulation",
+    writes: int,
+    *,
+    watch: Callable[["Simulation"], object] = lambda _: None,
+) -> None:
+    """Fail unless a kill right after any of so many writes leads to the undisturbed one's state."""
+    for number in range(1, writes + 1):
+        simulation = await begin()
+        watch(simulation)
+        await _killed_at(number, simulation)
+        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+
+async def _killed_at(number: int, simulation: Simulation) -> None:
     """Converge, but end the process right after so many writes, and go on with another one."""
     server, target = simulation.server, len(simulation.server.writes) + number
 

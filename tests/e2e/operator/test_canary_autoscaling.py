@@ -8,7 +8,7 @@ import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.load import load
-from support.operator import Site, audited, is_write
+from support.operator import Site, writes_of_replicas
 from weather_cluster import clusters
 from weather_cluster.canary_demo import GATEWAY
 from weather_cluster.clusters import Cluster
@@ -88,14 +88,4 @@ def test_a_way_back_lands_on_as_many_pods_as_the_load_had_made(
 
         eventually(sees_the_load, seconds=60)
     assert min(least) == MOST
-    assert writes_of_replicas(node_cluster, site, since) == []
-
-
-def writes_of_replicas(cluster: Cluster, site: Site, since: int) -> list[str]:
-    return [
-        event["requestURI"]
-        for event in audited(cluster.audit_log, since=since)
-        if is_write(event)
-        and event["objectRef"].get("namespace") == site.namespace
-        and "fieldManager=weather-operator-replicas" in event["requestURI"]
-    ]
+    assert writes_of_replicas(site.namespace, node_cluster.audit_log, since=since) == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.deadlines import eventually
-from support.operator import Operator, Site, audited, is_write
+from support.operator import Operator, Site, writes_of_replicas
 from support.watching import watching
 from weather_cluster.clusters import Cluster
 
@@ -47,17 +47,6 @@ def never_below(site: Site, floor: int) -> Iterator[None]:
         assert min(record.numbers()) >= floor, record.numbers()
 
 
-def writes_of_replicas(cluster: Cluster, site: Site, since: int) -> list[str]:
-    """Our own requests that hold a number of pods, as the audit log has them, in order."""
-    return [
-        event["requestReceivedTimestamp"]
-        for event in audited(cluster.audit_log, since=since)
-        if is_write(event)
-        and event["objectRef"].get("namespace") == site.namespace
-        and "fieldManager=weather-operator-replicas" in event["requestURI"]
-    ]
-
-
 def owners_of_replicas(site: Site) -> set[str]:
     metadata = site.shell.get(
         *("-n", site.namespace, "deployment", site.name, "--show-managed-fields")
@@ -74,7 +63,7 @@ def test_a_new_app_begins_with_the_least_number_at_once(site: Site, control_plan
     site.apply(replicas=9, **between(3, 5))
     status = site.wait_for("Serving")
     assert (status["ready"], status["autoscaling"]) == ("3/3", "3–5")
-    (written,) = writes_of_replicas(control_plane, site, since)
+    (written,) = writes_of_replicas(site.namespace, control_plane.audit_log, since=since)
     made = site.get(HPA)["metadata"]["creationTimestamp"]
     assert written[:19] <= made[:19]
     assert "weather-operator" not in owners_of_replicas(site)
@@ -87,7 +76,9 @@ def test_a_deployment_that_is_deleted_begins_with_the_least_number_at_once(
     site.wait_for("Serving")
     since = control_plane.audit_log.stat().st_size
     site.kubectl("delete", "deployment/london")
-    (written,) = eventually(lambda: writes_of_replicas(control_plane, site, since))
+    (written,) = eventually(
+        lambda: writes_of_replicas(site.namespace, control_plane.audit_log, since=since)
+    )
     has_replicas(site, 3)
     assert written[:19] <= site.get(HPA)["metadata"]["creationTimestamp"][:19]
 
@@ -158,7 +149,7 @@ def test_nothing_of_ours_writes_the_number_while_the_autoscaler_is_there(
         site.apply(colour="yellow", **between(3, 8))
         eventually(lambda: site.status().get("version") == "1.0.0")
         has_replicas(site, 5)
-    assert writes_of_replicas(control_plane, site, since) == []
+    assert writes_of_replicas(site.namespace, control_plane.audit_log, since=since) == []
 
 
 def test_what_kubectl_scale_asks_for_is_not_used_and_that_is_said_once(site: Site) -> None:

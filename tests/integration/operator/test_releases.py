@@ -11,7 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from support.deadlines import eventually
 from support.kubectl import Shell
-from support.operator import Operator, Site, audited, is_write, release
+from support.operator import Operator, Site, audited, current_status, is_write, release
 from support.registry import MANIFEST, ImageRegistry, manifest_of, running_registry
 from weather_cluster.clusters import Cluster
 
@@ -82,9 +82,7 @@ class Release:
         self.shell.kubectl("delete", "weatherrelease", name or self.version)
 
     def status(self) -> dict[str, Any]:
-        body = self.shell.get("weatherrelease", self.version)
-        status: dict[str, Any] = body.get("status", {})
-        return status if status.get("observedGeneration") == body["metadata"]["generation"] else {}
+        return current_status(self.shell.get("weatherrelease", self.version))
 
     def wait_for(self, reason: str, value: str) -> dict[str, Any]:
         def reached() -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 from support.fake_api_server import Request
-from support.simulation import LONDON, Simulation, killed_at
+from support.simulation import LONDON, Simulation, check_kills
 from support.trials import (
     BAD,
     CHECKS,
@@ -183,8 +183,8 @@ async def test_a_kill_at_any_write_of_a_promotion_that_fails_leads_to_the_same_s
     undisturbed = await promoting()
     writes = await undisturbed.converge()
     assert status(undisturbed)["version"] == "1.0.0"
-    for number in range(1, writes + 1):
-        simulation = await promoting()
+
+    def watch(simulation: Simulation) -> None:
         Watched(simulation).weights = [100]
-        await killed_at(number, simulation)
-        assert simulation.state() == undisturbed.state(), f"killed after write {number}"
+
+    await check_kills(promoting, undisturbed, writes, watch=watch)

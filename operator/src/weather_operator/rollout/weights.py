@@ -53,18 +53,18 @@ def least_stable(observed: Observed, trial: Trial) -> int:
     A way back has to land on as many as there were, whatever the load was meanwhile; so what was
     held stays until the autoscaler has seen the load that came with it.
     """
-    return trial.stable if trial.weight else min(_held(observed), trial.stable)
+    return trial.stable if trial.weight else min(_min_replicas(observed), trial.stable)
 
 
 def is_held_for_load(observed: Observed, trial: Trial) -> bool:
     """Tell whether an autoscaler has yet to see the load of the stable pods without a canary."""
     scaling = observed.app.autoscaling
-    if scaling is None or min(_held(observed), trial.stable) <= scaling.min_replicas:
+    if scaling is None or min(_min_replicas(observed), trial.stable) <= scaling.min_replicas:
         return False
     return trial.set_at is None or seconds_between(trial.set_at, observed.now) < LOAD_SECONDS
 
 
-def _held(observed: Observed) -> int:
+def _min_replicas(observed: Observed) -> int:
     autoscaler = observed.child(AUTOSCALER)
     return autoscaler["spec"].get("minReplicas", 1) if autoscaler else 0
 
