@@ -133,7 +133,9 @@ class Simulation:
     async def reconcile(self) -> Outcome:
         """Do one pass with a cache that is up to date."""
         await self.sync()
-        return await self.reconciler.reconcile(LONDON, self.priority)
+        outcome = await self.reconciler.reconcile(LONDON, self.priority)
+        self._check_status()
+        return outcome
 
     async def converge(self) -> int:
         """Do passes, and the cluster's part, until nothing follows; return how many writes."""
@@ -183,6 +185,12 @@ class Simulation:
         """Whatever happens, no number of pods of ours is written beside an autoscaler."""
         if request.part == REPLICAS_MANAGER:
             assert self.server.body(AUTOSCALER, request.key) is None
+
+    def _check_status(self) -> None:
+        """Whatever happens, no site is called ready before it serves what its spec asks for."""
+        status = (self.server.body(WEATHER_APP, LONDON) or {}).get("status", {})
+        if condition(status, "Ready").get("status") == "True":
+            assert status["version"] == status["desiredVersion"], f"{self.ready()} too early"
 
     def turn(self) -> bool:
         """Play the cluster's controllers; return whether they had anything to do."""

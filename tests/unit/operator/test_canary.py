@@ -201,6 +201,22 @@ async def test_what_was_said_of_a_trial_says_nothing_of_the_next_one_of_the_same
     assert status(simulation)["version"] == "2.0.0"
 
 
+@pytest.mark.parametrize("passes", range(6))
+async def test_a_site_that_is_tried_again_while_its_trial_ends_is_not_called_ready(
+    passes: int,
+) -> None:
+    spec = without_none(canary({"weight": 10, "approval": True}) | {"gateway": None})
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    annotate(simulation, **{ABORT_ANNOTATION: rollout(simulation)["revision"]})
+    for _ in range(passes):
+        await simulation.reconcile()
+    simulation.change(**spec | {"rollout": {**spec["rollout"], "attempt": 1}})
+    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    assert status(simulation)["version"] == "1.0.0"
+
+
 async def test_an_abort_of_the_trial_before_is_no_promotion_of_this_one_and_hides_none() -> None:
     spec = canary({"weight": 10, "approval": True})
     simulation = await serving(**spec)

@@ -243,3 +243,14 @@ async def test_the_reconciler_asks_once_for_what_it_begins_to_wait_for() -> None
     lookups.asked_for.clear()  # by the lookup
     await passes(simulation)
     assert lookups.asked_for == set()
+
+
+async def test_a_site_whose_new_image_is_being_looked_up_is_not_called_ready() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.reconciler._lookups = Lookups(asyncio.Event())
+    simulation.change(colour="green")
+    await passes(simulation, 1)
+    ready = condition(simulation.body(WEATHER_APP)["status"], "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "RollingOut")
+    assert ready["message"] == "1.0.0 to 2.0.0 waits for its image's digest"

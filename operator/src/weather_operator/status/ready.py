@@ -79,6 +79,9 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         name = plan.desired or "the version"
         message = f"rolling out {name}: its Deployment is to be made"
         return _reconciling("RollingOut", message)
+    if plan.desired not in (None, observed.live):
+        waits = "waits for its image's digest" if observed.is_digest_pending else "is to begin"
+        return _reconciling("RollingOut", f"{_change(observed, plan)} {waits}")
     if url is None:
         return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
