@@ -190,7 +190,7 @@ test-versions: setup ## the operator's core, and hostile clusters, on each other
 	done; [ -z "$$failed" ] || { echo "Failed on Kubernetes$$failed" >&2; exit 1; }
 
 .PHONY: test-unit
-test-unit: $(READY) prometheus geonames ## the logic alone, in seconds
+test-unit: $(READY) ## the logic alone, in seconds
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/unit
 
 .PHONY: test-simulation
@@ -198,7 +198,7 @@ test-simulation: $(READY) ## whole changes on the API in memory, previewed at ea
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/simulation
 
 .PHONY: test-integration
-test-integration: setup $(CHECKOV) prometheus ## against a real control plane
+test-integration: setup $(CHECKOV) prometheus geonames ## against a real control plane
 	$(BIN)/pytest tests/integration
 
 .PHONY: test-e2e

@@ -147,6 +147,8 @@ def _api_server(plane: ControlPlane) -> list[str | Path]:
         f"--proxy-client-key-file={proxy[1]}",
         f"--audit-policy-file={policy}",
         f"--audit-log-path={plane.audit_log}",
+        # One file whatever its size: readers go on from an offset.
+        "--audit-log-maxsize=1000000",
         *_EARLY.get(plane.kubernetes, ()),
     ]
 
