@@ -206,7 +206,7 @@ def demo_command(cluster: str | None, registry: str) -> None:
         sys.exit(0 if demo.run() else 1)
     report = _report()
     provider = providers.PROVIDERS[cluster](registry)
-    with report(f"cluster of {cluster}"):
+    with report(f"{cluster} cluster"):
         provider.create()
     images.build(report)
     prefix = provider.load(report)
