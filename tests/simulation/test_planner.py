@@ -443,10 +443,34 @@ def test_a_preview_of_a_canary_says_its_steps_and_pods() -> None:
     world.apply(**canaried("red"))
     body = world.server.body(WEATHER_APP, LONDON)
     assert body
-    assert list(Planner(Cluster(world)).preview(body).notes) == [
+    preview = Planner(Cluster(world)).preview(body)
+    assert preview.differs
+    assert list(preview.notes) == [
         "3.0.0 (red) is tried in pods of its own; those that serve stay as they are meanwhile",
         "step 1: 10 % (20 % possible) of the visitors for 5 s, 1 pod",
         "step 2: 50 % of the visitors, 4 pods, until kubectl weather approve london",
+        "then 3.0.0 (red) replaces what serves",
+    ]
+
+
+def test_a_preview_of_a_blue_green_says_when_a_person_is_asked() -> None:
+    strategy = {"type": "BlueGreen", "blueGreen": {"approval": True}}
+    spec = {"replicas": 2, "rollout": {"strategy": strategy}}
+    world = World()
+    world.apply(colour="green", **spec)
+    settle(world)
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    assert not Planner(Cluster(world)).preview(body).differs
+    world.apply(colour="red", **spec)
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    preview = Planner(Cluster(world)).preview(body)
+    assert preview.differs
+    assert list(preview.notes) == [
+        "3.0.0 (red) is tried in pods of its own; those that serve stay as they are meanwhile",
+        "no visitors before kubectl weather approve london",
+        "step 1: 100 % of the visitors for 30 s, 2 pods",
         "then 3.0.0 (red) replaces what serves",
     ]
 

@@ -101,6 +101,7 @@ class Planner:
             children=children,
             replaced=preview.replaced(pods, before, after),
             min_available=preview.least_available(app, before, after),
+            says_first=plan.decision is not None and plan.decision.action.only_says,
         )
 
     def _observe(self, app: WeatherApp) -> Observed:

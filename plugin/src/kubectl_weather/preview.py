@@ -63,7 +63,8 @@ class Preview:
     """What an apply of one WeatherApp would do.
 
     `version` is what the spec asks for, `template_version` what the Deployment's pods will be of,
-    `replaced` the names of the pods that go, `min_available` how many serve meanwhile.
+    `replaced` the names of the pods that go, `min_available` how many serve meanwhile. Where only
+    the status is written at first (`says_first`) everything else follows from what it says.
     """
 
     namespace: str
@@ -76,11 +77,12 @@ class Preview:
     children: tuple[Child, ...]
     replaced: tuple[str, ...]
     min_available: int = field(metadata=json_name("floor"))
+    says_first: bool = False
 
     @property
     def differs(self) -> bool:
         """Whether anything would become other than it is."""
-        return any(each.fate != UNCHANGED for each in self.children)
+        return self.says_first or any(each.fate != UNCHANGED for each in self.children)
 
 
 def edits(before: Manifest, after: Manifest) -> tuple[Edit, ...]:
@@ -175,6 +177,9 @@ def _trial_notes(app: WeatherApp, desired: Revision, trial: Trial) -> Iterator[s
         yield f"the canary of {name} is {trial.phase}: the pods that serve are as they end"
         return
     yield f"{desired} is tried in pods of its own; those that serve stay as they are meanwhile"
+    blue_green = app.rollout.strategy.blue_green
+    if blue_green and blue_green.approval:
+        yield f"no visitors before kubectl weather approve {name}"
     for number, step in enumerate(steps_of(app), start=1):
         size = canary_size(app, step.weight, trial.stable)
         possible = possible_weight(app, step.weight, size, trial.stable)
@@ -226,7 +231,8 @@ def _line(edit: Edit) -> str:
 
 def _pods(preview: Preview) -> TreeNode:
     if not preview.replaced:
-        return TreeNode([Span("no pod is replaced", GOOD)])
+        at_first = " at first" * preview.says_first
+        return TreeNode([Span(f"no pod is replaced{at_first}", GOOD)])
     number = len(preview.replaced)
     what = "1 pod is replaced" if number == 1 else f"{number} pods are replaced"
     serving = f"never fewer than {preview.min_available} serve"
