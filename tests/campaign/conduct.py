@@ -151,17 +151,27 @@ def needless_writes(context: "Context", writes: Iterable[Write]) -> Found:
 
 
 def failed_revisions_tried_again(record: Record) -> Found:
-    """A Deployment goes to no revision that failed, until a higher attempt is asked for."""
+    """A Deployment goes to no revision that failed, until a higher attempt is asked for.
+
+    Nor does one that stays with such a revision have it fail again.
+    """
     found = []
     apps: dict[str, Body] = {}
+    failures: dict[str, dict[tuple[str, int], str]] = {}
     revisions: dict[str, str] = {}
     for _, type_, kind, body in record.in_order():
         name = body["metadata"]["name"]
         if kind == "weatherapps":
             if type_ == "DELETED":
                 apps.pop(name, None)
-            else:
-                apps[name] = body
+                failures.pop(name, None)
+                continue
+            before, apps[name], failures[name] = failures.get(name, {}), body, _failures(body)
+            found += [
+                f"{name} has failed again with revision {revision}, attempt {attempt}"
+                for (revision, attempt), at in failures[name].items()
+                if before.get((revision, attempt), at) != at
+            ]
             continue
         annotations = body["spec"]["template"]["metadata"].get("annotations", {})
         revision = annotations.get("weather.quantspark.io/revision", "")
@@ -170,6 +180,12 @@ def failed_revisions_tried_again(record: Record) -> Found:
         if changed and name in apps and _has_failed(apps[name], revision):
             found.append(f"{name} was brought to revision {revision}, which had failed")
     return found if record.is_whole else []
+
+
+def _failures(app: Body) -> dict[tuple[str, int], str]:
+    """When each revision, at its attempt, has failed."""
+    known = app.get("status", {}).get("failedRevisions", ())
+    return {(each["revision"], each["attempt"]): each["at"] for each in known}
 
 
 def _has_failed(app: Body, revision: str) -> bool:

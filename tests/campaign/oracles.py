@@ -83,11 +83,15 @@ def ask(context: Context, logs: Mapping[Path, int]) -> tuple[float, Found]:
 
 
 def _awaited(context: Context, oracle: Callable[[Context], Found]) -> Found:
-    """Return what an oracle still says when the operator has come to rest, or at the timeout."""
+    """Return what an oracle still says when the operator has come to rest, or at the timeout.
+
+    What tries a failed revision again never comes to rest.
+    """
     deadline = time.monotonic() + context.timeout
     quiet = context.quiet()
     while found := oracle(context):
-        if quiet.renewals() >= STUCK_RENEWALS:
+        is_hopeless = conduct.failed_revisions_tried_again(context.record)
+        if is_hopeless or quiet.renewals() >= STUCK_RENEWALS:
             break
         if time.monotonic() > deadline:
             return [f"{each} (and it goes on)" for each in found]
