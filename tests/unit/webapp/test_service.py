@@ -17,7 +17,7 @@ from weather_webapp.bundled_places import find_bundled
 from weather_webapp.cache import FRESH_FOR, MAX_PLACES
 from weather_webapp.errors import CityLookupError, CityUnknownError, Failure
 from weather_webapp.providers.sample import sample_weather
-from weather_webapp.resilience import BACKOFF, FAILURES_TO_OPEN
+from weather_webapp.resilience import BACKOFF, FAILURES_TO_OPEN, FIRST_RETRY
 from weather_webapp.service import WeatherService
 from weather_webapp.weather import Place
 
@@ -237,14 +237,32 @@ async def test_after_a_failure_it_is_left_alone_for_a_while(
     assert (result.weather.source, result.failure) == ("sample", failure)
     assert result.failed_provider == "openweathermap"
     provider.fail(None)
-    clock.advance(seconds=BACKOFF[failure][0].total_seconds() - 1)
+    pause = FIRST_RETRY if failure is Failure.UNAVAILABLE else BACKOFF[failure][0]
+    clock.advance(seconds=pause.total_seconds() - 1)
     assert (await service.get("London", "en")).weather.source == "sample"
+    await settled()
     assert provider.calls["weather"] == 1
-    clock.advance(seconds=BACKOFF[failure][0].total_seconds() / 2 + 1)
+    clock.advance(seconds=pause.total_seconds() / 2 + 1)
     await service.get("London", "en")
     await settled()
     assert (await service.get("London", "en")).weather.source == "openweathermap"
     assert provider.calls["weather"] == 2
+
+
+async def test_of_a_provider_that_half_works_the_home_city_soon_has_its_weather(
+    make_service: MakeService, provider: FakeProvider, clock: Clock
+) -> None:
+    service = make_service(provider)
+    for _ in range(2):
+        provider.fail(Failure.UNAVAILABLE)
+        await service.get("London", "en")
+        await settled()
+        provider.fail(None)
+        clock.advance(seconds=6)
+    await service.get("London", "en")
+    await settled()
+    assert (await service.get("London", "en")).weather.source == "openweathermap"
+    assert provider.calls["weather"] == 3
 
 
 async def test_nobody_waits_long_and_the_call_is_not_lost(

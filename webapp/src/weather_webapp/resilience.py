@@ -39,6 +39,8 @@ BACKOFF = {
     Failure.UNREADABLE: (MINUTE, 10 * MINUTE),
 }
 MAX_DOUBLINGS = 10
+# A call that fails by itself says little: the next one may come soon, each time twice as late.
+FIRST_RETRY = timedelta(seconds=2)
 # Of the budget, the share that is for the home city, and that of the rest for one client.
 HOME_SHARE = 0.25
 CLIENT_SHARE = 0.5
@@ -72,7 +74,7 @@ def _until_quota_renews(error: ProviderError, now: datetime) -> timedelta:
 class CircuitBreaker:
     """Opens after five failures in a row, or at once when key or quota are the reason.
 
-    While it is open no call is made; then a single one may probe, and its outcome decides. Each
+    Before that a provider that was unavailable is asked again after seconds. While it is open no call is made; then a single one may probe, and its outcome decides. Each
     probe that fails doubles the time. Failures that come together count no more than one.
     """
 
@@ -125,11 +127,14 @@ class CircuitBreaker:
         if opens or self.is_open:
             self._openings += 1
         now = self._now()
-        retry_at = now + backoff_after(error, max(self._openings, 1), now, self._random)
+        pause = backoff_after(error, max(self._openings, 1), now, self._random)
         if self._openings:
-            self._open_until = retry_at
+            self._open_until = now + pause
             self._cause = error.failure
-        return retry_at
+        elif error.failure is Failure.UNAVAILABLE:
+            soon = FIRST_RETRY * 2.0 ** (self._failures - 1) * self._random.uniform(1, 1.5)
+            pause = min(soon, pause)
+        return now + pause
 
 
 class TokenBucket:
