@@ -107,7 +107,8 @@ def _reasons(spec: Spec, image: str | None, foreign: set[Act]) -> Iterable[str]:
     if Act.ADD_BUDGET in foreign:
         found |= {"DisruptionBudgetConflict"}
     if image == BROKEN:
-        found = (found if is_off else set()) | {"RolledBack", "ProgressDeadlineExceeded"}
+        # Where it has failed in many apps it is not brought to more.
+        found = (found if is_off else set()) | {"RolledBack", "ProgressDeadlineExceeded", "Waiting"}
     if spec["rollout"].get("paused"):
         found |= {"Paused", "RolledBack", "ProgressDeadlineExceeded"}
     return found

@@ -74,8 +74,9 @@ def _until_quota_renews(error: ProviderError, now: datetime) -> timedelta:
 class CircuitBreaker:
     """Opens after five failures in a row, or at once when key or quota are the reason.
 
-    Before that a provider that was unavailable is asked again after seconds. While it is open no call is made; then a single one may probe, and its outcome decides. Each
-    probe that fails doubles the time. Failures that come together count no more than one.
+    Before that a provider that was unavailable is asked again after seconds. While it is open no
+    call is made; then a single one may probe, and its outcome decides. Each probe that fails
+    doubles the time. Failures that come together count no more than one.
     """
 
     def __init__(self, now: Callable[[], datetime], random: Random) -> None:
