@@ -40,7 +40,7 @@ def test_every_act_comes_in_some_plan() -> None:
         (
             {},
             (Step(act=Act.SET_IMAGE, about="1", value=BROKEN),),
-            {"RolledBack", "ProgressDeadlineExceeded"},
+            {"RolledBack", "ProgressDeadlineExceeded", "Waiting"},
         ),
         ({}, (Step(act=Act.ADD_SQUATTER, about="london"),), {"NameConflict"}),
         ({}, (Step(act=Act.ADD_SQUATTER, about="paris"),), {"Serving"}),
@@ -102,7 +102,7 @@ def test_every_plan_ends_in_the_same_scenes_at_rest_and_each_is_answered_for() -
     assert steps[-1].act is Act.AWAIT, "what was done last is to be answered"
     ends = predict(with_scenes(plan())).apps
     assert {name: end.reasons for name, end in ends.items() if not end.is_determined} == {
-        "failing": {"RolledBack", "ProgressDeadlineExceeded"},
+        "failing": {"RolledBack", "ProgressDeadlineExceeded", "Waiting"},
         "suspended": {"Suspended"},
         "taken": {"NameConflict"},
     }
