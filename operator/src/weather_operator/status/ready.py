@@ -20,7 +20,7 @@ from weather_operator.rollout.trial import (
     Trial,
 )
 from weather_operator.rollout.weights import has_pods_for
-from weather_operator.status.url import pending
+from weather_operator.status.url import is_taken_up, pending
 
 WAITING = "Waiting"
 """The reason while others are rolled out first."""
@@ -82,7 +82,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
     if plan.desired not in (None, observed.live):
         waits = "waits for its image's digest" if observed.is_digest_pending else "is to begin"
         return _reconciling("RollingOut", f"{_change(observed, plan)} {waits}")
-    if url is None:
+    if url is None or not is_taken_up(observed):
         return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
 
