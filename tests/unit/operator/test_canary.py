@@ -414,6 +414,21 @@ async def test_the_stable_pods_are_held_while_a_canary_has_visitors() -> None:
     assert simulation.body(AUTOSCALER)["spec"]["minReplicas"] == 4
 
 
+@pytest.mark.parametrize("phase", ["Preparing", "Shifting", "Analysing"])
+async def test_autoscaling_that_is_taken_away_in_a_trial_takes_the_canarys_autoscaler_along(
+    phase: str,
+) -> None:
+    simulation = await serving(**canary(**AUTOSCALED))
+    simulation.change(**canary(**AUTOSCALED))
+    await until(simulation, lambda: simulation.server.body(AUTOSCALER, CANARY) is not None)
+    await until(simulation, phase_is(simulation, phase))
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Promoting"))
+    assert simulation.server.body(AUTOSCALER, CANARY) is None
+    tried = simulation.server.body(DEPLOYMENT, CANARY) or {}
+    assert tried["spec"]["replicas"] == 2, "as its step of 50 % takes"
+
+
 async def test_without_a_router_the_share_is_that_of_the_pods_and_is_said() -> None:
     spec = without_none(canary({"weight": 10, "approval": True}, gateway=None))
     simulation = await serving(**spec)

@@ -4,6 +4,7 @@ import pytest
 from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
     DARK,
+    GATEWAY,
     GOOD,
     Analyst,
     Watched,
@@ -359,3 +360,23 @@ async def test_a_stable_that_crashes_promotes_nothing_that_is_unknown() -> None:
     crash(simulation)
     await passes(simulation)
     assert (rollout(simulation)["phase"], weight(simulation)) == ("Analysing", 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"path": "/london"}, {"parentRefs": [{"name": "another"}]}, {"hostnames": ["b.example"]}],
+)
+async def test_a_site_is_ready_once_a_gateway_has_taken_the_route_as_it_is_now(
+    change: Manifest,
+) -> None:
+    gateway = {**GATEWAY["gateway"], "hostnames": ["a.example"]}
+    simulation = await serving(gateway=gateway)
+    assert simulation.ready() == "Serving"
+    simulation.gateway_is_away = True
+    simulation.change(gateway={**gateway, **change})
+    await simulation.converge()
+    assert simulation.ready() == "AddressPending"
+    assert "last change" in condition(status(simulation), "Ready")["message"]
+    simulation.gateway_is_away = False
+    await simulation.converge()
+    assert simulation.ready() == "Serving"

@@ -22,6 +22,7 @@ from weather_operator.kube.resources import (
     SERVICE,
     Key,
     Kind,
+    Manifest,
 )
 from weather_operator.model import FIELD_MANAGER, WEATHER_APP, WEATHER_RELEASE
 from weather_operator.render.labels import MANAGED_BY
@@ -47,6 +48,44 @@ async def test_the_main_field_manager_never_has_the_number_of_pods() -> None:
         for entry in simulation.body(DEPLOYMENT)["metadata"]["managedFields"]:
             has_replicas = "f:replicas" in entry["fieldsV1"].get("f:spec", {})
             assert not has_replicas or entry["manager"] != FIELD_MANAGER
+
+
+async def test_an_autoscaler_that_has_yet_to_act_leaves_no_site_ready() -> None:
+    simulation = await Simulation.of(**AUTOSCALED)
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    scaling = {**AUTOSCALED["autoscaling"], "minReplicas": 5}
+    simulation.change(autoscaling=scaling)
+    for _ in range(3):
+        await simulation.reconcile()
+    assert simulation.ready() == "Scaling"
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    simulation.change(autoscaling={**scaling, "minReplicas": 3, "maxReplicas": 4})
+    for _ in range(3):
+        await simulation.reconcile()
+    assert simulation.ready() == "Scaling"
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"colour": "green", "rollout": {"paused": True}}, "Paused"),
+        ({"colour": "red"}, "RolledBack"),
+    ],
+)
+async def test_no_pods_hide_no_version_that_waits_or_has_failed(
+    spec: Manifest, reason: str
+) -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    simulation.change(**spec)
+    await simulation.converge()
+    assert simulation.ready() == reason
+    simulation.change(**spec, replicas=0)
+    await simulation.converge()
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 0
+    assert simulation.ready() == reason
 
 
 async def test_the_number_that_an_autoscaler_set_stays() -> None:

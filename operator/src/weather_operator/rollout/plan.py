@@ -234,7 +234,10 @@ def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Ite
     if step := step_at(app, max(trial.step, 1)):
         size = max(size, canary_size(app, step.weight, observed.progress.desired))
     is_scaled_by_others = observed.is_scaled_by_others(Track.CANARY)
-    for kind, manifest in render.canary_children(app, release, size):
+    children = render.canary_children(app, release, size)
+    asked_for = [kind for kind, _ in children]
+    yield from (each for each in _canary_deletions(observed) if each.kind not in asked_for)
+    for kind, manifest in children:
         name: str = manifest["metadata"]["name"]
         if kind is not SERVICE and observed.tried is None and not is_bound(observed):
             return

@@ -57,3 +57,14 @@ def is_accepted(parent: Manifest) -> bool:
     """Tell whether one parent of an HTTPRoute, as its status has it, took the route."""
     conditions = parent.get("conditions", ())
     return any(each["type"] == "Accepted" and each["status"] == "True" for each in conditions)
+
+
+def has_accepted(parent: Manifest, generation: int) -> bool:
+    """Tell whether one parent took this generation of the route, or names none.
+
+    After a change the status has for a while what was said of the route before it.
+    """
+    conditions = (each for each in parent.get("conditions", ()) if each["type"] == "Accepted")
+    return is_accepted(parent) and all(
+        each.get("observedGeneration", generation) >= generation for each in conditions
+    )

@@ -20,7 +20,7 @@ from weather_operator.rollout.trial import (
     Trial,
 )
 from weather_operator.rollout.weights import has_pods_for
-from weather_operator.status.url import pending
+from weather_operator.status.url import is_taken_up, pending
 
 WAITING = "Waiting"
 """The reason while others are rolled out first."""
@@ -52,7 +52,8 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return ReadyCondition(ready=False, reason="Suspended", message=message)
     if observed.apply_errors:
         return _hindered(observed.apply_errors)
-    if progress.complete and progress.desired == 0 and plan.rollout is None:
+    is_as_asked = plan.desired in (None, observed.live)
+    if progress.complete and progress.desired == 0 and plan.rollout is None and is_as_asked:
         return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
     if plan.rollout and plan.rollout.trial and not (decision and decision.rollback_to):
         return _tried(observed, plan, plan.rollout, plan.rollout.trial)
@@ -79,12 +80,28 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         name = plan.desired or "the version"
         message = f"rolling out {name}: its Deployment is to be made"
         return _reconciling("RollingOut", message)
-    if plan.desired not in (None, observed.live):
+    if not is_as_asked:
         waits = "waits for its image's digest" if observed.is_digest_pending else "is to begin"
         return _reconciling("RollingOut", f"{_change(observed, plan)} {waits}")
-    if url is None:
+    if scaling := _yet_to_scale(observed):
+        return _reconciling(SCALING, scaling)
+    if url is None or not is_taken_up(observed):
         return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
+
+
+def _yet_to_scale(observed: Observed) -> str:
+    """Say that the autoscaler has yet to bring the pods into its range; empty where they are.
+
+    Its controller needs no metrics for that, and looks every 15 s.
+    """
+    scaling, number = observed.app.autoscaling, observed.progress.desired
+    if scaling is None or observed.is_scaled_by_others():
+        return ""
+    least, most = scaling.min_replicas, scaling.max_replicas
+    if least <= number <= most:
+        return ""
+    return f"the autoscaler has yet to bring {pods(number)} to at least {least}, at most {most}"
 
 
 def _tried(observed: Observed, plan: Plan, rollout: RolloutState, trial: Trial) -> ReadyCondition:

@@ -6,7 +6,7 @@ from typing import Any
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.routes import leads_somewhere, path_of
+from weather_operator.rollout.routes import has_accepted, leads_somewhere, path_of
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -31,6 +31,15 @@ def way_in(app: WeatherApp) -> Kind:
     return HTTP_ROUTE if app.gateway else SERVICE
 
 
+def is_taken_up(observed: Observed) -> bool:
+    """Tell whether a Gateway has taken the route as it is now, where a Gateway is the way in."""
+    route = observed.child(HTTP_ROUTE)
+    if way_in(observed.app) is not HTTP_ROUTE or route is None:
+        return True
+    generation = route["metadata"].get("generation", 0)
+    return any(has_accepted(each, generation) for each in _parents(route))
+
+
 def address_since(observed: Observed) -> str | None:
     """Return by when what leads to the site surely had its address, in RFC 3339, if that is known.
 
@@ -51,8 +60,11 @@ def pending(observed: Observed) -> str:
         class_name = app.ingress.class_name
         return f"the Ingress has no address from its class's controller yet, class {class_name}"
     if app.gateway:
-        refusal = _refusal(observed.child(HTTP_ROUTE))
-        return refusal or "no Gateway has taken the HTTPRoute and has an address yet"
+        if refusal := _refusal(observed.child(HTTP_ROUTE)):
+            return refusal
+        if url(observed) and not is_taken_up(observed):
+            return "no Gateway has taken the HTTPRoute's last change yet"
+        return "no Gateway has taken the HTTPRoute and has an address yet"
     if app.service.type == "NodePort":
         return "no node has an ExternalIP or InternalIP yet"
     return "the load balancer has no address yet"
