@@ -104,6 +104,23 @@ async def test_the_number_that_an_autoscaler_set_stays() -> None:
     assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 2
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_nothing_more_is_written_for_what_an_app_asks_for_no_longer(is_deleted: bool) -> None:
+    simulation = await Simulation.of()
+
+    def change(request: Request) -> None:
+        if is_deleted:
+            simulation.cache.forget(WEATHER_APP, LONDON)
+        else:
+            simulation.change(suspend=True)
+            simulation.cache.put(WEATHER_APP, simulation.body(WEATHER_APP))
+
+    simulation.server.after = change
+    outcome = await simulation.reconcile()
+    assert simulation.log() == [f"apply Deployment default/london {FIELD_MANAGER}"]
+    assert outcome == Outcome(requeue_after=0)
+
+
 def refusing(kind: Kind) -> Callable[[Request], None]:
     def refuse(request: Request) -> None:
         if request.is_write and request.kind is kind:

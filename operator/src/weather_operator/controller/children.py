@@ -74,10 +74,12 @@ class Written:
 
     `anything` tells whether the API has something new, `apply_errors` what was refused, `drift`
     what was put back, `overridden` what is not as declared and stays so for now; `retry_after` is
-    in how many seconds that is to be tried again.
+    in how many seconds that is to be tried again. Where the app's spec has changed meanwhile the
+    rest was left out: `is_outdated`.
     """
 
     anything: bool = False
+    is_outdated: bool = False
     apply_errors: list[Blocker] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
     overridden: list[Blocker] = field(default_factory=list)
@@ -113,11 +115,15 @@ class Children:
         """Carry out the writes in their order; what is so already is left alone.
 
         What the API refuses, or cannot do for this child, is noted, ends the writes of that child
-        and hinders no other. Raises RefusedError when the namespace ends, ConflictError when the
-        cache is behind, UnavailableError when the API server answers nobody.
+        and hinders no other. Nothing more is written for a spec that is no longer the app's. Raises
+        RefusedError when the namespace ends, ConflictError when the cache is behind,
+        UnavailableError when the API server answers nobody.
         """
         refused: set[ChildKey] = set()
         for write in writes:
+            if self._is_outdated():
+                self._written.is_outdated = True
+                break
             child = (write.kind, write.name)
             if child in refused or (write.kind is AUTOSCALER and self._has_nothing_to_scale(write)):
                 continue
@@ -129,6 +135,14 @@ class Children:
                 refused.add(child)
                 self._written.apply_errors.append(apply_error(write.kind, write.name, error))
         return self._written
+
+    def _is_outdated(self) -> bool:
+        """Tell whether the app is gone, goes, or asks for something else by now."""
+        body = self._cache.get(WEATHER_APP, self._app.key)
+        if body is None or "deletionTimestamp" in body["metadata"]:
+            return True
+        metadata, app = body["metadata"], self._app
+        return (metadata["uid"], metadata["generation"]) != (app.uid, app.generation)
 
     async def _write(self, write: Write) -> None:
         if write.manifest is None:

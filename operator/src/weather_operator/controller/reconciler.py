@@ -158,6 +158,8 @@ class Reconciler:
         except RefusedError:
             return Outcome()  # the namespace ends, and the app with it
         await self._status_writer.record_drift(observed.app, written.drift)
+        if written.is_outdated:
+            return Outcome(requeue_after=0)
         if written.anything and not written.apply_errors:
             return Outcome(requeue_after=SETTLE_SECONDS)
         if written.anything:
