@@ -205,17 +205,18 @@ class Simulation:
         )
 
     def _scale(self, key: Key) -> bool:
-        """Play the autoscaler's controller as far as its smallest number."""
+        """Play the autoscaler's controller as far as its range."""
         autoscaler, deployment = (
             self.server.body(AUTOSCALER, key),
             self.server.body(DEPLOYMENT, key),
         )
         if autoscaler is None or deployment is None:
             return False
-        least = autoscaler["spec"]["minReplicas"]
-        if deployment["spec"]["replicas"] >= least:
+        number, scaling = deployment["spec"]["replicas"], autoscaler["spec"]
+        into_range = min(max(number, scaling["minReplicas"]), scaling["maxReplicas"])
+        if number == into_range:
             return False
-        self.server.edit(DEPLOYMENT, key, spec={**deployment["spec"], "replicas": least})
+        self.server.edit(DEPLOYMENT, key, spec={**deployment["spec"], "replicas": into_range})
         return True
 
     def _take_up_route(self) -> bool:
