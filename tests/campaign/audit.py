@@ -53,9 +53,8 @@ class AuditLog:
         return [_write(event) for event in found if event["verb"] in _WRITES]
 
     def _events(self, word: str) -> Iterator[dict[str, object]]:
-        is_shorter = self.file.stat().st_size < self.since  # it began anew
         with self.file.open() as lines:
-            lines.seek(0 if is_shorter else self.since)
+            lines.seek(self.since)
             for line in lines:
                 if word in line and line.endswith("\n"):
                     event = json.loads(line)
@@ -79,8 +78,6 @@ class Quiet:
 
     def renewals(self) -> int:
         """How often the Lease was renewed since the last write, or since this began."""
-        if self._file.stat().st_size < self._offset:
-            self._offset = 0  # the log began anew
         with self._file.open() as lines:
             lines.seek(self._offset)
             while (line := lines.readline()).endswith("\n"):

@@ -190,10 +190,7 @@ def _failures(app: Body) -> dict[tuple[str, int], str]:
 
 def _has_failed(app: Body, revision: str) -> bool:
     attempt = app["spec"].get("rollout", {}).get("attempt", 0)
-    return any(
-        each["revision"] == revision and each["attempt"] >= attempt
-        for each in app.get("status", {}).get("failedRevisions", ())
-    )
+    return any(failed == revision and at >= attempt for failed, at in _failures(app))
 
 
 def tracebacks(logs: Mapping[Path, int]) -> Found:

@@ -253,7 +253,7 @@ class Play:
             quiet = is_silent and not turned and len(simulation.server.writes) == known
             if quiet and not self.later:
                 break
-            simulation.seconds += max(outcome.requeue_after or 0, 1)
+            simulation.wait(outcome)
         return {name: _without_counts(body) for name, body in simulation.state().items()}
 
     def let_happen(self) -> None:

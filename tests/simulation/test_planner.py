@@ -436,14 +436,19 @@ def test_what_a_preview_says_is_what_each_pass_does(
     world.reconcile()
 
 
+def preview_of(world: World) -> Preview:
+    """What the plugin says of the app as it is asked for now."""
+    body = world.server.body(WEATHER_APP, LONDON)
+    assert body
+    return Planner(Cluster(world)).preview(body)
+
+
 def test_a_preview_of_a_canary_says_its_steps_and_pods() -> None:
     world = World()
     world.apply(**canaried("green"))
     settle(world)
     world.apply(**canaried("red"))
-    body = world.server.body(WEATHER_APP, LONDON)
-    assert body
-    preview = Planner(Cluster(world)).preview(body)
+    preview = preview_of(world)
     assert preview.differs
     assert list(preview.notes) == [
         "3.0.0 (red) is tried in pods of its own; those that serve stay as they are meanwhile",
@@ -459,13 +464,9 @@ def test_a_preview_of_a_blue_green_says_when_a_person_is_asked() -> None:
     world = World()
     world.apply(colour="green", **spec)
     settle(world)
-    body = world.server.body(WEATHER_APP, LONDON)
-    assert body
-    assert not Planner(Cluster(world)).preview(body).differs
+    assert not preview_of(world).differs
     world.apply(colour="red", **spec)
-    body = world.server.body(WEATHER_APP, LONDON)
-    assert body
-    preview = Planner(Cluster(world)).preview(body)
+    preview = preview_of(world)
     assert preview.differs
     assert list(preview.notes) == [
         "3.0.0 (red) is tried in pods of its own; those that serve stay as they are meanwhile",
@@ -480,9 +481,7 @@ def test_a_preview_says_why_a_changed_path_is_not_tried() -> None:
     world.apply(**canaried("green", gateway=GATEWAY_SPEC))
     settle(world)
     world.apply(**canaried("red", gateway={**GATEWAY_SPEC, "path": "/london"}))
-    body = world.server.body(WEATHER_APP, LONDON)
-    assert body
-    assert list(Planner(Cluster(world)).preview(body).notes) == [
+    assert list(preview_of(world).notes) == [
         "3.0.0 (red) is not tried in pods of its own: its path changes from / to /london, and a "
         "route leads to one path alone"
     ]
@@ -497,9 +496,7 @@ def test_a_preview_says_that_an_image_is_waited_for() -> None:
     about = {"observedGeneration": 1, "conditions": [told]}
     world.server.edit(WEATHER_RELEASE, Key(name="3.0.0"), status=about)
     world.apply(**{**DEFAULT, "colour": "red"})
-    body = world.server.body(WEATHER_APP, LONDON)
-    assert body
-    shown = Planner(Cluster(world)).preview(body)
+    shown = preview_of(world)
     (note,) = shown.notes
     assert note.startswith("3.0.0 (red) is waited for until ")
     assert note.endswith(f", then rolled out all the same: {message}")

@@ -19,7 +19,12 @@ from weather_operator.controller.reconciler import Outcome
 from weather_operator.controller.workqueue import Priority
 from weather_operator.kube.errors import ConflictError
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, SERVICE, Key, Manifest
-from weather_operator.model import WEATHER_APP, WEATHER_RELEASE
+from weather_operator.model import (
+    ABORT_ANNOTATION,
+    APPROVE_ANNOTATION,
+    WEATHER_APP,
+    WEATHER_RELEASE,
+)
 from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import release_for
 from weather_operator.rollout.revisions import revision_in
@@ -108,7 +113,7 @@ class Life:
                 continue
             if self.chance.random() < 0.5:
                 self.simulation.turn()
-            self.simulation.seconds += max(outcome.requeue_after or 0, 1)
+            self.simulation.wait(outcome)
 
     def change(self) -> None:
         change = self.chance.choice(CHANGE)
@@ -127,7 +132,7 @@ class Life:
         self.simulation.change(**deepcopy(self.spec))
         for _ in range(PASSES):
             outcome, turned = await self.simulation.reconcile(), self.simulation.turn()
-            self.simulation.seconds += max(outcome.requeue_after or 0, 1)
+            self.simulation.wait(outcome)
             if rollout(self.simulation).get("phase") == "AwaitingApproval":
                 _approve(self)
             elif outcome == Outcome() and not turned:
@@ -197,12 +202,12 @@ def _approve(life: Life) -> None:
     tried = rollout(life.simulation)
     at = life.simulation.seconds  # said anew, not left from an earlier trial
     value = f"{tried.get('revision', 'none')}/{tried.get('step', 1)}@{at:.0f}"
-    annotate(life.simulation, **{"weather.quantspark.io/approve": value})
+    annotate(life.simulation, **{APPROVE_ANNOTATION: value})
 
 
 def _give_up(life: Life) -> None:
     tried = rollout(life.simulation).get("revision", "none")
-    annotate(life.simulation, **{"weather.quantspark.io/abort": tried})
+    annotate(life.simulation, **{ABORT_ANNOTATION: tried})
 
 
 CHANGE: list[Callable[[Life], Any]] = [

@@ -59,13 +59,18 @@ class Prometheus:
             return False
 
 
+def find_program(name: str) -> str:
+    """Return where a program of Debian's package is; skip the test where it is not."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:{ROOT / 'build'}")
+    if not found:
+        pytest.skip(f"there is no {name}: make build/{name} takes it from Debian's package")
+    return found
+
+
 @contextmanager
 def prometheus(targets: Sequence[str]) -> Iterator[Prometheus]:
     """A server that scrapes these addresses every second, and does not run yet."""
-    path = f"{os.environ['PATH']}:{ROOT / 'build'}"
-    program = shutil.which("prometheus", path=path)
-    if not program:
-        pytest.skip("there is no prometheus: make build/prometheus takes it from Debian's package")
+    program = find_program("prometheus")
     with tempfile.TemporaryDirectory(prefix="prometheus-") as name:
         folder = Path(name)
         authority = trustme.CA()

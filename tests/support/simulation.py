@@ -147,8 +147,12 @@ class Simulation:
             is_silent = outcome == Outcome() or self._waits_for_an_address(outcome)
             if is_silent and not turned and len(self.server.writes) == known:
                 return known - before
-            self.seconds += max(outcome.requeue_after or 0, 1)
+            self.wait(outcome)
         raise AssertionError(f"no end after {_PASSES} passes, the last writes: {self.log()[-5:]}")
+
+    def wait(self, outcome: Outcome) -> None:
+        """Let as much time pass as a pass has asked for, a second at least."""
+        self.seconds += max(outcome.requeue_after or 0, 1)
 
     def log(self) -> list[str]:
         """The operator's writes."""

@@ -113,7 +113,7 @@ async def until(simulation: Simulation, test: Callable[[], bool], passes: int = 
             return
         outcome = await simulation.reconcile()
         simulation.turn()
-        simulation.seconds += max(outcome.requeue_after or 0, 1)
+        simulation.wait(outcome)
     raise AssertionError(f"it never came: {status(simulation).get('conditions')}")
 
 

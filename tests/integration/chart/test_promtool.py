@@ -1,27 +1,18 @@
 """Alerts and the dashboard's queries as Prometheus' own tool takes them."""
 
-import json
 import re
-import shutil
 import subprocess
 
 import pytest
 import yaml
 from support.kubectl import ROOT
-
-FILES = ROOT / "charts/weather-operator/files"
-ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text())
-RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-DASHBOARD = json.loads((FILES / "dashboard.json").read_text())
-QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+from support.monitoring import QUERIES, RULES
+from support.prometheus import find_program
 
 
 @pytest.fixture
 def promtool() -> str:
-    found = shutil.which("promtool") or shutil.which(str(ROOT / "build/promtool"))
-    if not found:
-        pytest.skip("there is no promtool: make build/promtool takes it from Debian's package")
-    return found
+    return find_program("promtool")
 
 
 def test_each_alert_fires_when_it_should_and_an_ordinary_day_is_silent(promtool: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.kubectl import ROOT
 from weather_webapp import bundled_places
 
-ROOT = Path(__file__).parents[3]
 PACKAGE = Path(bundled_places.__file__).parent
 SOURCES = ROOT / "build/geonames"
 

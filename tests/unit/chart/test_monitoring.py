@@ -1,14 +1,13 @@
 """Alerts and the dashboard ask for metrics that exist, and lead to a runbook."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client.metrics_core import Metric
 from support.kubectl import ROOT
+from support.monitoring import QUERIES, RULES
 from weather_operator.controller.event_handlers import new_cache
 from weather_operator.metrics import Metrics, WeatherAppCollector
 from weather_operator.model import WEATHER_APP
@@ -16,11 +15,6 @@ from weather_webapp.build_info import detect_build
 from weather_webapp.metrics import Metrics as Page
 from weather_webapp.settings import Settings
 
-FILES = ROOT / "charts/weather-operator/files"
-ALERTS = yaml.safe_load((FILES / "alerts.yaml").read_text())
-RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-DASHBOARD = json.loads((FILES / "dashboard.json").read_text())
-QUERIES = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 RUNBOOKS = (ROOT / "docs/runbooks.md").read_text()
 NAMES = re.compile(r"\bweather_[a-z_]+")
 SUFFIXES = {

@@ -226,7 +226,10 @@ def _is_off_route(app: WeatherApp, trial: Trial | None) -> bool:
 
 
 def _canary_applies(observed: Observed, trial: Trial, decision: Decision) -> Iterator[Write]:
-    """Return the canary's own children; those that only wait for their end are left alone."""
+    """Return the canary's own children, after the deletion of what it asks for no longer.
+
+    Those that only wait for their end are left alone.
+    """
     app, release = observed.app, observed.release
     if release is None or trial.phase not in (*TRYING, PROMOTING):
         return

@@ -1,5 +1,7 @@
 """Routes follow what serves: to which path, and when an old way in may go."""
 
+from collections.abc import Sequence
+
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Kind, Manifest
 from weather_operator.render.pods import path_in
 from weather_operator.rollout.observed import Observed
@@ -7,6 +9,9 @@ from weather_operator.rollout.revisions import Revision, replica_set_revisions
 from weather_operator.rollout.strategies import Decision
 
 ROUTES = (INGRESS, HTTP_ROUTE)
+
+ACCEPTED, RESOLVED_REFS = "Accepted", "ResolvedRefs"
+"""What a parent says of an HTTPRoute: that it takes it, and that it has found its Services."""
 
 
 def serving_path(observed: Observed, desired: Revision, decision: Decision) -> str | None:
@@ -47,24 +52,26 @@ def path_of(route: Manifest | None) -> str | None:
 
 def leads_somewhere(kind: Kind, route: Manifest | None) -> bool:
     """Tell whether a controller has taken up a live route."""
-    status = route.get("status", {}) if route else {}
     if kind is INGRESS:
+        status = route.get("status", {}) if route else {}
         return bool(status.get("loadBalancer", {}).get("ingress"))
-    return any(is_accepted(each) for each in status.get("parents", ()))
+    return any(holds(each, ACCEPTED) for each in parents_of(route))
 
 
-def is_accepted(parent: Manifest) -> bool:
-    """Tell whether one parent of an HTTPRoute, as its status has it, took the route."""
-    conditions = parent.get("conditions", ())
-    return any(each["type"] == "Accepted" and each["status"] == "True" for each in conditions)
+def parents_of(route: Manifest | None) -> Sequence[Manifest]:
+    """Return the parents of an HTTPRoute, each as the route's status has it."""
+    parents: Sequence[Manifest] = route.get("status", {}).get("parents", ()) if route else ()
+    return parents
 
 
-def has_accepted(parent: Manifest, generation: int) -> bool:
-    """Tell whether one parent took this generation of the route, or names none.
+def holds(parent: Manifest, type_: str, *, generation: int = 0) -> bool:
+    """Tell whether one parent of an HTTPRoute says so of this generation of it, or a later one.
 
-    After a change the status has for a while what was said of the route before it.
+    After a change the status has for a while what was said of the route before it. A parent that
+    names no generation is believed.
     """
-    conditions = (each for each in parent.get("conditions", ()) if each["type"] == "Accepted")
-    return is_accepted(parent) and all(
-        each.get("observedGeneration", generation) >= generation for each in conditions
+    conditions = (each for each in parent.get("conditions", ()) if each["type"] == type_)
+    return any(
+        each["status"] == "True" and each.get("observedGeneration", generation) >= generation
+        for each in conditions
     )

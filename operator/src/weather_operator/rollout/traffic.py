@@ -4,14 +4,20 @@ import json
 import math
 from collections.abc import Collection
 
-from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Manifest
+from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE
 from weather_operator.model import CHILDREN, WeatherApp
 from weather_operator.model.strategies import BLUE_GREEN
 from weather_operator.render import Track, child_name, selector
 from weather_operator.render.load_balancers import divides_by_rule
 from weather_operator.render.routes import forward_action
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.routes import is_accepted, leads_somewhere
+from weather_operator.rollout.routes import (
+    ACCEPTED,
+    RESOLVED_REFS,
+    holds,
+    leads_somewhere,
+    parents_of,
+)
 from weather_operator.rollout.state import seconds_between
 
 WHOLE = 100
@@ -82,11 +88,12 @@ def is_routed(observed: Observed, weight: int) -> bool:
         return app.gateway is None or weight == 0
     if live_weight(observed) != weight:
         return False
-    parents = [each for each in route.get("status", {}).get("parents", ()) if is_accepted(each)]
+    parents = [each for each in parents_of(route) if holds(each, ACCEPTED)]
     if not parents:
         return weight == 0
     generation = route["metadata"].get("generation", 0)
-    return all(_has_taken_up(each, generation) for each in parents)
+    # What a parent that names no generation does with the visitors is counted at the pods.
+    return all(holds(each, RESOLVED_REFS, generation=generation) for each in parents)
 
 
 def weight_in_rule(observed: Observed) -> float | None:
@@ -156,14 +163,3 @@ def _is_in_rule(observed: Observed, weight: int) -> bool:
     if weight == 0:
         return not weight_in_rule(observed)
     return leads_somewhere(INGRESS, ingress) and weight_in_rule(observed) == weight
-
-
-def _has_taken_up(parent: Manifest, generation: int) -> bool:
-    """Tell whether a parent serves this generation, which one that names none is believed to do.
-
-    What such a one really does with the visitors is counted at the pods.
-    """
-    conditions = {each["type"]: each for each in parent.get("conditions", ())}
-    resolved = conditions.get("ResolvedRefs", {})
-    observed = resolved.get("observedGeneration", generation)
-    return bool(resolved.get("status") == "True" and observed >= generation)

@@ -6,7 +6,13 @@ from typing import Any
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.routes import has_accepted, leads_somewhere, path_of
+from weather_operator.rollout.routes import (
+    ACCEPTED,
+    holds,
+    leads_somewhere,
+    parents_of,
+    path_of,
+)
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -37,7 +43,7 @@ def is_taken_up(observed: Observed) -> bool:
     if way_in(observed.app) is not HTTP_ROUTE or route is None:
         return True
     generation = route["metadata"].get("generation", 0)
-    return any(has_accepted(each, generation) for each in _parents(route))
+    return any(holds(each, ACCEPTED, generation=generation) for each in parents_of(route))
 
 
 def address_since(observed: Observed) -> str | None:
@@ -54,7 +60,7 @@ def address_since(observed: Observed) -> str | None:
 
 
 def pending(observed: Observed) -> str:
-    """Return what is waited for while there is no URL."""
+    """Return what is waited for while there is no URL, or its route is not taken up."""
     app = observed.app
     if app.ingress:
         class_name = app.ingress.class_name
@@ -62,7 +68,7 @@ def pending(observed: Observed) -> str:
     if app.gateway:
         if refusal := _refusal(observed.child(HTTP_ROUTE)):
             return refusal
-        if url(observed) and not is_taken_up(observed):
+        if url(observed):
             return "no Gateway has taken the HTTPRoute's last change yet"
         return "no Gateway has taken the HTTPRoute and has an address yet"
     if app.service.type == "NodePort":
@@ -160,16 +166,11 @@ def _matches(listener: Manifest, parent: Manifest) -> bool:
     )
 
 
-def _parents(route: Manifest) -> Iterable[Manifest]:
-    parents: list[Manifest] = route.get("status", {}).get("parents", [])
-    return parents
-
-
 def _refusal(route: Manifest | None) -> str:
     """Return why a Gateway does not take the route, in its own words."""
-    for parent in _parents(route) if route else ():
+    for parent in parents_of(route):
         for each in parent["conditions"]:
-            if each["type"] == "Accepted" and each["status"] == "False":
+            if each["type"] == ACCEPTED and each["status"] == "False":
                 name, why = parent["parentRef"]["name"], f"{each['reason']}: {each['message']}"
                 return f"Gateway {name} does not take the HTTPRoute, {why}"
     return ""
