@@ -55,8 +55,9 @@ def _scenes(chance: random.Random) -> Iterator[Step]:
     yield Step(act=Act.ADD_AUTOSCALER, about=SCALED)
     yield Step(act=Act.AWAIT, value=_DEADLINE_RENEWALS)
 
-    # The repair is refused once, as if the operator's view were old: so it has to look again.
-    yield Step(act=Act.REFUSE, kind="deployments", value=409, times=1)
+    # Repairs are refused, as if the operator's view were old: so it has to look again. More than
+    # one, since what the Deployment's controller says of the edit may come after the first.
+    yield Step(act=Act.REFUSE, kind="deployments", value=409, times=3)
     yield Step(
         act=Act.EDIT, about=FAILING, kind="deployments", value={"spec": {"minReadySeconds": 2}}
     )

@@ -21,6 +21,7 @@ from weather_operator.controller.workqueue import MOST_SET_ASIDE
 from weather_operator.kube.client import Client
 from weather_operator.kube.connection import connect
 from weather_operator.kube.errors import ApiError, RefusedError, UnconfiguredError
+from weather_operator.kube.informers import UNRAISABLE
 from weather_operator.kube.leader_election import LeaseLostError
 from weather_operator.kube.resources import POD, Manifest
 from weather_operator.manager import Manager
@@ -44,7 +45,7 @@ def main() -> None:
         chosen = settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(_complain(str(error), code=2))
-    _log_as_json(chosen.log_level)
+    log_as_json(chosen.log_level)
     try:
         match sys.argv[1:]:
             case []:
@@ -157,7 +158,12 @@ async def _end_leftover_tasks() -> None:
         await asyncio.wait(tasks, timeout=1)
 
 
-def _log_as_json(level: str) -> None:
+def log_as_json(level: str) -> None:
+    """Let everything that this process says be one JSON object per line on standard error.
+
+    What Python itself would print there, warnings and errors that nobody could take, becomes lines
+    of the loggers `py.warnings` and `py.unraisable`.
+    """
     handler = logging.StreamHandler()
     fields = "{levelname}{name}{message}"
     renamed = {"levelname": "level", "name": "logger"}
@@ -165,6 +171,14 @@ def _log_as_json(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler])
     # What the client library warns of, it also raises.
     logging.getLogger("kubernetes").setLevel(logging.ERROR)
+    logging.captureWarnings(True)
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    error = unraisable.exc_value
+    about = {"where": repr(unraisable.object)}
+    logging.getLogger(UNRAISABLE).error("an error was ignored", exc_info=error, extra=about)
 
 
 def _explain(group: BaseExceptionGroup[BaseException]) -> int:

@@ -25,6 +25,14 @@ def merge(site: Site, kind: str, patch: dict[str, Any], *more: str) -> None:
     site.kubectl("patch", kind, "london", "--type=merge", "-p", json.dumps(patch), *more)
 
 
+def has_rolled_out(deployment: dict[str, Any]) -> bool:
+    """Whether all pods are of the template that the Deployment has now."""
+    spec, status = deployment["spec"], deployment["status"]
+    if status["observedGeneration"] != deployment["metadata"]["generation"]:
+        return False
+    return bool(status.get("updatedReplicas") == status["replicas"] == spec["replicas"])
+
+
 def silent(site: Site, plane: Cluster) -> list[str]:
     """What is written into the site's namespace until the Lease was renewed twice."""
     since = plane.audit_log.stat().st_size
@@ -38,7 +46,7 @@ def test_a_reloader_may_restart_the_pods_and_its_mark_stays(
     mark = {"example.com/last-reloaded-from": "a secret"}
     before = london.get("deployment")["metadata"]["generation"]
     merge(london, "deployment", {"spec": {"template": {"metadata": {"annotations": mark}}}})
-    eventually(lambda: london.reason() == "RollingOut")
+    eventually(lambda: has_rolled_out(london.get("deployment")))
     london.wait_for("Serving")
     assert silent(london, control_plane) == []
     live = london.get("deployment")

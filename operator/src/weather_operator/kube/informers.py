@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNRAISABLE = "py.unraisable"
+"""The logger of what ends an object that nothing waits for any more."""
+
 _UNSERVED_SECONDS = 3
 _FIRST_LIST_SECONDS = 15
 _RELIST_SECONDS = 1.0
@@ -419,7 +422,8 @@ def _log_in_through(
 def mute_kopf_logs() -> None:
     """Keep kopf from logging at length what is logged here, or by our own client, in a line."""
     logging.getLogger("kopf").setLevel(logging.CRITICAL)
-    logging.getLogger("asyncio").addFilter(_is_not_from_kopf)
+    for name in ("asyncio", UNRAISABLE):
+        logging.getLogger(name).addFilter(_is_not_from_kopf)
 
 
 def _is_not_from_kopf(record: logging.LogRecord) -> bool:
