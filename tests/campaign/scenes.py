@@ -29,7 +29,8 @@ GOES, FAILS = "4", "5"
 
 _REST_RENEWALS = 3
 _DEADLINE_RENEWALS = 5
-"""A rollout that hangs is silent until its deadline, which no rest must be mistaken for."""
+"""A rollout that hangs is silent until its deadline, and what was refused until it is tried again,
+which no rest must be mistaken for."""
 
 
 def with_scenes(plan: Plan) -> Plan:
@@ -57,7 +58,7 @@ def _scenes(chance: random.Random) -> Iterator[Step]:
 
     # Repairs are refused, as if the operator's view were old: so it has to look again. More than
     # one, since what the Deployment's controller says of the edit may come after the first.
-    yield Step(act=Act.REFUSE, kind="deployments", value=409, times=3)
+    yield Step(act=Act.REFUSE, kind="deployments", value=409, times=2)
     yield Step(
         act=Act.EDIT, about=FAILING, kind="deployments", value={"spec": {"minReadySeconds": 2}}
     )
@@ -68,7 +69,7 @@ def _scenes(chance: random.Random) -> Iterator[Step]:
     yield Step(
         act=Act.ANNOTATE, about=TRIMMED, kind=chance.choice(("services", "poddisruptionbudgets"))
     )
-    yield Step(act=Act.AWAIT, value=_REST_RENEWALS)
+    yield Step(act=Act.AWAIT, value=_DEADLINE_RENEWALS)
 
 
 def _app(name: str, **more: Any) -> Step:
