@@ -29,6 +29,12 @@ HOST = "weather.example.com"
 CERTIFICATE = "arn:aws:acm:eu-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0"}
 REQUESTS_PER_SECOND = 10
+NLB = {
+    "type": "LoadBalancer",
+    "loadBalancerClass": "service.k8s.aws/nlb",
+    "annotations": {"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"},
+}
+"""A Service with a Network Load Balancer whose targets are the pods."""
 
 _POLICIES = ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy")
 _RETRY_SECONDS = 5
@@ -53,9 +59,9 @@ class Surroundings:
         """Somebody who reads a site through its load balancer all the time."""
         return Visitor(self.address(site), ca=self.ca, path=path)
 
-    def address(self, site: Site) -> str:
-        """Where the site's load balancer answers."""
-        name = site.get("ingress")["status"]["loadBalancer"]["ingress"][0]["hostname"]
+    def address(self, site: Site, kind: str = "ingress") -> str:
+        """Where the load balancer answers that the site's Ingress or Service has."""
+        name = site.get(kind)["status"]["loadBalancer"]["ingress"][0]["hostname"]
         return address_of(name, _prefix(self.number))
 
     def stop_controller(self) -> None:
@@ -206,7 +212,12 @@ def apply(
     )
 
 
-def begin(sites: Iterable[Site]) -> None:
+def apply_networked(site: Site, **spec: Any) -> None:
+    """Apply a site behind a Network Load Balancer of its own."""
+    site.apply(service=NLB, rollout={"maxSurge": "100%"}, **spec)
+
+
+def begin(sites: Iterable[Site], *, apply: Callable[..., None] = apply) -> None:
     """Bring up sites that are called after what is going to be done to them."""
     for site in sites:
         apply(site, colour="green" if site.name == "downgrade" else "yellow")
@@ -216,18 +227,26 @@ def begin(sites: Iterable[Site]) -> None:
 
 def _wait(site: Site, condition: str) -> None:
     """Wait by a watch: to ask again and again would take the time that the pods need."""
-    words = (f"weatherapp/{site.name}", f"--for={condition}", "--timeout=180s")
+    words = (f"weatherapp/{site.name}", f"--for={condition}", "--timeout=900s")
     site.kubectl("wait", *words)
 
 
-def _change(site: Site, colour: str) -> None:
-    apply(site, colour=colour)
+def _patch(site: Site, **spec: Any) -> None:
+    site.kubectl("patch", "weatherapp", site.name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+
+def _change(site: Site, colour: str, **spec: Any) -> None:
+    _patch(site, colour=colour, **spec)
+    _wait_for(site, colour)
+
+
+def _wait_for(site: Site, colour: str) -> None:
     _wait(site, f"jsonpath={{.status.version}}={VERSIONS[colour]}")
     _wait(site, "condition=Ready")
 
 
 def _scale_in(site: Site) -> None:
-    apply(site, colour=site.get()["spec"]["colour"], replicas=1)
+    _patch(site, replicas=1)
     _wait(site, "jsonpath={.status.ready}=1/1")
 
 
@@ -235,9 +254,28 @@ def _drain(site: Site) -> None:
     """Evict all pods that there are as `kubectl drain` does: all at once, as the budget allows."""
     names = [each["metadata"]["name"] for each in pods(site)]
     with ThreadPoolExecutor(len(names)) as workers:
-        for each in [workers.submit(_evict, site, name, 240) for name in names]:
+        for each in [workers.submit(_evict, site, name, 900) for name in names]:
             each.result()
     _wait(site, "condition=Ready")
+
+
+def _drain_in_mid_rollout(site: Site) -> None:
+    """Evict all pods when those of the new version have come."""
+    _patch(site, colour="green")
+    eventually(lambda: len(pods(site)) > 2, every=1)
+    _drain(site)
+    _wait_for(site, "green")
+
+
+def _drain_in_a_canary(site: Site) -> None:
+    """Evict all pods when the canary has got its visitors, and let it go on to its end."""
+    steps = [{"weight": 25, "durationSeconds": 30}]
+    _patch(
+        site, colour="green", rollout={"strategy": {"type": "Canary", "canary": {"steps": steps}}}
+    )
+    _wait(site, "jsonpath={.status.rollout.phase}=Analysing")
+    _drain(site)
+    _wait_for(site, "green")
 
 
 ACTIONS: dict[str, Callable[[Site], None]] = {
@@ -245,6 +283,8 @@ ACTIONS: dict[str, Callable[[Site], None]] = {
     "downgrade": lambda site: _change(site, "yellow"),
     "scale-in": _scale_in,
     "drain": _drain,
+    "rollout-drain": _drain_in_mid_rollout,
+    "canary-drain": _drain_in_a_canary,
 }
 """What is done to sites of these names; each has two pods before."""
 

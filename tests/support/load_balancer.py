@@ -1,18 +1,19 @@
-"""Application Load Balancers and their controller, with the manners of AWS, in a node's network.
+"""Load balancers and their controller, with the manners of AWS, in a node's network.
 
     python -m support.load_balancer SOCKET NETWORK NAMESPACE --first-check 15 --lag 10
 
 It runs where pods can be reached, and talks to the API server through `kubectl proxy`'s SOCKET. For
-each group of Ingresses of class alb in the NAMESPACE there is one load balancer at an address of
-its own in the NETWORK (10.231.1 makes 10.231.1.101 the first), which `address_of` tells from the
-name in the Ingress's status.
+each group of Ingresses of class alb in the NAMESPACE there is one Application Load Balancer at an
+address of its own in the NETWORK (10.231.1 makes 10.231.1.101 the first), which `address_of` tells
+from the name in the Ingress's status; for each Service of its class a Network Load Balancer.
 
 What it does as AWS does: the controller registers the endpoints that are ready, and those whose
-containers are and that wait for their readiness gate alone; a target is `initial` until its first
-health check, which comes so many seconds after it was registered; a gate becomes True when its
-target is healthy. What is wrong in an Ingress is a warning at it, and its load balancer stays as it
-was. After SIGUSR1 the controller is away, and the data plane goes on alone; SIGUSR2 brings it back.
-What is made of an Ingress is in `load_balancer_model`, who answers in `load_balancer_data_plane`.
+containers are and that wait for their readiness gate alone; a target is `initial` until its health
+checks, the first of which comes so many seconds after it was registered; a gate becomes True when
+its target is healthy. What is wrong in an Ingress is a warning at it, and its load balancer stays
+as it was. After SIGUSR1 the controller is away, and the data plane goes on alone; SIGUSR2 brings it
+back. What is made of objects is in `load_balancer_model`, who answers in
+`load_balancer_data_plane`.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from support.load_balancer_model import (
     Settings,
     group_of,
     load_balancer,
+    network_load_balancer,
 )
 
 GATE = "target-health.elbv2.k8s.aws"
@@ -43,6 +45,7 @@ GATE = "target-health.elbv2.k8s.aws"
 
 _TICK_SECONDS = 0.25
 _UNHEALTHY_THRESHOLD = 2
+_INGRESSES = "apis/networking.k8s.io/v1"
 _STATUS = {"Content-Type": "application/merge-patch+json"}
 _POD_STATUS = {"Content-Type": "application/strategic-merge-patch+json"}
 
@@ -60,6 +63,7 @@ class Target:
 
     next_check: float
     state: str = "initial"
+    passed: int = 0
     failed: int = 0
 
 
@@ -113,12 +117,21 @@ class LoadBalancers:
         """Let what is there be as the objects say."""
         services = _by_name(await self._list("api/v1", "services"))
         groups: dict[str, list[Body]] = {}
-        for ingress in await self._list("apis/networking.k8s.io/v1", "ingresses"):
+        for ingress in await self._list(_INGRESSES, "ingresses"):
             if ingress["spec"].get("ingressClassName") == "alb":
                 await self._add(ingress, groups)
-        for name in set(self.load_balancers) - set(groups):
+        networked = {
+            f"Service {name}": (service, made)
+            for name, service in services.items()
+            if (made := network_load_balancer(service))
+        }
+        for name in set(self.load_balancers) - {*groups, *networked}:
             del self.load_balancers[name]
             await self.data_plane.listen(name, self.addresses[name], {}, session)
+            await self.data_plane.forward(name, self.addresses[name], ())
+        for name, (service, made) in networked.items():
+            await self._keep(name, made, session)
+            await self._write_address("api/v1", "services", service, name)
         for name, ingresses in groups.items():
             try:
                 made = load_balancer(ingresses, services)
@@ -127,7 +140,7 @@ class LoadBalancers:
                 continue
             await self._keep(name, made, session)
             for ingress in ingresses:
-                await self._write_address(ingress, name)
+                await self._write_address(_INGRESSES, "ingresses", ingress, name)
         self.settings = {
             group: settings
             for each in self.load_balancers.values()
@@ -149,6 +162,7 @@ class LoadBalancers:
             self.addresses[name] = address
         self.load_balancers[name] = made
         await self.data_plane.listen(name, self.addresses[name], made.listeners, session)
+        await self.data_plane.forward(name, self.addresses[name], made.forwards)
 
     async def _register_all(self) -> None:
         for gone in set(self.targets) - set(self.settings):
@@ -175,15 +189,14 @@ class LoadBalancers:
         async with self.api.patch(url, data=body, headers=_POD_STATUS):
             pass  # a pod that went meanwhile needs no gate
 
-    async def _write_address(self, ingress: Body, name: str) -> None:
+    async def _write_address(self, api: str, plural: str, body: Body, name: str) -> None:
         number = self.addresses[name].rpartition(".")[2]
         balancer = {"ingress": [{"hostname": f"lb-{number}.eu-west-2.elb.example"}]}
-        if ingress.get("status", {}).get("loadBalancer") == balancer:
+        if body.get("status", {}).get("loadBalancer") == balancer:
             return
-        where = f"/apis/networking.k8s.io/v1/namespaces/{self.namespace}/ingresses"
-        url = f"{where}/{ingress['metadata']['name']}/status"
-        body = json.dumps({"status": {"loadBalancer": balancer}})
-        async with self.api.patch(url, data=body, headers=_STATUS):
+        url = f"/{api}/namespaces/{self.namespace}/{plural}/{body['metadata']['name']}/status"
+        told = json.dumps({"status": {"loadBalancer": balancer}})
+        async with self.api.patch(url, data=told, headers=_STATUS):
             pass
 
     async def _warn(self, ingresses: Sequence[Body], why: str) -> None:
@@ -232,12 +245,14 @@ class LoadBalancers:
 async def _check(
     session: aiohttp.ClientSession, address: str, target: Target, settings: Settings
 ) -> None:
-    """Let one good check make a target healthy, and two bad ones in a row unhealthy."""
+    """Let enough good checks in a row make a target healthy, and two bad ones unhealthy."""
     target.next_check = time.monotonic() + settings.interval
     if await is_healthy(session, address, settings.path):
-        target.state, target.failed = "healthy", 0
+        target.passed, target.failed = target.passed + 1, 0
+        if target.passed >= settings.threshold:
+            target.state = "healthy"
         return
-    target.failed += 1
+    target.passed, target.failed = 0, target.failed + 1
     if target.state == "initial" or target.failed >= _UNHEALTHY_THRESHOLD:
         target.state = "unhealthy"
 

@@ -3,15 +3,18 @@
 It knows what the controller did with a lag. A target that was deregistered gets no new requests;
 without a healthy target all unhealthy ones are asked; without any the answer is 503. A target that
 does not answer is a 502 and is not tried again, and one that takes too long a 504. A connection to
-a target that nobody needs is kept for a minute.
+a target that nobody needs is kept for a minute. Of a Network Load Balancer a new connection goes to
+a healthy target, to any where none is; without any it is reset.
 """
 
+import asyncio
 import random
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
 from aiohttp import web
@@ -38,6 +41,7 @@ class DataPlane:
     lag: float
     snapshots: deque[Snapshot] = field(default_factory=deque)
     sites: dict[tuple[str, int], web.ServerRunner] = field(default_factory=dict)
+    servers: dict[tuple[str, int], asyncio.Server] = field(default_factory=dict)
 
     def session(self) -> aiohttp.ClientSession:
         """Return what requests are sent on with: it keeps connections, and repeats nothing."""
@@ -78,6 +82,37 @@ class DataPlane:
             await web.TCPSite(runner, address, port, ssl_context=context).start()
             self.sites[name, port] = runner
 
+    async def forward(self, name: str, address: str, ports: Collection[int]) -> None:
+        """Pass connections to these ports of a load balancer on, and to no others."""
+        for port in [port for known, port in self.servers if known == name and port not in ports]:
+            self.servers.pop((name, port)).close()
+        for port in ports:
+            if (name, port) not in self.servers:
+                connected = partial(self._pass_on, name, port)
+                self.servers[name, port] = await asyncio.start_server(connected, address, port)
+
+    async def _pass_on(
+        self, name: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        known = self.snapshots[0]
+        balancer = known.load_balancers.get(name)
+        group = balancer.forwards.get(port) if balancer else None
+        targets = known.targets.get(group, {}) if group else {}
+        usable = [each for each, state in targets.items() if state == "healthy"] or list(targets)
+        if not usable:
+            writer.transport.abort()
+            return
+        host, _, target_port = random.choice(usable).rpartition(":")
+        try:
+            async with asyncio.timeout(10):
+                inward, outward = await asyncio.open_connection(host, int(target_port))
+        except OSError:
+            writer.transport.abort()
+            return
+        await asyncio.gather(_copy(reader, outward), _copy(inward, writer))
+        for each in (outward, writer):
+            each.close()
+
     async def _answer(
         self,
         name: str,
@@ -114,6 +149,17 @@ class DataPlane:
         return await _ask(session, random.choice(usable), request, forwarded)
 
 
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes until its end, which is passed on too; an error breaks it off."""
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+    except OSError:
+        writer.transport.abort()
+
+
 async def _ask(
     session: aiohttp.ClientSession,
     target: str,
@@ -139,8 +185,14 @@ async def _ask(
 
 
 async def is_healthy(session: aiohttp.ClientSession, target: str, path: str) -> bool:
-    """Ask a target as a health check does."""
+    """Ask a target as a health check does; without a path it only has to take a connection."""
     try:
+        if not path:
+            host, _, port = target.rpartition(":")
+            async with asyncio.timeout(5):
+                _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return True
         timeout = aiohttp.ClientTimeout(total=5)
         async with session.get(f"http://{target}{path}", timeout=timeout) as answer:
             return answer.status == 200

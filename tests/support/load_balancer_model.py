@@ -1,17 +1,20 @@
-"""What the AWS Load Balancer Controller makes of Ingresses, and what it and AWS refuse of them.
+"""What the AWS Load Balancer Controller makes of objects, and what it and AWS refuse of them.
 
 Groups of Ingresses become load balancers: listeners, rules in their order, target groups. What is
-wrong in one Ingress fails its whole group, as on AWS, in the words of a FailedBuildModel event.
+wrong in one Ingress fails its whole group, as on AWS, in the words of a FailedBuildModel event. A
+Service of its class becomes a Network Load Balancer, which passes connections on as they are.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ANNOTATION = "alb.ingress.kubernetes.io"
 
+_NLB_CLASS = "service.k8s.aws/nlb"
+_NLB_TARGET_TYPE = "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"
 _CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}")
 _GROUP_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _PATH = re.compile(r"/[A-Za-z0-9_.$/~\"'@:+&()!,;=%-]*")
@@ -34,11 +37,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a target group checks and drains its targets. Times are in seconds."""
+    """How a target group checks and drains its targets. Times are in seconds.
+
+    Without a path a check is a connection. A new target is healthy after so many good ones.
+    """
 
     path: str
     interval: float
     drain: float
+    threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +67,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadBalancer:
-    """Ports with whether they speak TLS, where requests without TLS are sent, rules in order."""
+    """Ports with whether they speak TLS, where requests without TLS are sent, rules in order.
 
-    listeners: Mapping[int, bool]
-    redirect: int | None
-    rules: tuple[Rule, ...]
+    Connections to ports of `forwards` go to a target of the group.
+    """
+
     settings: Mapping[Group, Settings]
+    listeners: Mapping[int, bool] = field(default_factory=dict)
+    redirect: int | None = None
+    rules: tuple[Rule, ...] = ()
+    forwards: Mapping[int, Group] = field(default_factory=dict)
 
 
 def group_of(ingress: Body) -> str:
@@ -104,6 +115,17 @@ def load_balancer(ingresses: Sequence[Body], services: Mapping[str, Body]) -> Lo
         rules=tuple(sorted(rules, key=lambda each: each.order)),
         settings=settings,
     )
+
+
+def network_load_balancer(service: Body) -> LoadBalancer | None:
+    """Return the load balancer of a Service of this class whose targets are pods, else None."""
+    spec, annotations = service["spec"], service["metadata"].get("annotations", {})
+    if spec.get("loadBalancerClass") != _NLB_CLASS or annotations.get(_NLB_TARGET_TYPE) != "ip":
+        return None
+    name = service["metadata"]["name"]
+    forwards = {each["port"]: Group(service=name, port=each["port"]) for each in spec["ports"]}
+    settings = Settings(path="", interval=10, drain=300, threshold=3)
+    return LoadBalancer(settings=dict.fromkeys(forwards.values(), settings), forwards=forwards)
 
 
 def annotation(ingress: Body, name: str) -> str:

@@ -9,6 +9,7 @@ from weather_operator.model import WEATHER_APP, WEATHER_RELEASE, Blocker
 from weather_operator.model.parsing import parse_app
 from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.pinning import pinned
+from weather_operator.render.load_balancers import progress_deadline_seconds
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import plan
 from weather_operator.rollout.state import later
@@ -85,7 +86,7 @@ def decision_at_deadline(
         children={(DEPLOYMENT, each["metadata"]["name"]): each for each in deployments},
         replica_sets=replica_sets,
     )
-    end = later(deadline, parsed.rollout.progress_deadline_seconds)
+    end = later(deadline, progress_deadline_seconds(parsed))
     observed = replace(observed, pod_blockers=of_pods(pods, replace(observed, now=end)))
     try:
         release = release_for(parsed, catalogue)

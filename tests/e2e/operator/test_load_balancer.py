@@ -90,29 +90,26 @@ def quick(
 @pytest.mark.timeout(600)  # as slow as the real ones, and the first test of a run installs all
 def test_no_request_is_lost(slow: list[Surroundings]) -> None:
     plain, gated = slow
-    hardest = [(plain, "upgrade"), (plain, "drain"), (gated, "downgrade"), (gated, "drain")]
+    hardest = [
+        *((plain, name) for name in ("upgrade", "scale-in", "drain")),
+        *((gated, name) for name in ("downgrade", "scale-in", "drain")),
+    ]
     sites = [around.site(name) for around, name in hardest]
     begin(sites)
-    assert [has_gates(each) for each in sites] == [False, False, True, True]
+    assert [has_gates(each) for each in sites] == 3 * [False] + 3 * [True]
     with ExitStack() as stack:
         clients = [stack.enter_context(each.client(each.site(name))) for each, name in hardest]
         eventually(lambda: all(each.served.total() > 20 for each in clients), every=1)
         before = [len(each.failures) for each in clients]
-
-        def act(site: Site) -> None:
-            ACTIONS[site.name](site)
-            if site.name != "drain":
-                ACTIONS["scale-in"](site)
-
         with ThreadPoolExecutor(len(sites)) as workers:
-            for each in [workers.submit(act, site) for site in sites]:
+            for each in [workers.submit(ACTIONS[site.name], site) for site in sites]:
                 each.result()
         # Through the lag, in which pods that are gone would be asked.
         until = [client.sent + 15 * REQUESTS_PER_SECOND for client in clients]
         pairs = list(zip(clients, until, strict=True))
         eventually(lambda: all(client.sent > sent for client, sent in pairs), every=1)
     failed = [client.failures[count:] for client, count in zip(clients, before, strict=True)]
-    assert failed == [[], [], [], []]
+    assert failed == 6 * [[]]
 
 
 def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings) -> None:

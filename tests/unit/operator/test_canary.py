@@ -530,7 +530,7 @@ NLB: Manifest = {
 }
 
 
-@pytest.mark.parametrize(("service", "seconds"), [({}, 5), ({"service": NLB}, 30)])
+@pytest.mark.parametrize(("service", "seconds"), [({}, 5), ({"service": NLB}, 90)])
 async def test_the_canarys_pods_stay_until_nothing_leads_to_them(
     service: Manifest, seconds: int
 ) -> None:

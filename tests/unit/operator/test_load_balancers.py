@@ -23,6 +23,7 @@ from weather_operator.model import Release, WeatherApp
 from weather_operator.model.parsing import parse_app
 from weather_operator.rollout.observed import Gates, Observed
 from weather_operator.rollout.plan import Plan, plan
+from weather_operator.rollout.state import later
 from weather_operator.status.blockers import dated
 from weather_operator.status.conditions import condition, status
 
@@ -93,6 +94,15 @@ def test_no_pod_is_evicted_while_another_may_be_unknown_to_a_load_balancer(
     spec: dict[str, Any], available: int, allowed: int
 ) -> None:
     assert may_be_evicted(observed(london(**spec), available=available)) == allowed
+
+
+@pytest.mark.parametrize(("spec", "seconds"), [({}, 120), (ALB, 135), (NLB, 325)])
+def test_the_time_that_a_load_balancer_takes_for_a_new_pod_is_not_the_versions(
+    spec: dict[str, Any], seconds: int
+) -> None:
+    rollout = planned(observed(london(**{"colour": "green", **spec}), replicas=4)).rollout
+    assert rollout
+    assert rollout.deadline == later(NOW, seconds)
 
 
 JUST_NOW, LATE = {"progressedAt": NOW}, {"progressedAt": BEFORE}

@@ -120,23 +120,32 @@ NLB = {
     "type": "LoadBalancer",
     "annotations": {"service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip"},
 }
+OLD_NLB = {
+    "type": "LoadBalancer",
+    "annotations": {"service.beta.kubernetes.io/aws-load-balancer-type": "nlb-ip"},
+}
+DRAIN = {"name": "DRAIN_SECONDS", "value": "9"}
 
 
 @pytest.mark.parametrize(
-    ("spec", "drain", "grace", "ready"),
+    ("spec", "drain", "grace", "ready", "deadline"),
     [
-        ({}, None, 30, 5),
-        ({"ingress": NGINX}, None, 30, 5),
-        ({"service": {"type": "LoadBalancer"}}, None, 30, 5),
-        ({"ingress": ALB}, "30", 60, 20),
-        ({"service": NLB}, "30", 60, 20),
-        ({"ingress": ALB, "rollout": {"minReadySeconds": 45}}, "30", 60, 45),
-        ({"ingress": ALB, "rollout": {"progressDeadlineSeconds": 10}}, "30", 60, 9),
-        ({"ingress": ALB, "pod": {"env": [{"name": "DRAIN_SECONDS", "value": "9"}]}}, "9", 60, 20),
+        ({}, None, 30, 5, 120),
+        ({"ingress": NGINX}, None, 30, 5, 120),
+        ({"service": {"type": "LoadBalancer"}}, None, 30, 5, 120),
+        ({"service": {**NLB, "type": "NodePort"}}, None, 30, 5, 120),
+        ({"ingress": ALB}, "30", 60, 20, 135),
+        ({"ingress": ALB, "service": NLB}, "90", 120, 210, 325),
+        ({"service": NLB}, "90", 120, 210, 325),
+        ({"service": OLD_NLB}, "90", 120, 210, 325),
+        ({"service": NLB, "rollout": {"minReadySeconds": 100}}, "90", 120, 210, 230),
+        ({"ingress": ALB, "rollout": {"minReadySeconds": 45}}, "30", 60, 45, 120),
+        ({"ingress": ALB, "rollout": {"progressDeadlineSeconds": 10}}, "30", 60, 20, 25),
+        ({"ingress": ALB, "pod": {"env": [DRAIN]}}, "9", 60, 20, 135),
     ],
 )
 def test_pods_come_and_go_as_slowly_as_what_sends_to_them_learns_of_it(
-    spec: dict[str, Any], drain: str | None, grace: int, ready: int
+    spec: dict[str, Any], drain: str | None, grace: int, ready: int, deadline: int
 ) -> None:
     deployment = render.deployment(app(**spec), YELLOW)
     pod = deployment["spec"]["template"]["spec"]
@@ -145,6 +154,7 @@ def test_pods_come_and_go_as_slowly_as_what_sends_to_them_learns_of_it(
     assert given == ([drain] if drain else [])
     assert pod["terminationGracePeriodSeconds"] == grace
     assert deployment["spec"]["minReadySeconds"] == ready
+    assert deployment["spec"]["progressDeadlineSeconds"] == deadline
 
 
 def test_nothing_but_the_template_changes_the_revision() -> None:

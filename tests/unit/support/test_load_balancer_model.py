@@ -4,8 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from support.behind_load_balancer import CERTIFICATE, HOST
-from support.load_balancer_model import Group, ModelError, group_of, load_balancer
+from support.behind_load_balancer import CERTIFICATE, HOST, NLB
+from support.load_balancer_model import (
+    Group,
+    ModelError,
+    group_of,
+    load_balancer,
+    network_load_balancer,
+)
 from support.manifests import app_body
 from weather_operator import render
 from weather_operator.kube.resources import INGRESS, SERVICE
@@ -106,3 +112,14 @@ def test_a_forward_action_takes_the_services_place() -> None:
     ingress["metadata"]["annotations"][f"{ALB}/actions.split"] = json.dumps(action)
     with pytest.raises(ModelError, match="weight 1000"):
         load_balancer([ingress], services)
+
+
+def test_a_service_of_its_class_whose_targets_are_pods_is_passed_on_as_it_is() -> None:
+    service = dict(render.children(parse_app(app_body(service=NLB)), RELEASE))[SERVICE]
+    balancer = network_load_balancer(service)
+    assert balancer
+    (group,) = balancer.settings
+    assert balancer.forwards == {80: group}
+    assert group == Group(service="london", port=80)
+    del service["metadata"]["annotations"]
+    assert network_load_balancer(service) is None

@@ -12,7 +12,7 @@ from weather_operator.render.labels import (
     selector,
     version_labels,
 )
-from weather_operator.render.load_balancers import DRAIN_SECONDS, grace_seconds, sends_to_pods
+from weather_operator.render.load_balancers import drain_seconds, grace_seconds
 
 REVISION_ANNOTATION = f"{GROUP}/revision"
 
@@ -154,8 +154,8 @@ def _environment(app: WeatherApp) -> list[Manifest]:
     if app.path != "/":
         values[_PATH_VARIABLE] = app.path
     given = {each["name"] for each in app.pod.get("env", ())}
-    if sends_to_pods(app) and _DRAIN_VARIABLE not in given:
-        values[_DRAIN_VARIABLE] = str(DRAIN_SECONDS)
+    if (drain := drain_seconds(app)) and _DRAIN_VARIABLE not in given:
+        values[_DRAIN_VARIABLE] = str(drain)
     return [
         *({"name": name, "value": value} for name, value in values.items()),
         _field("POD_NAME", "metadata.name"),

@@ -5,7 +5,7 @@ import json
 from weather_operator.kube.resources import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE, Manifest
 from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.render.labels import Track, child_name, object_meta
-from weather_operator.render.load_balancers import ALB, DRAIN_SECONDS
+from weather_operator.render.load_balancers import ALB, ALB_DELAYS
 from weather_operator.render.pods import READINESS_PATH
 
 _HIGHEST_ORDER = 1000
@@ -38,12 +38,13 @@ def alb_annotations(spec: IngressSpec) -> dict[str, str]:
 
     https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/
     """
+    drain = ALB_DELAYS.drain_seconds
     parameters = {
         "scheme": "internet-facing",
         "target-type": "ip",
         # The load balancer asks the pods themselves, below no path.
         "healthcheck-path": READINESS_PATH,
-        "target-group-attributes": f"deregistration_delay.timeout_seconds={DRAIN_SECONDS}",
+        "target-group-attributes": f"deregistration_delay.timeout_seconds={drain}",
     }
     if f"{_ALB}/group.name" in spec.annotations:
         # In a group the rules of the lowest number come first: longer paths before shorter ones.

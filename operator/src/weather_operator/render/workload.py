@@ -9,7 +9,7 @@ from weather_operator.render.labels import (
     selector,
     version_labels,
 )
-from weather_operator.render.load_balancers import min_ready_seconds
+from weather_operator.render.load_balancers import min_ready_seconds, progress_deadline_seconds
 from weather_operator.render.pods import pod_template
 
 
@@ -24,7 +24,7 @@ def deployment(app: WeatherApp, release: Release, track: Track = Track.STABLE) -
             "selector": {"matchLabels": selector(app, track)},
             "paused": False,
             "minReadySeconds": min_ready_seconds(app),
-            "progressDeadlineSeconds": app.rollout.progress_deadline_seconds,
+            "progressDeadlineSeconds": progress_deadline_seconds(app),
             "revisionHistoryLimit": app.rollout.history_limit,
             "strategy": {
                 "type": "RollingUpdate",

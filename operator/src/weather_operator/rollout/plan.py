@@ -22,7 +22,11 @@ from weather_operator.kube.resources import (
 from weather_operator.model import CHILDREN, FIELD_MANAGER, REPLICAS_MANAGER, WeatherApp
 from weather_operator.render import Track, child_name
 from weather_operator.render.labels import COLOUR_LABEL, VERSION_LABEL
-from weather_operator.render.load_balancers import divides_by_rule, sends_to_pods
+from weather_operator.render.load_balancers import (
+    divides_by_rule,
+    progress_deadline_seconds,
+    sends_to_pods,
+)
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Progress, min_available
 from weather_operator.rollout.revisions import Revision, revision_in
@@ -183,7 +187,7 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
     reached = None if ends or rolls else canary_reached(observed)
     at = None if reached is None else progressed_at(before, reached, now)
     started = before.get("startedAt", now)
-    limit = app.rollout.progress_deadline_seconds
+    limit = progress_deadline_seconds(app)
     if trial.phase in TRYING and at is None and not rolls:
         at = min(before.get("progressedAt", now), now)
     return RolloutState(

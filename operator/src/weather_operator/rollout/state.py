@@ -7,6 +7,7 @@ from typing import Any
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
+from weather_operator.render.load_balancers import progress_deadline_seconds
 from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.trial import PROMOTING, Trial
@@ -98,7 +99,7 @@ def rollout_state(
     at = None
     if phase != SCALING and has_deadline:
         at = progressed_at(before, reached, now)
-    limit = app.rollout.progress_deadline_seconds
+    limit = progress_deadline_seconds(app)
     return RolloutState(
         phase=phase,
         source=before.get("from") if same else app.status.get("version"),

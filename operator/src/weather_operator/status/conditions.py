@@ -5,7 +5,12 @@ from typing import Any
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.render import selector
-from weather_operator.render.load_balancers import GATES_LABEL, GATES_PROMISED, sends_to_pods
+from weather_operator.render.load_balancers import (
+    GATES_LABEL,
+    GATES_PROMISED,
+    min_ready_seconds,
+    sends_to_pods,
+)
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.progress import min_available
@@ -122,8 +127,9 @@ def _gates(observed: Observed) -> tuple[bool | None, str, str]:
     if gates.promised:
         return True, "Promised", "new pods wait until the load balancer has found them healthy"
     message = (
-        "the load balancer is given time to find new pods healthy, and is not asked. kubectl label "
-        f"namespace {namespace} {GATES_LABEL}={GATES_PROMISED} lets each pod made from then on wait"
+        f"the load balancer is given {min_ready_seconds(observed.app)} s to find new pods healthy, "
+        f"and is not asked. kubectl label namespace {namespace} {GATES_LABEL}={GATES_PROMISED} "
+        "lets each pod made from then on wait"
     )
     return False, "NotPromised", message
 
