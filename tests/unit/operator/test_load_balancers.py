@@ -105,6 +105,15 @@ def test_the_time_that_a_load_balancer_takes_for_a_new_pod_is_not_the_versions(
     assert rollout.deadline == later(NOW, seconds)
 
 
+def test_what_is_ready_and_not_known_yet_is_said() -> None:
+    found = observed(london(**NLB), available=0, ready=2)
+    message = condition(status(found, planned(found)), "Ready")["message"]
+    assert message == (
+        "1.0.0 to 2.0.0: 2 of 2 pods updated, 0 available, 2 ready and given 210 s for the load "
+        "balancer to know them"
+    )
+
+
 JUST_NOW, LATE = {"progressedAt": NOW}, {"progressedAt": BEFORE}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
 from weather_operator.model import APPROVE_ANNOTATION, Blocker
+from weather_operator.render.load_balancers import min_ready_seconds, sends_to_pods
 from weather_operator.rollout.interval import Verdict
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
@@ -302,6 +303,10 @@ def _change(observed: Observed, plan: Plan) -> str:
 def _counts(observed: Observed, rollout: RolloutState | None) -> str:
     progress, updated = observed.progress, updated_pods(observed, rollout)
     counts = f"{updated} of {pods(progress.desired)} updated, {progress.available} available"
+    young = progress.ready - progress.available
+    if young > 0 and sends_to_pods(observed.app):
+        seconds = min_ready_seconds(observed.app)
+        counts += f", {young} ready and given {seconds} s for the load balancer to know them"
     old = progress.replicas - updated
     if not old or updated < progress.desired:
         return counts  # while new ones come up it is no news that there are old ones
