@@ -42,6 +42,7 @@ class DataPlane:
     snapshots: deque[Snapshot] = field(default_factory=deque)
     sites: dict[tuple[str, int], web.ServerRunner] = field(default_factory=dict)
     servers: dict[tuple[str, int], asyncio.Server] = field(default_factory=dict)
+    passing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def session(self) -> aiohttp.ClientSession:
         """Return what requests are sent on with: it keeps connections, and repeats nothing."""
@@ -88,8 +89,18 @@ class DataPlane:
             self.servers.pop((name, port)).close()
         for port in ports:
             if (name, port) not in self.servers:
-                connected = partial(self._pass_on, name, port)
+                connected = partial(self._connected, name, port)
                 self.servers[name, port] = await asyncio.start_server(connected, address, port)
+
+    async def _connected(
+        self, name: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Keep what passes a connection on: nothing else refers to it."""
+        task = asyncio.current_task()
+        assert task
+        self.passing.add(task)
+        task.add_done_callback(self.passing.discard)
+        await self._pass_on(name, port, reader, writer)
 
     async def _pass_on(
         self, name: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -109,9 +120,15 @@ class DataPlane:
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(_copy(reader, outward), _copy(inward, writer))
-        for each in (outward, writer):
-            each.close()
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_copy(reader, outward))
+                both.create_task(_copy(inward, writer))
+        except* OSError:
+            writer.transport.abort()
+        finally:
+            outward.close()
+            writer.close()
 
     async def _answer(
         self,
@@ -150,14 +167,11 @@ class DataPlane:
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Pass on what comes until its end, which is passed on too; an error breaks it off."""
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-        writer.write_eof()
-    except OSError:
-        writer.transport.abort()
+    """Pass on what comes until its end, which is passed on too."""
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
 
 
 async def _ask(

@@ -23,11 +23,9 @@ from dataclasses import replace
 from weather_operator.kube.resources import DEPLOYMENT
 from weather_operator.model import (
     ABORT_ANNOTATION,
-    APPROVE_ANNOTATION,
     PROMOTE_ANNOTATION,
-    WeatherApp,
 )
-from weather_operator.model.strategies import ABORT, BLUE_GREEN, CANARY, Analysis
+from weather_operator.model.strategies import BLUE_GREEN, CANARY, Analysis
 from weather_operator.render import Track, child_name
 from weather_operator.render.load_balancers import router_seconds
 from weather_operator.render.pods import path_in
@@ -35,10 +33,18 @@ from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Reached, reached_before
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.routes import routed_paths
-from weather_operator.rollout.state import ROLLING_BACK, failure, last_good, later, seconds_between
+from weather_operator.rollout.state import ROLLING_BACK, failure, last_good, later
 from weather_operator.rollout.strategies import Action, Decision, Ended, rolling_update
+from weather_operator.rollout.strategies.judgement import (
+    analysis_of,
+    counted,
+    failed_checks,
+    has_done_well,
+    is_approved,
+    is_said,
+    said,
+)
 from weather_operator.rollout.traffic import (
-    divides_requests,
     is_anything_left,
     is_routed,
     possible_weight,
@@ -55,7 +61,6 @@ from weather_operator.rollout.trial import (
     TESTING,
     TRYING,
     Trial,
-    intervals_in,
     step_at,
     steps_of,
     trial_before,
@@ -78,7 +83,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     app = observed.app
     trial = trial_before(app.status)
     if trial:  # what was taken away may be said again
-        trial = replace(trial, earlier=tuple(each for each in trial.earlier if each in _said(app)))
+        trial = replace(trial, earlier=tuple(each for each in trial.earlier if each in said(app)))
     if trial is None and not is_anything_left(observed):
         plain = rolling_update.decide(observed, desired)
         if plain is None:
@@ -96,7 +101,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     is_same = (tried, trial.strategy) == (desired.revision, app.rollout.strategy.type)
     if not is_same or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
-    if _is_said(app, ABORT_ANNOTATION, desired.revision, trial):
+    if is_said(app, ABORT_ANNOTATION, desired.revision, trial):
         return _fail(trial, _BY_A_PERSON)
     return _try(observed, desired, trial)
 
@@ -158,26 +163,10 @@ def _idle(observed: Observed) -> Trial:
 
 def _begin(observed: Observed, desired: Revision) -> Decision:
     revision = desired.revision
-    said = tuple(
-        each for each in _said(observed.app) if each.partition("=")[2].startswith(revision)
+    earlier = tuple(
+        each for each in said(observed.app) if each.partition("=")[2].startswith(revision)
     )
-    return _go_on(replace(_idle(observed), earlier=said), PREPARING)
-
-
-def _said(app: WeatherApp) -> tuple[str, ...]:
-    """Return people's decisions as kubectl annotate takes them."""
-    decisions = (
-        (APPROVE_ANNOTATION, app.approved),
-        (ABORT_ANNOTATION, app.aborted),
-        (PROMOTE_ANNOTATION, app.promoted),
-    )
-    return tuple(f"{annotation}={value}" for annotation, value in decisions if value)
-
-
-def _is_said(app: WeatherApp, annotation: str, decision: str, trial: Trial) -> bool:
-    """Tell whether a person has decided so in this trial; what follows an @ is theirs."""
-    said = (each for each in _said(app) if each not in trial.earlier)
-    return any(each.partition("@")[0] == f"{annotation}={decision}" for each in said)
+    return _go_on(replace(_idle(observed), earlier=earlier), PREPARING)
 
 
 def _go_on(
@@ -216,10 +205,10 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
         return _go_on(trial, SHIFTING)
     if app.rollout.paused or observed.apply_errors:
         return _stay(trial, paused=app.rollout.paused)
-    analysis = _analysis(observed)
-    trial = _measured(observed, desired, trial, analysis)
+    analysis = analysis_of(observed)
+    trial = counted(observed, desired, trial, analysis)
     if analysis and trial.failed >= analysis.failure_limit:
-        return _fail(trial, _failed_checks(trial))
+        return _fail(trial, failed_checks(trial))
     if trial.step > 0 and not tried.available:
         return _go_on(trial, PREPARING, step=0, weight=0)
     is_there = tried.complete and tried.available > 0 and observed.tried == desired
@@ -233,7 +222,7 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
     outside = closed(app.rollout.windows, observed.now)
     if outside:
         return replace(_stay(trial), outside_window=outside)
-    if _is_said(app, PROMOTE_ANNOTATION, desired.revision, trial) and tried.complete:
+    if is_said(app, PROMOTE_ANNOTATION, desired.revision, trial) and tried.complete:
         return _go_on(trial, PROMOTING)
     if trial.phase in (PREPARING, TESTING):
         return _from_no_visitors(observed, desired, trial, analysis)
@@ -262,7 +251,7 @@ def _from_no_visitors(
     if has_probes and not trial.passed:
         return _stay(trial)
     blue_green = observed.app.rollout.strategy.blue_green
-    if blue_green and blue_green.approval and not _is_approved(observed, desired, trial):
+    if blue_green and blue_green.approval and not is_approved(observed, desired, trial):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
@@ -283,12 +272,12 @@ def _at_step(
         possible = possible_weight(app, trial.weight, observed.canary_progress.available, stable)
         moved = replace(trial, set_at=observed.now, possible=possible)
         return _go_on(moved, ANALYSING)
-    if trial.phase == ANALYSING and not _has_done_well(observed, trial, analysis):
+    if trial.phase == ANALYSING and not has_done_well(observed, trial, analysis):
         return _stay(trial)
     if is_share_unproven(observed, trial):
         return _stay(trial)
     step = step_at(observed.app, trial.step)
-    if step and step.approval and not _is_approved(observed, desired, trial):
+    if step and step.approval and not is_approved(observed, desired, trial):
         return _stay(trial) if trial.phase == AWAITING_APPROVAL else _wait(trial)
     return _next_step(observed, trial)
 
@@ -317,8 +306,8 @@ def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | 
     if plain is None or plain.rollback_to or not is_tried:
         return plain and replace(plain, trial=_without_visitors(observed, desired, trial))
     if not app.rollout.paused:
-        measured = _measured(observed, desired, trial, _analysis(observed))
-        trial = measured if _says_more(measured, trial) else trial
+        now = counted(observed, desired, trial, analysis_of(observed))
+        trial = now if _says_more(now, trial) else trial
     cause = _why_taken_back(observed, desired, trial)
     if not cause:
         return replace(plain, trial=trial)
@@ -339,14 +328,14 @@ def _says_more(now: Trial, before: Trial) -> bool:
 
 def _why_taken_back(observed: Observed, desired: Revision, trial: Trial) -> str:
     """Return why what is promoted is taken back half-way, empty where it is not."""
-    app, analysis = observed.app, _analysis(observed)
-    if _is_said(app, ABORT_ANNOTATION, desired.revision, trial):
+    app, analysis = observed.app, analysis_of(observed)
+    if is_said(app, ABORT_ANNOTATION, desired.revision, trial):
         return _BY_A_PERSON
     if analysis is None or trial.failed < analysis.failure_limit:
         return ""
-    if not app.rollout.auto_rollback or _is_said(app, PROMOTE_ANNOTATION, desired.revision, trial):
+    if not app.rollout.auto_rollback or is_said(app, PROMOTE_ANNOTATION, desired.revision, trial):
         return ""
-    return _failed_checks(trial)
+    return failed_checks(trial)
 
 
 def _without_visitors(observed: Observed, desired: Revision, trial: Trial) -> Trial:
@@ -384,51 +373,6 @@ def _may_go_straight_on(observed: Observed, trial: Trial, analysis: Analysis | N
     if stable.available or not stable.desired or not observed.canary_progress.complete:
         return False
     return trial.step > 0 and trial.failed == 0 and (analysis is None or trial.passed > 0)
-
-
-def _measured(
-    observed: Observed, desired: Revision, trial: Trial, analysis: Analysis | None
-) -> Trial:
-    if analysis is None:
-        return trial
-    unknown_fails = analysis.on_unknown == ABORT
-    return trial.counted(
-        observed.interval,
-        desired.revision,
-        unknown_fails=unknown_fails,
-        is_share_proof=divides_requests(observed.app),
-    )
-
-
-def _analysis(observed: Observed) -> Analysis | None:
-    return observed.app.rollout.analysis if observed.is_analysed else None
-
-
-def _has_done_well(observed: Observed, trial: Trial, analysis: Analysis | None) -> bool:
-    """Tell whether a step has lasted: in good intervals, and without an analysis in seconds."""
-    step = step_at(observed.app, trial.step)
-    seconds = step.duration_seconds if step else 0
-    if analysis:
-        return trial.passed >= intervals_in(analysis, seconds)
-    since = trial.set_at
-    return since is not None and seconds_between(since, observed.now) >= seconds
-
-
-def _is_approved(observed: Observed, desired: Revision, trial: Trial) -> bool:
-    decision = f"{desired.revision}/{trial.step}"
-    return _is_said(observed.app, APPROVE_ANNOTATION, decision, trial)
-
-
-def _failed_checks(trial: Trial) -> str:
-    bad = [each for each in trial.checks if each["verdict"] != "Passed"]
-    return "; ".join(_describe(each) for each in bad) or "its checks failed"
-
-
-def _describe(check: dict[str, object]) -> str:
-    value, bound = check.get("value"), check.get("threshold")
-    measured = f" at {value}, the bound is {bound}" if value is not None else ""
-    message = f": {check['message']}" if check.get("message") else ""
-    return f"the check {check['name']} came out {check['verdict']}{measured}{message}"
 
 
 def _name(observed: Observed) -> str:
