@@ -4,7 +4,7 @@ It knows what the controller did with a lag. A target that was deregistered gets
 without a healthy target all unhealthy ones are asked; without any the answer is 503. A target that
 does not answer is a 502 and is not tried again, and one that takes too long a 504. A connection to
 a target that nobody needs is kept for a minute. Of a Network Load Balancer a new connection goes to
-a healthy target, to any where none is; without any it is reset.
+a target of the same choice, and without any it is reset.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class DataPlane:
         balancer = known.load_balancers.get(name)
         group = balancer.forwards.get(port) if balancer else None
         targets = known.targets.get(group, {}) if group else {}
-        usable = [each for each, state in targets.items() if state == "healthy"] or list(targets)
+        usable = _usable(targets)
         if not usable:
             writer.transport.abort()
             return
@@ -154,8 +154,7 @@ class DataPlane:
             return web.Response(status=503, text="all weights are 0\n")
         (group,) = random.choices(groups, weights)
         targets = known.targets.get(group, {})
-        usable = [each for each, state in targets.items() if state == "healthy"]
-        usable = usable or [each for each, state in targets.items() if state == "unhealthy"]
+        usable = _usable(targets)
         if not usable:
             return web.Response(status=503, text=f"no target: {dict(targets)}\n")
         forwarded = {
@@ -164,6 +163,12 @@ class DataPlane:
             "X-Forwarded-Proto": "https" if speaks_tls else "http",
         }
         return await _ask(session, random.choice(usable), request, forwarded)
+
+
+def _usable(targets: Mapping[str, str]) -> list[str]:
+    """Return the healthy targets, those that are not where none is; new ones get nothing yet."""
+    healthy = [each for each, state in targets.items() if state == "healthy"]
+    return healthy or [each for each, state in targets.items() if state == "unhealthy"]
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
