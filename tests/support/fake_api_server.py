@@ -2,8 +2,9 @@
 
 It knows what the operator can tell from outside: resourceVersions, uids, generations, the status
 subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema
-and no controllers; `replicas` and a WeatherApp's status have a default. That it does as the real
-one is tested in tests/integration/operator/test_fake_api_server.py.
+and no controllers, but makes no Deployment without a template; `replicas` and a WeatherApp's status
+have a default. That it does as the real one is tested in
+tests/integration/operator/test_fake_api_server.py.
 """
 
 import asyncio
@@ -217,6 +218,8 @@ class FakeApiServer(Client):
             body["spec"].setdefault("replicas", _DEFAULT_REPLICAS[kind])
         if kind is WEATHER_APP:
             body.setdefault("status", {"observedGeneration": -1})
+        if kind is DEPLOYMENT and "template" not in body["spec"]:
+            raise RefusedError(422, "Invalid", "spec.template: Required value")
         self.admission(kind, body)
         live = self._objects.get((kind, request.key))
         if body == live:

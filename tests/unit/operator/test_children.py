@@ -367,6 +367,24 @@ async def test_a_deployment_that_is_deleted_again_at_once_begins_with_the_least_
         assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == AUTOSCALING["minReplicas"]
 
 
+async def test_a_deployment_that_is_deleted_again_and_again_is_never_made_of_its_number_alone() -> (
+    None
+):
+    simulation = await Simulation.of(replicas=3)
+    await simulation.converge()
+    simulation.priority = Priority.CHILD
+    for _ in range(20):
+        if simulation.server.body(DEPLOYMENT, LONDON):
+            simulation.server.remove(DEPLOYMENT, LONDON)
+        await simulation.reconcile()
+        simulation.seconds += 0.2
+        assert "Blocked" not in [reason for reason, _, _ in blockers(simulation)]
+    assert blockers(simulation)[0][:2] == ("FieldOverridden", "Deployment/london")
+    simulation.seconds += 30
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+
+
 def somebodys_autoscaler(name: str, app: str = "london") -> Manifest:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": app}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9}
@@ -397,6 +415,28 @@ async def test_somebody_elses_autoscaler_sets_the_number_and_is_named(
     simulation.server.remove(AUTOSCALER, Key(namespace="default", name=name))
     await simulation.converge()
     assert simulation.ready() == "Serving"
+
+
+async def test_a_site_of_which_somebody_elses_autoscaler_leaves_no_pod_is_not_called_ready() -> (
+    None
+):
+    simulation = await Simulation.of(replicas=3)
+    await simulation.converge()
+    simulation.server.before = lambda _: None
+    await simulation.server.create(AUTOSCALER, somebodys_autoscaler("keda-hpa-london"))
+    edited(simulation, DEPLOYMENT, replicas=0)
+    await calm(simulation)
+    ready = condition(simulation.body(WEATHER_APP)["status"], "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "AutoscalerConflict")
+    assert ready["message"].startswith("no pods, of 3 asked for. HorizontalPodAutoscaler/keda-hpa")
+    edited(simulation, DEPLOYMENT, replicas=1)
+    await calm(simulation)
+    assert condition(simulation.body(WEATHER_APP)["status"], "Ready")["status"] == "True"
+    edited(simulation, DEPLOYMENT, replicas=0)
+    simulation.change(replicas=0)
+    await calm(simulation)
+    ready = condition(simulation.body(WEATHER_APP)["status"], "Ready")
+    assert (ready["status"], "switched off: replicas is 0" in ready["message"]) == ("True", True)
 
 
 async def test_a_second_disruption_budget_is_named_where_it_selects_our_pods() -> None:

@@ -57,6 +57,7 @@ from weather_operator.model import (
 from weather_operator.render import is_ours
 from weather_operator.rollout.observed import ChildKey
 from weather_operator.rollout.plan import Write
+from weather_operator.status.blockers import WAITING_FOR_DELETION, deletion
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class Children:
                 self._written.is_outdated = True
                 break
             child = (write.kind, write.name)
-            if child in refused or (write.kind is AUTOSCALER and self._has_nothing_to_scale(write)):
+            if child in refused or self._has_nothing_to_scale(write):
                 continue
             try:
                 await self._write(write)
@@ -151,8 +152,14 @@ class Children:
             await self._apply(write, write.manifest)
 
     def _has_nothing_to_scale(self, write: Write) -> bool:
-        """Tell whether the Deployment that an autoscaler is for could not be made."""
-        return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
+        """Tell whether a write sets, or has others set, the number of pods of no Deployment.
+
+        That one could not be made, or is not made for now; of a number alone none can be made.
+        """
+        is_of_number = write.kind is AUTOSCALER or write.manager == REPLICAS_MANAGER
+        if not is_of_number or write.manifest is None:
+            return False
+        return not self._cache.get(DEPLOYMENT, self._key(write))
 
     async def _may_set_replicas(self, write: Write) -> bool:
         """Look whether an autoscaler of any name is there that our cache has yet to hear of."""
@@ -328,7 +335,7 @@ def apply_error(kind: Kind, name: str, error: ApiError) -> Blocker:
     about = f"{kind.name}/{name}"
     if kind is HTTP_ROUTE and error.status == 404:
         return Blocker(reason="GatewayAPINotInstalled", message=_NO_GATEWAY_API, object=about)
-    transient = isinstance(error, UnavailableError) or error.reason == "WaitingForDeletion"
+    transient = isinstance(error, UnavailableError) or error.reason == WAITING_FOR_DELETION
     reason = _reason(error)
     return Blocker(reason=reason, message=error.message, object=about, transient=transient)
 
@@ -342,7 +349,7 @@ def _reason(error: ApiError) -> str:
         return "QuotaExceeded"
     if "denied the request" in error.message or "ValidatingAdmissionPolicy" in error.message:
         return "AdmissionDenied"
-    known = ("NameConflict", "Forbidden", "WaitingForDeletion")
+    known = ("NameConflict", "Forbidden", WAITING_FOR_DELETION)
     return error.reason if error.reason in known else "Blocked"
 
 
@@ -358,18 +365,15 @@ def _is_settled(live: Manifest, app: WeatherApp) -> bool:
 
 
 def _wait_for_deletion(kind: Kind, live: Manifest) -> NoReturn:
-    metadata = live["metadata"]
-    name, finalizers = metadata["name"], ", ".join(metadata.get("finalizers", ()))
-    cause = f"for whoever is to remove {finalizers}" if finalizers else "until its pods are gone"
-    message = f"the {kind.name} {name} is being deleted and waits {cause}; then it is made anew"
-    raise RefusedError(409, "WaitingForDeletion", message)
+    message = f"{deletion(kind, live)}; then it is made anew"
+    raise RefusedError(409, WAITING_FOR_DELETION, message)
 
 
 def _refuse_foreign(kind: Kind, live: Manifest, app: WeatherApp) -> NoReturn:
     owner, name = controller_of(live), live["metadata"]["name"]
     if owner and (owner["kind"], owner["name"]) == (WEATHER_APP.name, app.key.name):
         message = f"the {kind.name} {name} of a WeatherApp {name} that was deleted is still there"
-        raise RefusedError(409, "WaitingForDeletion", message)
+        raise RefusedError(409, WAITING_FOR_DELETION, message)
     whose = f"of {owner['kind']} {owner['name']}" if owner else "that the operator did not make"
     message = f"there is a {kind.name} {name} {whose}: delete it or rename the WeatherApp"
     raise RefusedError(409, "NameConflict", message)

@@ -10,12 +10,14 @@ from weather_operator.model import WeatherApp
 from weather_operator.render.load_balancers import progress_deadline_seconds
 from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.trial import PROMOTING, Trial
+from weather_operator.rollout.trial import PROMOTING, ROLLING, Trial
 
 Status = Mapping[str, Any]
 
-ROLLING_OUT, ROLLING_BACK, SCALING = "RollingOut", "RollingBack", "Scaling"
+ROLLING_OUT, ROLLING_BACK, SCALING = ROLLING
 """The phases of a change."""
+
+_ROLLOUTS = (ROLLING_OUT, ROLLING_BACK, PROMOTING)
 
 SUCCEEDED, ROLLED_BACK, SUPERSEDED = "Succeeded", "RolledBack", "Superseded"
 """The outcomes that the history tells."""
@@ -130,7 +132,7 @@ def rollback_state(app: WeatherApp, failed: Revision, good: Revision, *, now: st
 def _phase(app: WeatherApp, live: Revision, progress: Progress) -> str:
     """Tell a rollout from a change of number; one that began as a rollout stays one to its end."""
     before = app.status.get("rollout", {})
-    if before.get("revision") == live.revision and before["phase"] != SCALING:
+    if before.get("revision") == live.revision and before["phase"] in _ROLLOUTS:
         phase: str = before["phase"]
         return phase
     is_other = before.get("revision", live.revision) != live.revision
@@ -183,7 +185,7 @@ def recorded_image(status: Status, revision: str) -> str | None:
     """Return the image that a revision had when it ended, None if that is not known."""
     for each in status.get("history", ()):
         if each["revision"] == revision:
-            image: str = each["image"]
+            image: str | None = each.get("image")
             return image
     return None
 
@@ -223,15 +225,16 @@ def record_outcome(
     """Return the history, newest first, and the failures after what was observed.
 
     `live` is the revision of the live template; a `cause` says that it failed just now, or the one
-    that was `tried` did. `gave_up` says that this one is tried no longer, without blame.
+    that was `tried` did. `gave_up` says that this one is tried no longer: that is no failure, and
+    takes none of before back.
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))
     if superseded := _superseded(app, live):
         history.insert(0, _entry(app.status, superseded, SUPERSEDED, now))
     if tried and (cause is not None or gave_up):
-        failed = [each for each in failed if each["revision"] != tried.revision]
         if cause is not None:
+            failed = [each for each in failed if each["revision"] != tried.revision]
             failed.insert(0, _failure(tried, app.rollout.attempt, cause, now))
         how = SUPERSEDED if cause is None else ROLLED_BACK
         history.insert(0, _entry(app.status, tried, how, now))
