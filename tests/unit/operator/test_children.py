@@ -367,6 +367,24 @@ async def test_a_deployment_that_is_deleted_again_at_once_begins_with_the_least_
         assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == AUTOSCALING["minReplicas"]
 
 
+async def test_a_deployment_that_is_deleted_again_and_again_is_never_made_of_its_number_alone() -> (
+    None
+):
+    simulation = await Simulation.of(replicas=3)
+    await simulation.converge()
+    simulation.priority = Priority.CHILD
+    for _ in range(20):
+        if simulation.server.body(DEPLOYMENT, LONDON):
+            simulation.server.remove(DEPLOYMENT, LONDON)
+        await simulation.reconcile()
+        simulation.seconds += 0.2
+        assert "Blocked" not in [reason for reason, _, _ in blockers(simulation)]
+    assert blockers(simulation)[0][:2] == ("FieldOverridden", "Deployment/london")
+    simulation.seconds += 30
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+
+
 def somebodys_autoscaler(name: str, app: str = "london") -> Manifest:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": app}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 9}

@@ -125,7 +125,7 @@ class Children:
                 self._written.is_outdated = True
                 break
             child = (write.kind, write.name)
-            if child in refused or (write.kind is AUTOSCALER and self._has_nothing_to_scale(write)):
+            if child in refused or self._has_nothing_to_scale(write):
                 continue
             try:
                 await self._write(write)
@@ -151,8 +151,14 @@ class Children:
             await self._apply(write, write.manifest)
 
     def _has_nothing_to_scale(self, write: Write) -> bool:
-        """Tell whether the Deployment that an autoscaler is for could not be made."""
-        return write.manifest is not None and not self._cache.get(DEPLOYMENT, self._key(write))
+        """Tell whether a write sets, or has others set, the number of pods of no Deployment.
+
+        That one could not be made, or is not made for now; of a number alone none can be made.
+        """
+        is_of_number = write.kind is AUTOSCALER or write.manager == REPLICAS_MANAGER
+        if not is_of_number or write.manifest is None:
+            return False
+        return not self._cache.get(DEPLOYMENT, self._key(write))
 
     async def _may_set_replicas(self, write: Write) -> bool:
         """Look whether an autoscaler of any name is there that our cache has yet to hear of."""
