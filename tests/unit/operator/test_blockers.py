@@ -18,6 +18,11 @@ def test_what_was_there_before_keeps_its_time() -> None:
     assert [each.since for each in blockers.dated((old, new), previous, at=NOW)] == ["before", NOW]
 
 
+def test_what_was_there_at_a_time_that_nobody_knows_is_of_now() -> None:
+    found = blockers.dated((Blocker(reason="A", message="x"),), [{"reason": "A"}], at=NOW)
+    assert [each.since for each in found] == [NOW]
+
+
 def test_the_list_and_its_words_are_bounded() -> None:
     many = [Blocker(reason=f"R{number}", message="x" * 9999) for number in range(50)]
     dated = blockers.dated(many, (), at=NOW)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 from support.fake_api_server import FakeApiServer, Request
-from support.simulation import Simulation
+from support.simulation import LONDON, Simulation
 from support.virtual_time import in_virtual_time, now
 from weather_operator.controller.event_handlers import new_cache
 from weather_operator.controller.reconciler import Outcome
@@ -119,6 +119,16 @@ async def test_a_beginning_that_a_fast_clock_wrote_is_not_believed() -> None:
     simulation = await goes_to_green()
     await passes(simulation)
     simulation.seconds -= 600
+    assert (await passes(simulation)).requeue_after == 60
+
+
+async def test_without_a_beginning_it_waits_from_now_on() -> None:
+    simulation = await goes_to_green()
+    await passes(simulation)
+    said = simulation.body(WEATHER_APP)["status"]
+    left = [{k: v for k, v in each.items() if k != "since"} for each in said["blockers"]]
+    simulation.server.edit(WEATHER_APP, LONDON, status={**said, "blockers": left})
+    simulation.seconds += 40
     assert (await passes(simulation)).requeue_after == 60
 
 

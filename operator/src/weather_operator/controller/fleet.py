@@ -199,7 +199,7 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
         elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
             if rollout.get("from") == rollout.get("to"):
                 rolling.add(key_of(body))
-        elif history and history[0]["outcome"] in ended:
+        elif history and history[0]["outcome"] in ended and "image" in history[0]:
             ended[history[0]["outcome"]][history[0]["image"]] += 1
     waiting.sort(key=lambda each: (each[0], str(each[1])))
     return FleetState(

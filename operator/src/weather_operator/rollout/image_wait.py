@@ -45,7 +45,7 @@ def missing_image(observed: Observed, desired: Revision) -> MissingImage | None:
     about = f"{WEATHER_RELEASE.name}/{release.name}"
     since = next(
         (
-            min(each["since"], observed.now)
+            min(each.get("since", observed.now), observed.now)
             for each in app.status.get("blockers", ())
             if (each["reason"], each.get("object")) == (IMAGE_NOT_FOUND, about)
         ),

@@ -1,7 +1,7 @@
 """How far a Deployment is, how far it has been at most, and how few of its pods may serve."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Self
 
 from weather_operator.kube.resources import Manifest
@@ -74,9 +74,15 @@ class Reached:
 
 
 def reached_before(change: Manifest) -> Reached | None:
-    """Return what a change in a status had reached, None while nobody had seen it begin."""
-    reached = change.get("reached")
-    return Reached(**reached) if reached else None
+    """Return what a change in a status had reached, None while nobody had seen it begin.
+
+    One that lacks a part of it counts as not seen yet.
+    """
+    reached = change.get("reached", {})
+    names = [each.name for each in fields(Reached)]
+    if not reached.keys() >= set(names):
+        return None
+    return Reached(**{name: reached[name] for name in names})
 
 
 def progress_of(deployment: Manifest | None, *, desired: int) -> Progress:

@@ -182,7 +182,7 @@ def recorded_image(status: Status, revision: str) -> str | None:
     """Return the image that a revision had when it ended, None if that is not known."""
     for each in status.get("history", ()):
         if each["revision"] == revision:
-            image: str = each["image"]
+            image: str | None = each.get("image")
             return image
     return None
 

@@ -52,7 +52,7 @@ def dated(
     found: Iterable[Blocker], previous: Iterable[Mapping[str, Any]], *, at: str
 ) -> tuple[Blocker, ...]:
     """Return at most ten blockers; what was there before keeps the time it was first seen."""
-    known = {(each["reason"], each.get("object", "")): each["since"] for each in previous}
+    known = {(each["reason"], each.get("object", "")): each.get("since", at) for each in previous}
     return tuple(
         replace(each, since=known.get((each.reason, each.object), at))
         for each in list(found)[:_LIMIT]
