@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 import yaml
 from support.simulation import LONDON, Simulation
-from support.trials import canary, nothing_left, serving, status
+from support.trials import (
+    at_second_step,
+    canary,
+    nothing_left,
+    revision_of,
+    rollout,
+    serving,
+    status,
+    weight_in,
+)
 from weather_operator.controller.fleet import fleet_state
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, Manifest
 from weather_operator.model import WEATHER_APP
 
 Steps = tuple[str | int, ...]
@@ -69,3 +78,35 @@ async def test_a_status_may_lack_whatever_is_not_required(strategy: Manifest, co
     await simulation.converge()
     served = {"green": "2.0.0", "red": "1.0.0"}[colour]
     assert (status(simulation)["version"], nothing_left(simulation)) == (served, True)
+
+
+def lose_a_pod(simulation: Simulation) -> None:
+    said = simulation.body(DEPLOYMENT)["status"]
+    left = said["availableReplicas"] - 1
+    simulation.server.edit(DEPLOYMENT, LONDON, status={**said, "availableReplicas": left})
+
+
+async def test_a_trial_in_a_phase_that_nobody_knows_promotes_nothing_and_begins_anew() -> None:
+    simulation = await at_second_step()
+    served = revision_of(simulation)
+    lose_a_pod(simulation)
+    said = status(simulation)
+    strange = {**said, "rollout": {**said["rollout"], "phase": "Warming"}}
+    simulation.server.edit(WEATHER_APP, LONDON, status=strange)
+    for _ in range(4):
+        simulation.wait(await simulation.reconcile())
+        assert revision_of(simulation) == served
+    assert weight_in(simulation.server.body(HTTP_ROUTE, LONDON)) == 0
+    await simulation.converge()
+    assert (status(simulation)["version"], nothing_left(simulation)) == ("2.0.0", True)
+
+
+async def test_a_rollout_in_a_phase_that_nobody_knows_is_called_what_it_is() -> None:
+    simulation = await serving(replicas=4)
+    lose_a_pod(simulation)
+    await simulation.reconcile()
+    said = status(simulation)
+    strange = {**said, "rollout": {**said["rollout"], "phase": "Warming"}}
+    simulation.server.edit(WEATHER_APP, LONDON, status=strange)
+    await simulation.reconcile()
+    assert rollout(simulation)["phase"] == "Scaling"

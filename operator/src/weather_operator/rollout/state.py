@@ -9,12 +9,14 @@ from weather_operator.kube.resources import Manifest
 from weather_operator.model import WeatherApp
 from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.trial import PROMOTING, Trial
+from weather_operator.rollout.trial import PROMOTING, ROLLING, Trial
 
 Status = Mapping[str, Any]
 
-ROLLING_OUT, ROLLING_BACK, SCALING = "RollingOut", "RollingBack", "Scaling"
+ROLLING_OUT, ROLLING_BACK, SCALING = ROLLING
 """The phases of a change."""
+
+_ROLLOUTS = (ROLLING_OUT, ROLLING_BACK, PROMOTING)
 
 SUCCEEDED, ROLLED_BACK, SUPERSEDED = "Succeeded", "RolledBack", "Superseded"
 """The outcomes that the history tells."""
@@ -129,7 +131,7 @@ def rollback_state(app: WeatherApp, failed: Revision, good: Revision, *, now: st
 def _phase(app: WeatherApp, live: Revision, progress: Progress) -> str:
     """Tell a rollout from a change of number; one that began as a rollout stays one to its end."""
     before = app.status.get("rollout", {})
-    if before.get("revision") == live.revision and before["phase"] != SCALING:
+    if before.get("revision") == live.revision and before["phase"] in _ROLLOUTS:
         phase: str = before["phase"]
         return phase
     is_other = before.get("revision", live.revision) != live.revision

@@ -25,6 +25,12 @@ ENDING = (DRAINING, ABORTING)
 """The phases in which the visitors leave the canary, and then its objects go."""
 
 
+ROLLING = ("RollingOut", "RollingBack", "Scaling")
+"""The phases of the pods that serve themselves, which end a trial too."""
+
+_PHASES = (*TRYING, PROMOTING, *ROLLING, *ENDING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """Where a trial is. Step 0 has no visitors; `weight` is what the step gives it, in percent.
@@ -144,9 +150,9 @@ class Trial:
 
 
 def trial_before(status: Mapping[str, Any]) -> Trial | None:
-    """Return the trial that a status tells of."""
+    """Return the trial that a status tells of, None where it is in a phase that nobody knows."""
     rollout: Manifest = status.get("rollout", {})
-    if "strategy" not in rollout:
+    if "strategy" not in rollout or rollout["phase"] not in _PHASES:
         return None
     weight, intervals = rollout.get("weight", {}), rollout.get("intervals", {})
     return Trial(
