@@ -417,6 +417,28 @@ async def test_somebody_elses_autoscaler_sets_the_number_and_is_named(
     assert simulation.ready() == "Serving"
 
 
+async def test_a_site_of_which_somebody_elses_autoscaler_leaves_no_pod_is_not_called_ready() -> (
+    None
+):
+    simulation = await Simulation.of(replicas=3)
+    await simulation.converge()
+    simulation.server.before = lambda _: None
+    await simulation.server.create(AUTOSCALER, somebodys_autoscaler("keda-hpa-london"))
+    edited(simulation, DEPLOYMENT, replicas=0)
+    await calm(simulation)
+    ready = condition(simulation.body(WEATHER_APP)["status"], "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "AutoscalerConflict")
+    assert ready["message"].startswith("no pods, of 3 asked for. HorizontalPodAutoscaler/keda-hpa")
+    edited(simulation, DEPLOYMENT, replicas=1)
+    await calm(simulation)
+    assert condition(simulation.body(WEATHER_APP)["status"], "Ready")["status"] == "True"
+    edited(simulation, DEPLOYMENT, replicas=0)
+    simulation.change(replicas=0)
+    await calm(simulation)
+    ready = condition(simulation.body(WEATHER_APP)["status"], "Ready")
+    assert (ready["status"], "switched off: replicas is 0" in ready["message"]) == ("True", True)
+
+
 async def test_a_second_disruption_budget_is_named_where_it_selects_our_pods() -> None:
     def budget(name: str, labels: dict[str, str]) -> Manifest:
         spec = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}

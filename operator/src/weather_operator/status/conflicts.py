@@ -7,6 +7,9 @@ from weather_operator.model import Blocker
 from weather_operator.render import selector
 from weather_operator.rollout.observed import Observed
 
+AUTOSCALER_CONFLICT = "AutoscalerConflict"
+"""The reason where somebody else's autoscaler sets the number of pods."""
+
 
 def conflicts(observed: Observed) -> tuple[Blocker, ...]:
     """Return the conflicts that were noted, and those that others' objects are."""
@@ -30,7 +33,7 @@ def _of_autoscaler(autoscaler: Manifest) -> Blocker:
         "it, and give spec.autoscaling if the load is to decide"
     )
     about = f"{AUTOSCALER.name}/{name}"
-    return Blocker(reason="AutoscalerConflict", message=message, object=about)
+    return Blocker(reason=AUTOSCALER_CONFLICT, message=message, object=about)
 
 
 def _of_budget(budget: Manifest) -> Blocker:

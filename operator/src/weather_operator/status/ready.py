@@ -20,6 +20,7 @@ from weather_operator.rollout.trial import (
     Trial,
 )
 from weather_operator.rollout.weights import has_pods_for
+from weather_operator.status.conflicts import AUTOSCALER_CONFLICT
 from weather_operator.status.url import is_taken_up, pending
 
 WAITING = "Waiting"
@@ -46,14 +47,15 @@ class ReadyCondition:
 
 def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCondition:
     """Return what Ready says: what only a person can change goes first."""
-    decision, progress = plan.decision, observed.progress
-    if observed.app.suspend:
+    app, decision, progress = observed.app, plan.decision, observed.progress
+    if app.suspend:
         message = "the operator changes nothing until spec.suspend is false"
         return ReadyCondition(ready=False, reason="Suspended", message=message)
     if observed.apply_errors:
         return _hindered(observed.apply_errors)
     is_as_asked = plan.desired in (None, observed.live)
-    if progress.complete and progress.desired == 0 and plan.rollout is None and is_as_asked:
+    is_off = progress.complete and progress.desired == app.first_replicas == 0
+    if is_off and plan.rollout is None and is_as_asked:
         return _serving(observed, "ScaledToZero", "switched off: replicas is 0")
     if plan.rollout and plan.rollout.trial and not (decision and decision.rollback_to):
         return _tried(observed, plan, plan.rollout, plan.rollout.trial)
@@ -85,6 +87,8 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         return _reconciling("RollingOut", f"{_change(observed, plan)} {waits}")
     if scaling := _yet_to_scale(observed):
         return _reconciling(SCALING, scaling)
+    if not progress.desired:
+        return _without_pods(observed)
     if url is None or not is_taken_up(observed):
         return _reconciling(ADDRESS_PENDING, _pending(observed))
     return _serving(observed, "Serving", f"{observed.live} serves with {pods(progress.available)}")
@@ -102,6 +106,16 @@ def _yet_to_scale(observed: Observed) -> str:
     if least <= number <= most:
         return ""
     return f"the autoscaler has yet to bring {pods(number)} to at least {least}, at most {most}"
+
+
+def _without_pods(observed: Observed) -> ReadyCondition:
+    """Say that nothing serves, and who has seen to that although the spec asks for pods."""
+    message = f"no pods, of {observed.app.first_replicas} asked for"
+    scaler = next((each for each in observed.conflicts if each.reason == AUTOSCALER_CONFLICT), None)
+    if scaler is None:
+        return _reconciling(SCALING, message)
+    message = f"{message}. {_about(scaler)}"
+    return ReadyCondition(ready=False, reason=scaler.reason, message=message)
 
 
 def _tried(observed: Observed, plan: Plan, rollout: RolloutState, trial: Trial) -> ReadyCondition:
