@@ -573,3 +573,19 @@ async def test_a_suspended_app_keeps_its_trial_as_it_is() -> None:
     simulation.change(**canary())
     await simulation.converge()
     assert (status(simulation)["version"], nothing_left(simulation)) == ("2.0.0", True)
+
+
+async def test_a_retry_that_is_taken_back_leaves_its_revision_failed() -> None:
+    spec = canary(colour="red")
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    simulation.change(**canary(colour="red", rollout={"attempt": 1}))
+    await until(simulation, phase_is(simulation, "Preparing"))
+    watched = Watched(simulation)
+    simulation.change(**spec)
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    assert watched.phases == ["Aborting"], "it is tried again though no attempt asks for it"
+    assert [each["attempt"] for each in status(simulation)["failedRevisions"]] == [0]

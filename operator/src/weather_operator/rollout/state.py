@@ -224,15 +224,15 @@ def record_outcome(
     """Return the history, newest first, and the failures after what was observed.
 
     `live` is the revision of the live template; a `cause` says that it failed just now, or the one
-    that was `tried` did. `gave_up` says that this one is tried no longer, without blame.
+    that was `tried` did. `gave_up` says that this one is tried no longer, without blame: a failure of before stays.
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))
     if superseded := _superseded(app, live):
         history.insert(0, _entry(app.status, superseded, SUPERSEDED, now))
     if tried and (cause is not None or gave_up):
-        failed = [each for each in failed if each["revision"] != tried.revision]
         if cause is not None:
+            failed = [each for each in failed if each["revision"] != tried.revision]
             failed.insert(0, _failure(tried, app.rollout.attempt, cause, now))
         how = SUPERSEDED if cause is None else ROLLED_BACK
         history.insert(0, _entry(app.status, tried, how, now))
