@@ -589,3 +589,26 @@ async def test_a_retry_that_is_taken_back_leaves_its_revision_failed() -> None:
     assert simulation.ready() == "RolledBack"
     assert watched.phases == ["Aborting"], "it is tried again though no attempt asks for it"
     assert [each["attempt"] for each in status(simulation)["failedRevisions"]] == [0]
+
+
+@pytest.mark.parametrize("phase", ["Aborting", "Draining"])
+async def test_a_canary_that_hangs_in_its_deletion_is_named(phase: str) -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, phase_is(simulation, "Analysing"))
+    if phase == "Aborting":
+        simulation.change(**canary(colour="yellow"))
+    await until(simulation, phase_is(simulation, phase))
+    body = simulation.server.body(SERVICE, CANARY) or {}
+    ending = {"deletionTimestamp": simulation.now(), "finalizers": ["example.com/balancer"]}
+    simulation.server.edit(SERVICE, CANARY, metadata={**body["metadata"], **ending})
+    for _ in range(10):
+        simulation.wait(await simulation.reconcile())
+        simulation.turn()
+    (blocker,) = status(simulation)["blockers"]
+    assert (blocker["reason"], blocker["object"]) == ("WaitingForDeletion", "Service/london-canary")
+    assert "example.com/balancer" in blocker["message"]
+    assert "example.com/balancer" in condition(status(simulation), "Ready")["message"]
+    simulation.server.remove(SERVICE, CANARY)
+    await simulation.converge()
+    assert "rollout" not in status(simulation)

@@ -57,6 +57,7 @@ from weather_operator.model import (
 from weather_operator.render import is_ours
 from weather_operator.rollout.observed import ChildKey
 from weather_operator.rollout.plan import Write
+from weather_operator.status.blockers import WAITING_FOR_DELETION, deletion
 
 log = logging.getLogger(__name__)
 
@@ -334,7 +335,7 @@ def apply_error(kind: Kind, name: str, error: ApiError) -> Blocker:
     about = f"{kind.name}/{name}"
     if kind is HTTP_ROUTE and error.status == 404:
         return Blocker(reason="GatewayAPINotInstalled", message=_NO_GATEWAY_API, object=about)
-    transient = isinstance(error, UnavailableError) or error.reason == "WaitingForDeletion"
+    transient = isinstance(error, UnavailableError) or error.reason == WAITING_FOR_DELETION
     reason = _reason(error)
     return Blocker(reason=reason, message=error.message, object=about, transient=transient)
 
@@ -348,7 +349,7 @@ def _reason(error: ApiError) -> str:
         return "QuotaExceeded"
     if "denied the request" in error.message or "ValidatingAdmissionPolicy" in error.message:
         return "AdmissionDenied"
-    known = ("NameConflict", "Forbidden", "WaitingForDeletion")
+    known = ("NameConflict", "Forbidden", WAITING_FOR_DELETION)
     return error.reason if error.reason in known else "Blocked"
 
 
@@ -364,18 +365,15 @@ def _is_settled(live: Manifest, app: WeatherApp) -> bool:
 
 
 def _wait_for_deletion(kind: Kind, live: Manifest) -> NoReturn:
-    metadata = live["metadata"]
-    name, finalizers = metadata["name"], ", ".join(metadata.get("finalizers", ()))
-    cause = f"for whoever is to remove {finalizers}" if finalizers else "until its pods are gone"
-    message = f"the {kind.name} {name} is being deleted and waits {cause}; then it is made anew"
-    raise RefusedError(409, "WaitingForDeletion", message)
+    message = f"{deletion(kind, live)}; then it is made anew"
+    raise RefusedError(409, WAITING_FOR_DELETION, message)
 
 
 def _refuse_foreign(kind: Kind, live: Manifest, app: WeatherApp) -> NoReturn:
     owner, name = controller_of(live), live["metadata"]["name"]
     if owner and (owner["kind"], owner["name"]) == (WEATHER_APP.name, app.key.name):
         message = f"the {kind.name} {name} of a WeatherApp {name} that was deleted is still there"
-        raise RefusedError(409, "WaitingForDeletion", message)
+        raise RefusedError(409, WAITING_FOR_DELETION, message)
     whose = f"of {owner['kind']} {owner['name']}" if owner else "that the operator did not make"
     message = f"there is a {kind.name} {name} {whose}: delete it or rename the WeatherApp"
     raise RefusedError(409, "NameConflict", message)

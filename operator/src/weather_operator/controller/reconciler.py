@@ -75,7 +75,7 @@ from weather_operator.rollout.trial import (
     trial_before,
 )
 from weather_operator.rollout.weights import LOAD_SECONDS
-from weather_operator.status.blockers import dated, of_image
+from weather_operator.status.blockers import dated, of_canarys_end, of_image
 from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
@@ -296,6 +296,7 @@ class Reconciler:
             self._lookups.ask_again(observed.release.uid_generation)
         pod_blockers = (
             *of_image(missing),
+            *of_canarys_end(observed, planned.rollout),
             *pod_blockers,
             *share_blockers(observed, planned.rollout),
         )

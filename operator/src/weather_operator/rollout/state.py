@@ -224,7 +224,8 @@ def record_outcome(
     """Return the history, newest first, and the failures after what was observed.
 
     `live` is the revision of the live template; a `cause` says that it failed just now, or the one
-    that was `tried` did. `gave_up` says that this one is tried no longer, without blame: a failure of before stays.
+    that was `tried` did. `gave_up` says that this one is tried no longer: that is no failure, and
+    takes none of before back.
     """
     failed = list(app.status.get("failedRevisions", ()))
     history = list(app.status.get("history", ()))

@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from weather_operator.kube.resources import Manifest
-from weather_operator.model import Blocker
+from weather_operator.kube.resources import Kind, Manifest
+from weather_operator.model import CHILDREN, Blocker
+from weather_operator.render import Track, child_name
 from weather_operator.rollout.image_wait import IMAGE_NOT_FOUND, MissingImage
+from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.state import RolloutState
+from weather_operator.rollout.trial import ENDING
 from weather_operator.status import image_errors
 
 GATE_MISSING = "ReadinessGateMissing"
+
+WAITING_FOR_DELETION = "WaitingForDeletion"
+"""The reason where an object is being deleted, and its name is not free before."""
 
 _NEXT = {
     "InvalidImageName": "Correct the WeatherRelease's image",
@@ -97,6 +104,32 @@ def of_image(missing: MissingImage | None) -> tuple[Blocker, ...]:
     if missing is None:
         return ()
     return (Blocker(reason=IMAGE_NOT_FOUND, message=missing.message, object=missing.object),)
+
+
+def of_canarys_end(observed: Observed, rollout: RolloutState | None) -> tuple[Blocker, ...]:
+    """Return what of a canary that ends does not go, and so keeps another one from coming."""
+    trial = rollout.trial if rollout else None
+    if trial is None or trial.phase not in ENDING:
+        return ()
+    name = child_name(observed.app, Track.CANARY)
+    children = {kind: observed.child(kind, name) for kind in CHILDREN}
+    return tuple(
+        Blocker(
+            reason=WAITING_FOR_DELETION,
+            message=deletion(kind, child),
+            object=f"{kind.name}/{name}",
+        )
+        for kind, child in children.items()
+        if child and "deletionTimestamp" in child["metadata"]
+    )
+
+
+def deletion(kind: Kind, live: Manifest) -> str:
+    """Say for whom an object waits that is being deleted."""
+    metadata = live["metadata"]
+    finalizers = ", ".join(metadata.get("finalizers", ()))
+    cause = f"for whoever is to remove {finalizers}" if finalizers else "until its pods are gone"
+    return f"the {kind.name} {metadata['name']} is being deleted and waits {cause}"
 
 
 def last_seen(event: Manifest) -> str:
