@@ -21,7 +21,7 @@ from weather_operator.status.ready import (
     updated_pods,
     why_failed,
 )
-from weather_operator.status.url import url
+from weather_operator.status.url import serving_class, url
 
 
 def status(observed: Observed, plan: Plan) -> Manifest:
@@ -45,6 +45,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         **_version(observed),
         "desiredVersion": plan.desired.version if plan.desired else app.version,
         "url": address,
+        "ingressClass": serving_class(observed),
         # More than all is no news: it is a pod that comes before another one goes.
         "ready": f"{min(progress.ready, progress.desired)}/{progress.desired}",
         "autoscaling": scaling and f"{scaling.min_replicas}–{scaling.max_replicas}",

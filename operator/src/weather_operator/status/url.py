@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from weather_operator.kube.apply import is_applied_by
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest
-from weather_operator.model import GatewaySpec, IngressSpec, WeatherApp
+from weather_operator.model import FIELD_MANAGER, GatewaySpec, IngressSpec, WeatherApp
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.routes import (
     ACCEPTED,
@@ -13,8 +14,11 @@ from weather_operator.rollout.routes import (
     parents_of,
     path_of,
 )
+from weather_operator.rollout.state import seconds_between
 
 _PORTS = {"http": 80, "https": 443}
+_CLASS_SECONDS = 60
+"""How long the controller of an Ingress's new class has to say where it answers."""
 
 
 def url(observed: Observed) -> str | None:
@@ -24,7 +28,7 @@ def url(observed: Observed) -> str | None:
     """
     app = observed.app
     if app.ingress:
-        return _through_ingress(app, app.ingress, observed.child(INGRESS))
+        return _through_ingress(observed, app.ingress)
     if app.gateway:
         return _through_gateway(observed, app.gateway)
     return _of_service(observed)
@@ -54,9 +58,16 @@ def address_since(observed: Observed) -> str | None:
     leading = observed.child(way_in(observed.app))
     if leading is None or not leading.get("status", {}).get("loadBalancer", {}).get("ingress"):
         return None
-    entries = leading["metadata"].get("managedFields", ())
-    times = (each.get("time") for each in entries if each.get("subresource") == "status")
-    return max(filter(None, times), default=None)
+    return _written_at(leading)
+
+
+def serving_class(observed: Observed) -> str | None:
+    """Return the class of Ingress that the site had its address of last, None without one."""
+    app, ingress = observed.app, observed.child(INGRESS)
+    before: str | None = app.status.get("ingressClass")
+    if app.ingress is None:
+        return None
+    return _class_of(ingress) if ingress and url(observed) else before
 
 
 def pending(observed: Observed) -> str:
@@ -121,11 +132,41 @@ def _of_service(observed: Observed) -> str | None:
     return _url("http", f"{app.key.name}.{app.key.namespace}.svc", port["port"], app.path)
 
 
-def _through_ingress(app: WeatherApp, spec: IngressSpec, live: Manifest | None) -> str | None:
-    address = _load_balancer(live) if live else None
+def _through_ingress(observed: Observed, spec: IngressSpec) -> str | None:
+    app, live = observed.app, observed.child(INGRESS)
+    address = _load_balancer(live) if live and _is_of_its_class(observed, live) else None
     scheme = "https" if spec.secret or spec.certificate else "http"
     host = address and (_host(app, spec.host) or address)
     return _url(scheme, host, _PORTS[scheme], path_of(live))
+
+
+def _is_of_its_class(observed: Observed, ingress: Manifest) -> bool:
+    """Tell whether an Ingress has its status from the controller of the class that it has now.
+
+    What the controller of the class before has written stays there, and one that gives the same
+    address need not write it again: without news it is believed after a while.
+    """
+    if observed.app.status.get("ingressClass") in (None, _class_of(ingress)):
+        return True
+    ours, theirs = _written_at(ingress, by=FIELD_MANAGER), _written_at(ingress)
+    if ours is None or (theirs and theirs >= ours):
+        return True
+    return seconds_between(ours, observed.now) >= _CLASS_SECONDS
+
+
+def _class_of(ingress: Manifest) -> str | None:
+    name: str | None = ingress["spec"].get("ingressClassName")
+    return name
+
+
+def _written_at(live: Manifest, *, by: str | None = None) -> str | None:
+    """Return when a status was written last or, of a manager, what it applies; None if unknown."""
+    times = (
+        each.get("time")
+        for each in live["metadata"].get("managedFields", ())
+        if (is_applied_by(each, by) if by else each.get("subresource") == "status")
+    )
+    return max(filter(None, times), default=None)
 
 
 def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
