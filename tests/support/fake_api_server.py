@@ -2,8 +2,8 @@
 
 It knows what the operator can tell from outside: resourceVersions, uids, generations, the status
 subresource, server-side apply with managedFields, preconditions and conflicts. It has no schema
-and no controllers, but makes no Deployment without a template; `replicas` and a WeatherApp's status
-have a default. That it does as the real one is tested in
+and no controllers, but no apply makes a Deployment without a template; `replicas` and a
+WeatherApp's status have a default. That it does as the real one is tested in
 tests/integration/operator/test_fake_api_server.py.
 """
 
@@ -84,6 +84,8 @@ class FakeApiServer(Client):
         server_side_apply.apply(
             body, declared, manager=manager, force=force, subresource=subresource
         )
+        if kind is DEPLOYMENT and "template" not in body["spec"]:
+            raise RefusedError(422, "Invalid", "spec.template: Required value")
         return self._store(request, body)
 
     async def get(self, kind: Kind, key: Key) -> Manifest | None:
