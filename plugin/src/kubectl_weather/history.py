@@ -11,7 +11,11 @@ _UNDER_WAY = (ROLLING_OUT, ROLLING_BACK)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """One rollout. `at` is when it ended or, where `seconds` is None, when it began."""
+    """One rollout. `at` is when it ended or, while it is under way, when it began.
+
+    `seconds` is how long it took, None where that is not known. Of what a status lacks nothing is
+    said: it may be of another operator, or have been restored in part.
+    """
 
     revision: str
     version: str
@@ -55,4 +59,10 @@ def _ended(app: Manifest) -> Iterator[Rollout]:
     failures = {(each["revision"], each["at"]): each for each in status.get("failedRevisions", ())}
     for each in status.get("history", ()):
         failure = failures.get((each["revision"], each["at"]), {})
-        yield Rollout(**each, reason=failure.get("reason", ""))
+        known = {name: each.get(name, "") for name in ("colour", "image")}
+        yield Rollout(
+            **{name: each[name] for name in ("revision", "version", "outcome", "at")},
+            **known,
+            seconds=each.get("seconds"),
+            reason=failure.get("reason", ""),
+        )

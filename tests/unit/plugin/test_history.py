@@ -21,3 +21,11 @@ def test_a_history_begins_with_what_is_under_way_and_says_why_something_failed()
         ["r2", "● 2.0.0 green", "RolledBack", "60s", "12s", "its pods crash"],
         ["r1", "▲ 1.0.0 yellow", "Succeeded", "60s", "12s", ""],
     ]
+
+
+def test_a_history_that_lacks_something_or_has_something_new_is_shown_as_far_as_it_goes() -> None:
+    entry = {"revision": "r1", "version": "1.0.0", "outcome": "Succeeded", "at": ago(60)}
+    london = app_with_history({**entry, "approvedBy": "somebody"})
+    (rollout,) = rollouts(london)
+    shown = [span.text for span in row(rollout, NOW)]
+    assert shown == ["r1", "◆ 1.0.0", "Succeeded", "60s", "", ""]
