@@ -14,7 +14,7 @@ from weather_cluster.clusters import Cluster
 from weather_operator.kube.client import Client
 from weather_operator.kube.connection import Connection
 from weather_operator.kube.errors import ApiError
-from weather_operator.kube.resources import Key, Kind, Manifest
+from weather_operator.kube.resources import DEPLOYMENT, Key, Kind, Manifest
 from weather_operator.model import WEATHER_APP
 
 CONFIG_MAP = Kind(api_version="v1", name="ConfigMap", plural="configmaps")
@@ -222,7 +222,10 @@ async def preconditions(api: Client, key: Key) -> list[Any]:
     await attempt({"uid": other}, spec=spec)
     await attempt({"uid": body["metadata"]["uid"]}, spec={**spec, "city": "Paris"})
     await attempt({"resourceVersion": old}, spec=spec)
+    number = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": identity}
+    alone = {**number, "spec": {"replicas": 2}}
     for call in (
+        api.apply(DEPLOYMENT, alone, manager="one", force=True),
         api.create(WEATHER_APP, {**head, "metadata": identity, "spec": spec}),
         api.replace(WEATHER_APP, key, {**body, "spec": spec}),
         api.delete(WEATHER_APP, key, uid=other),
