@@ -222,8 +222,10 @@ async def preconditions(api: Client, key: Key) -> list[Any]:
     await attempt({"uid": other}, spec=spec)
     await attempt({"uid": body["metadata"]["uid"]}, spec={**spec, "city": "Paris"})
     await attempt({"resourceVersion": old}, spec=spec)
-    number = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": identity}
-    alone = {**number, "spec": {"replicas": 2}}
+    # Of a name of its own: where an operator runs it makes the app's.
+    named = {**identity, "name": f"{key.name}-alone"}
+    kind = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    alone = {**kind, "metadata": named, "spec": {"replicas": 2}}
     for call in (
         api.apply(DEPLOYMENT, alone, manager="one", force=True),
         api.create(WEATHER_APP, {**head, "metadata": identity, "spec": spec}),
