@@ -53,7 +53,9 @@ def test_a_class_change_and_the_end_of_an_ingress(site: Site) -> None:
     assert site.wait_for("Serving")["url"] == "http://lb.example.com/"
     uid = site.get("ingress")["metadata"]["uid"]
     site.apply(ingress={"className": "nginx", "tls": {"secretName": "cert"}})
-    eventually(lambda: site.status().get("url") == "https://lb.example.com/")
+    assert "url" not in site.wait_for("AddressPending")
+    play_the_cloud(site, "ingress", {"hostname": "nginx.example.com"})
+    assert site.wait_for("Serving")["url"] == "https://nginx.example.com/"
     ingress = site.get("ingress")
     assert ingress["metadata"]["uid"] == uid
     assert ingress["spec"]["ingressClassName"] == "nginx"
