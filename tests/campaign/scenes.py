@@ -56,12 +56,12 @@ def _scenes(chance: random.Random) -> Iterator[Step]:
     yield Step(act=Act.ADD_AUTOSCALER, about=SCALED)
     yield Step(act=Act.AWAIT, value=_DEADLINE_RENEWALS)
 
-    # Repairs are refused, as if the operator's view were old: so it has to look again. More than
-    # one, since what the Deployment's controller says of the edit may come after the first.
+    # Repairs are refused, as if the operator's view were old: so it has to look again. The one of a
+    # label, to which no controller of the cluster says anything from which it would know better; a
+    # second one may be of the app that is edited next.
     yield Step(act=Act.REFUSE, kind="deployments", value=409, times=2)
-    yield Step(
-        act=Act.EDIT, about=FAILING, kind="deployments", value={"spec": {"minReadySeconds": 2}}
-    )
+    label = {"metadata": {"labels": {"app.kubernetes.io/version": "edited"}}}
+    yield Step(act=Act.EDIT, about=FAILING, kind="deployments", value=label)
     kind = chance.choice(("services", "deployments", "poddisruptionbudgets"))
     yield Step(act=Act.EDIT, about=EDITED, kind=kind, value=chance.choice(EDITS[kind]))
     yield Step(act=Act.SCALE_CHILD, about=SCALED, kind="deployments", value=3)
