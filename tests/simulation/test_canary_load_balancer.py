@@ -2,6 +2,7 @@
 
 import json
 
+from support.manifests import disruptions_allowed
 from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
     ALB,
@@ -83,9 +84,10 @@ async def test_pods_come_when_the_rule_has_named_their_service_for_a_while() -> 
 
 def may_be_evicted(simulation: Simulation) -> int:
     budget = simulation.server.body(DISRUPTION_BUDGET, CANARY)
+    canary = simulation.server.body(DEPLOYMENT, CANARY)
     assert budget
-    number: int = budget["spec"]["maxUnavailable"]
-    return number
+    assert canary
+    return disruptions_allowed(budget, canary)
 
 
 async def test_there_are_two_pods_of_which_one_may_be_evicted_while_the_other_is_known() -> None:

@@ -107,3 +107,16 @@ def replica_set(version: str, *, desired: int, available: int, image: str = "") 
         "spec": {"replicas": desired, "template": made},
         "status": {"availableReplicas": available},
     }
+
+
+def disruptions_allowed(budget: Manifest, live: Manifest) -> int:
+    """How many of a Deployment's ready pods may be evicted, as the disruption controller has it.
+
+    A number that may be missing is counted from what the Deployment asks for: pods that come on top
+    in a rollout are to spare.
+    """
+    spec, ready = budget["spec"], live["status"].get("readyReplicas", 0)
+    least = spec.get("minAvailable")
+    if least is None:
+        least = live["spec"]["replicas"] - spec["maxUnavailable"]
+    return int(max(0, ready - least))

@@ -1,6 +1,7 @@
 """From any version to any other, a mind that changes, and a pause."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -134,3 +135,44 @@ def test_the_strategy_is_the_users_and_changing_it_restarts_no_pod(london: Site)
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": "50%", "maxUnavailable": 1}
     assert (spec["minReadySeconds"], spec["revisionHistoryLimit"]) == (1, 3)
     assert london.kubectl("get", "pods", "-o", "name") == pods
+
+
+def test_behind_a_load_balancer_no_ready_pod_may_be_evicted_in_a_rollout(site: Site) -> None:
+    """Not even one of those that come on top, which the load balancer may not know yet."""
+    around: dict[str, Any] = {"ingress": {"className": "alb"}, "rollout": {"maxSurge": "100%"}}
+    site.apply(**around)
+    eventually(lambda: site.status().get("version") == "1.0.0")
+    eventually(lambda: evictable(site) == 1)
+    site.apply(colour="green", **around)
+    eventually(lambda: site.get("deployment")["status"].get("readyReplicas") == 4)
+    assert site.get("deployment")["status"]["availableReplicas"] == 2
+    names = [
+        each["metadata"]["name"] for each in site.shell.get("-n", site.namespace, "pods")["items"]
+    ]
+    assert [name for name in names if evicts(site, name)] == []
+    eventually(lambda: site.status().get("version") == "2.0.0")
+    eventually(lambda: evictable(site) == 1)
+
+
+def evictable(site: Site) -> int:
+    """How many pods may be evicted as their budget is now."""
+    budget = site.get("poddisruptionbudget")
+    if budget["status"].get("observedGeneration") != budget["metadata"]["generation"]:
+        return -1
+    number: int = budget["status"]["disruptionsAllowed"]
+    return number
+
+
+def evicts(site: Site, name: str) -> bool:
+    """Whether a pod would be evicted that somebody asks for."""
+    path = f"/api/v1/namespaces/{site.namespace}/pods/{name}/eviction"
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": name, "namespace": site.namespace},
+        "deleteOptions": {"dryRun": ["All"]},
+    }
+    words = ("kubectl", "create", "--raw", path, "-f", "-")
+    run = site.shell.run(*words, text=json.dumps(eviction))
+    assert run.returncode == 0 or "disruption budget" in run.stderr, run.stderr
+    return run.returncode == 0

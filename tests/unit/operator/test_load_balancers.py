@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.fake_api_server import FakeApiServer
-from support.manifests import app_body, deployment, owned
+from support.manifests import app_body, deployment, disruptions_allowed, owned
 from weather_operator import render
 from weather_operator.controller.diagnostics import Diagnostics
 from weather_operator.controller.event_handlers import new_cache
@@ -84,8 +84,7 @@ def planned(found: Observed) -> Plan:
 def may_be_evicted(found: Observed) -> int:
     (budget,) = [each for each in planned(found).writes if each.kind is DISRUPTION_BUDGET]
     assert budget.manifest
-    number: int = budget.manifest["spec"]["maxUnavailable"]
-    return number
+    return disruptions_allowed(budget.manifest, found.children[DEPLOYMENT, "london"])
 
 
 @pytest.mark.parametrize("spec", [ALB, NLB])
@@ -160,7 +159,7 @@ def test_no_pod_is_evicted_for_one_that_lacks_its_gate() -> None:
 
 
 def test_elsewhere_ready_is_enough_for_an_eviction() -> None:
-    assert may_be_evicted(observed(london(colour="green"), available=1)) == 1
+    assert may_be_evicted(observed(london(colour="green"), available=1, ready=2)) == 1
 
 
 class Cluster:

@@ -12,6 +12,8 @@ from weather_operator.render.labels import (
 from weather_operator.render.load_balancers import min_ready_seconds, progress_deadline_seconds
 from weather_operator.render.pods import pod_template
 
+_OUT_OF_REACH = 2**31 - 1
+
 
 def deployment(app: WeatherApp, release: Release, track: Track = Track.STABLE) -> Manifest:
     """Return the Deployment, without its replicas: those have a manager of their own.
@@ -68,12 +70,14 @@ def disruption_budget(
     """Return the PodDisruptionBudget: one pod at a time, and none that is ill anyway is spared.
 
     It takes a pod for healthy that is ready, which a load balancer may not know yet: while the pods
-    are not settled none goes.
+    are not settled no ready one goes. How many may be missing is counted from what the Deployment
+    asks for, so that of the pods which a rollout adds as many could go at once: there it is the
+    number of those that stay which is out of reach.
     """
     return {
         **object_meta(app, DISRUPTION_BUDGET, track=track),
         "spec": {
-            "maxUnavailable": 1 if is_settled else 0,
+            **({"maxUnavailable": 1} if is_settled else {"minAvailable": _OUT_OF_REACH}),
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
             "selector": {"matchLabels": selector(app, track)},
         },
