@@ -17,6 +17,7 @@ from support.trials import (
     at_second_step,
     blue_green,
     canary,
+    in_trial,
     nothing_left,
     phase_is,
     revision_of,
@@ -125,9 +126,7 @@ async def test_a_lost_status_lowers_the_weight_and_begins_anew() -> None:
 @pytest.mark.parametrize("field", ["phase", "to", "revision", "image", "startedAt", "strategy"])
 async def test_a_trial_in_a_status_that_lacks_a_field_begins_anew(field: str) -> None:
     spec = canary({"weight": 10, "approval": True}, {"weight": 50})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     body = status(simulation)
     left = {name: value for name, value in body["rollout"].items() if name != field}
     simulation.server.edit(WEATHER_APP, LONDON, status={**body, "rollout": left})
@@ -137,9 +136,7 @@ async def test_a_trial_in_a_status_that_lacks_a_field_begins_anew(field: str) ->
 
 async def test_a_canary_that_is_well_keeps_its_visitors_though_the_stable_pods_are_lost() -> None:
     spec = canary({"weight": 10, "approval": True}, {"weight": 50})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     lost = {**simulation.body(DEPLOYMENT)["status"], "availableReplicas": 0, "readyReplicas": 0}
     simulation.server.edit(DEPLOYMENT, LONDON, status=lost)
     for _ in range(3):
@@ -153,9 +150,7 @@ async def test_a_canary_that_is_well_keeps_its_visitors_though_the_stable_pods_a
 
 async def test_an_approval_counts_for_its_own_revision_and_step_alone() -> None:
     spec = canary({"weight": 10, "approval": True}, {"weight": 50})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     assert simulation.ready() == "AwaitingApproval"
     assert "deadline" not in rollout(simulation), "a person has all the time"
     revision = rollout(simulation)["revision"]
@@ -185,9 +180,7 @@ async def test_a_person_aborts_and_promotes_the_revision_that_they_saw() -> None
 
 async def test_what_was_said_of_a_trial_says_nothing_of_the_next_one_of_the_same_revision() -> None:
     spec = canary({"weight": 10, "approval": True})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     tried = rollout(simulation)["revision"]
     said = {ABORT_ANNOTATION: tried, APPROVE_ANNOTATION: f"{tried}/1", PROMOTE_ANNOTATION: tried}
     annotate(simulation, **said)
@@ -206,9 +199,7 @@ async def test_a_site_that_is_tried_again_while_its_trial_ends_is_not_called_rea
     passes: int,
 ) -> None:
     spec = without_none(canary({"weight": 10, "approval": True}) | {"gateway": None})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     annotate(simulation, **{ABORT_ANNOTATION: rollout(simulation)["revision"]})
     for _ in range(passes):
         await simulation.reconcile()
@@ -219,9 +210,7 @@ async def test_a_site_that_is_tried_again_while_its_trial_ends_is_not_called_rea
 
 async def test_an_abort_of_the_trial_before_is_no_promotion_of_this_one_and_hides_none() -> None:
     spec = canary({"weight": 10, "approval": True})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     said = {ABORT_ANNOTATION: rollout(simulation)["revision"]}
     annotate(simulation, **said)
     await simulation.converge()
@@ -234,9 +223,7 @@ async def test_an_abort_of_the_trial_before_is_no_promotion_of_this_one_and_hide
 
 async def test_what_was_taken_away_may_be_said_again() -> None:
     spec = canary({"weight": 10, "approval": True})
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     approval = {APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/1"}
     simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
     annotate(simulation, **approval)
@@ -283,9 +270,7 @@ async def test_another_strategy_begins_the_trial_anew() -> None:
 
 
 async def test_a_strategy_that_is_taken_away_while_it_promotes_is_missed_by_nobody() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Promoting"))
+    simulation = await in_trial("Promoting", **canary())
     simulation.change(**canary(rollout={"strategy": {"type": "RollingUpdate"}}))
     await simulation.converge()
     assert (status(simulation)["version"], nothing_left(simulation)) == ("2.0.0", True)
@@ -294,9 +279,7 @@ async def test_a_strategy_that_is_taken_away_while_it_promotes_is_missed_by_nobo
 @pytest.mark.parametrize("phase", ["Preparing", "Shifting", "Analysing", "Promoting"])
 @pytest.mark.parametrize("now", [[{"weight": 5}], []], ids=["fewer steps", "no strategy"])
 async def test_a_scrape_bears_a_spec_that_no_pass_has_seen(phase: str, now: list[Manifest]) -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, phase))
+    simulation = await in_trial(phase, **canary())
     strategy: Manifest = {"strategy": {"type": "Canary", "canary": {"steps": now}}}
     simulation.change(**canary(rollout=strategy if now else {"strategy": {}}))
     await simulation.sync()
@@ -310,9 +293,7 @@ def exposition(simulation: Simulation) -> bytes:
 
 
 async def test_a_pause_freezes_a_trial() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **canary())
     simulation.change(**canary(rollout={"paused": True}))
     await simulation.converge()
     assert (rollout(simulation)["step"], simulation.ready()) == (1, "Paused")
@@ -323,9 +304,7 @@ async def test_a_pause_freezes_a_trial() -> None:
 
 
 async def test_a_closed_window_holds_the_step() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **canary())
     windows = [{"start": "02:00", "end": "03:00"}]
     simulation.change(**canary(rollout={"windows": windows}))
     for _ in range(5):
@@ -336,9 +315,7 @@ async def test_a_closed_window_holds_the_step() -> None:
 
 
 async def test_a_gateway_that_does_not_take_up_a_weight_holds_the_step() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Preparing"))
+    simulation = await in_trial("Preparing", **canary())
     simulation.gateway_is_away = True
     for _ in range(12):
         await simulation.reconcile()
@@ -431,9 +408,7 @@ async def test_autoscaling_that_is_taken_away_in_a_trial_takes_the_canarys_autos
 
 async def test_without_a_router_the_share_is_that_of_the_pods_and_is_said() -> None:
     spec = without_none(canary({"weight": 10, "approval": True}, gateway=None))
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **spec)
     assert rollout(simulation)["weight"] == {"desired": 10, "possible": 20, "set": 10}
     assert "weather.quantspark.io/track" not in simulation.body(SERVICE)["spec"]["selector"]
     annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/1"})
@@ -535,9 +510,7 @@ async def test_the_canarys_pods_stay_until_nothing_leads_to_them(
     service: Manifest, seconds: int
 ) -> None:
     spec = canary({"weight": 10}, **service)
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "Draining"))
+    simulation = await in_trial("Draining", **spec)
     await until(simulation, lambda: "setAt" in rollout(simulation))
     simulation.seconds -= seconds_between(rollout(simulation)["setAt"], simulation.now())
     simulation.seconds += seconds - 1
@@ -551,9 +524,7 @@ async def test_the_canarys_pods_stay_until_nothing_leads_to_them(
 
 
 async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() -> None:
-    simulation = await serving(**canary({"weight": 10, "approval": True}))
-    simulation.change(**canary({"weight": 10, "approval": True}))
-    await until(simulation, phase_is(simulation, "AwaitingApproval"))
+    simulation = await in_trial("AwaitingApproval", **canary({"weight": 10, "approval": True}))
     await simulation.sync()
     simulation.cache.forget(DEPLOYMENT, CANARY)
     await simulation.reconciler.reconcile(LONDON, simulation.priority)
@@ -562,9 +533,7 @@ async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() ->
 
 
 async def test_a_suspended_app_keeps_its_trial_as_it_is() -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **canary())
     simulation.change(**canary(suspend=True))
     simulation.server.writes.clear()
     await simulation.converge()
@@ -593,9 +562,7 @@ async def test_a_retry_that_is_taken_back_leaves_its_revision_failed() -> None:
 
 @pytest.mark.parametrize("phase", ["Aborting", "Draining"])
 async def test_a_canary_that_hangs_in_its_deletion_is_named(phase: str) -> None:
-    simulation = await serving(**canary())
-    simulation.change(**canary())
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **canary())
     if phase == "Aborting":
         simulation.change(**canary(colour="yellow"))
     await until(simulation, phase_is(simulation, phase))

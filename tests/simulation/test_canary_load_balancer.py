@@ -8,6 +8,7 @@ from support.trials import (
     ALB,
     Watched,
     canary,
+    in_trial,
     nothing_left,
     phase_is,
     revision_of,
@@ -38,9 +39,7 @@ def backend(simulation: Simulation) -> Manifest:
 
 
 async def in_analysis() -> Simulation:
-    simulation = await serving(**SPEC)
-    simulation.change(**SPEC)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **SPEC)
     return simulation
 
 

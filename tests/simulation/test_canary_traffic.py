@@ -12,6 +12,7 @@ from support.trials import (
     annotate,
     blue_green,
     canary,
+    in_trial,
     phase_is,
     rollout,
     serving,
@@ -19,7 +20,7 @@ from support.trials import (
     until,
     weight_in,
 )
-from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, POD, Key, Manifest
+from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, Key, Manifest
 from weather_operator.model import APPROVE_ANNOTATION, WEATHER_RELEASE
 from weather_operator.status.conditions import condition
 
@@ -154,9 +155,7 @@ async def test_stable_pods_that_come_with_the_load_take_no_visitors_off_the_cana
 
 async def test_a_switch_goes_back_with_its_pods() -> None:
     spec = blue_green(retainSeconds=600)
-    simulation = await serving(**spec)
-    simulation.change(**spec)
-    await until(simulation, phase_is(simulation, "Analysing"))
+    simulation = await in_trial("Analysing", **spec)
     assert weight(simulation) == 100
     lose_pods(simulation, CANARY, 2)
     await passes(simulation)
@@ -327,14 +326,7 @@ async def test_a_release_that_is_deleted_in_a_trial_holds_it_and_its_canary_is_k
 def crash(simulation: Simulation) -> None:
     """Let all the stable pods crash, by their own fault."""
     lose_pods(simulation, LONDON, 0)
-    template = simulation.body(DEPLOYMENT)["spec"]["template"]
-    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
-    body = {
-        "metadata": {**template["metadata"], "name": "london-old", "namespace": "default"},
-        "spec": template["spec"],
-        "status": {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]},
-    }
-    simulation.server.put(POD, Key(namespace="default", name="london-old"), body)
+    simulation.crash(simulation.body(DEPLOYMENT)["spec"]["template"], "london-old")
 
 
 async def test_a_stable_that_crashes_lets_a_good_canary_go_straight_on() -> None:

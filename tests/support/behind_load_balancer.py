@@ -291,18 +291,7 @@ ACTIONS: dict[str, Callable[[Site], None]] = {
 
 def _evict(site: Site, name: str, seconds: float) -> None:
     """Evict a pod as soon as its budget allows it, or see it go by itself meanwhile."""
-    path = f"/api/v1/namespaces/{site.namespace}/pods/{name}/eviction"
-    metadata = {"name": name, "namespace": site.namespace}
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
-
-    def is_evicted() -> bool:
-        words = ("kubectl", "create", "--raw", path, "-f", "-")
-        run = site.shell.run(*words, text=json.dumps(eviction))
-        is_gone = "not found" in run.stderr
-        assert run.returncode == 0 or is_gone or "disruption budget" in run.stderr, run.stderr
-        return run.returncode == 0 or is_gone
-
-    eventually(is_evicted, seconds=seconds, every=_RETRY_SECONDS)
+    eventually(lambda: site.evict(name), seconds=seconds, every=_RETRY_SECONDS)
 
 
 def _prefix(number: int) -> str:

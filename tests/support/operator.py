@@ -180,6 +180,21 @@ class Site:
 
         return eventually(reached, seconds=seconds)
 
+    def evict(self, name: str, **options: Any) -> bool:
+        """Ask for a pod's eviction; whether the budget allows it, or there is no such pod."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{name}/eviction"
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "deleteOptions": options,
+        }
+        words = ("kubectl", "create", "--raw", path, "-f", "-")
+        run = self.shell.run(*words, text=json.dumps(eviction))
+        is_done = run.returncode == 0 or "not found" in run.stderr
+        assert is_done or "disruption budget" in run.stderr, run.stderr
+        return is_done
+
     def blocker(self, reason: str) -> dict[str, Any]:
         """The first blocker of this reason; fail where there is none."""
         found: list[dict[str, Any]] = self.status().get("blockers", [])

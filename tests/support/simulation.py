@@ -276,7 +276,7 @@ class Simulation:
         self.server.edit(DEPLOYMENT, key, status=status)
         self._keep_replica_sets(deployment, available if works else 0)
         if not works:
-            self._crash(deployment["spec"]["template"])
+            self.crash(deployment["spec"]["template"], "london-crashes")
         return True
 
     def _is_half_way(self, template: Manifest, desired: int) -> bool:
@@ -285,15 +285,15 @@ class Simulation:
         self._turns = (template, turns + 1 if known == template else 0)
         return bool(known) and desired > 0 and self._turns[1] < self.turns_of_rollout
 
-    def _crash(self, template: Manifest) -> None:
-        """Let the one pod of the newest revision crash again and again."""
+    def crash(self, template: Manifest, name: str) -> None:
+        """Let there be a pod of this template and name that crashes again and again."""
         waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
         body = {
-            "metadata": {**template["metadata"], "name": "london-crashes", "namespace": "default"},
+            "metadata": {**template["metadata"], "name": name, "namespace": "default"},
             "spec": template["spec"],
             "status": {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]},
         }
-        self.server.put(POD, Key(namespace="default", name="london-crashes"), body)
+        self.server.put(POD, Key(namespace="default", name=name), body)
 
     def _keep_replica_sets(self, deployment: Manifest, available: int) -> None:
         """Keep one ReplicaSet for each template that the Deployment has had."""

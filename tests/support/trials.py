@@ -121,6 +121,14 @@ def phase_is(simulation: Simulation, *phases: str) -> Callable[[], bool]:
     return lambda: rollout(simulation).get("phase") in phases
 
 
+async def in_trial(phase: str, **spec: Any) -> Simulation:
+    """London, whose green is tried with this spec, once the trial is in a phase."""
+    simulation = await serving(**spec)
+    simulation.change(**spec)
+    await until(simulation, phase_is(simulation, phase))
+    return simulation
+
+
 async def at_second_step() -> Simulation:
     """London, whose green canary is analysed at its second and last step."""
     simulation = await serving(**canary())

@@ -1,7 +1,6 @@
 """From any version to any other, a mind that changes, and a pause."""
 
 import itertools
-import json
 from typing import Any
 
 import pytest
@@ -149,7 +148,7 @@ def test_behind_a_load_balancer_no_ready_pod_may_be_evicted_in_a_rollout(site: S
     names = [
         each["metadata"]["name"] for each in site.shell.get("-n", site.namespace, "pods")["items"]
     ]
-    assert [name for name in names if evicts(site, name)] == []
+    assert [name for name in names if site.evict(name, dryRun=["All"])] == []
     eventually(lambda: site.status().get("version") == "2.0.0")
     eventually(lambda: evictable(site) == 1)
 
@@ -161,18 +160,3 @@ def evictable(site: Site) -> int:
         return -1
     number: int = budget["status"]["disruptionsAllowed"]
     return number
-
-
-def evicts(site: Site, name: str) -> bool:
-    """Whether a pod would be evicted that somebody asks for."""
-    path = f"/api/v1/namespaces/{site.namespace}/pods/{name}/eviction"
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": name, "namespace": site.namespace},
-        "deleteOptions": {"dryRun": ["All"]},
-    }
-    words = ("kubectl", "create", "--raw", path, "-f", "-")
-    run = site.shell.run(*words, text=json.dumps(eviction))
-    assert run.returncode == 0 or "disruption budget" in run.stderr, run.stderr
-    return run.returncode == 0

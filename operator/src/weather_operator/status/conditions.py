@@ -50,7 +50,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         **_version(observed),
         "desiredVersion": plan.desired.version if plan.desired else app.version,
         "url": address,
-        "ingressClass": serving_class(observed),
+        "ingressClass": serving_class(observed, address),
         # More than all is no news: it is a pod that comes before another one goes.
         "ready": f"{min(progress.ready, progress.desired)}/{progress.desired}",
         "autoscaling": scaling and f"{scaling.min_replicas}–{scaling.max_replicas}",

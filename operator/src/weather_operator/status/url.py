@@ -61,13 +61,13 @@ def address_since(observed: Observed) -> str | None:
     return _written_at(leading)
 
 
-def serving_class(observed: Observed) -> str | None:
+def serving_class(observed: Observed, address: str | None) -> str | None:
     """Return the class of Ingress that the site had its address of last, None without one."""
     app, ingress = observed.app, observed.child(INGRESS)
     before: str | None = app.status.get("ingressClass")
     if app.ingress is None:
         return None
-    return _class_of(ingress) if ingress and url(observed) else before
+    return _class_of(ingress) if ingress and address else before
 
 
 def pending(observed: Observed) -> str:
