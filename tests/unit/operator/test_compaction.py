@@ -82,6 +82,13 @@ async def test_an_app_costs_little_memory() -> None:
         if kind in WATCHED and key == LONDON
     ]
     assert len(documents) == 4
+    # Python's own table of interned strings may double in one of the rounds, by megabytes.
+    kib = min(kib_per_app(documents), kib_per_app(documents))
+    assert 8 < kib < KIB_PER_APP
+
+
+def kib_per_app(documents: list[tuple[Kind, str]]) -> float:
+    """Return how much each of some apps with these documents adds to what is allocated."""
     cache = new_cache()
     tracemalloc.start()
     try:
@@ -96,8 +103,7 @@ async def test_an_app_costs_little_memory() -> None:
         tracemalloc.stop()
     # What other threads of this process take meanwhile is no app's.
     ours = [tracemalloc.Filter(inclusive=True, filename_pattern=each) for each in ALLOCATING]
-    kib = sum(each.size for each in taken.filter_traces(ours).statistics("filename")) / 1024 / APPS
-    assert 8 < kib < KIB_PER_APP
+    return sum(each.size for each in taken.filter_traces(ours).statistics("filename")) / 1024 / APPS
 
 
 def test_what_has_not_changed_is_the_former_bodys_own() -> None:
