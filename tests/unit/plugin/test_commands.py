@@ -1,0 +1,102 @@
+"""Whole commands, against a server on the loopback that answers as a test says."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from kubectl_weather import kubectl
+from kubectl_weather.cli import COMMANDS, main
+from kubectl_weather.kubectl import Address, Target
+
+NAMED = [name for name in COMMANDS if name not in ("list", "plan", "dashboard", "version")]
+
+
+@dataclass
+class Answer:
+    """What comes back; `length` is what it says of its length, where that is a lie."""
+
+    body: Any = None
+    status: int = 200
+    raw: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+
+
+def nothing(_: str) -> Answer:
+    return Answer({"items": [], "metadata": {"resourceVersion": "1"}})
+
+
+@dataclass
+class Api:
+    """Answers each path by `answer`, and keeps what it was asked."""
+
+    port: int
+    answer: Callable[[str], Answer] = nothing
+    paths: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """What every command takes for the API server; it has no objects."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            served.paths.append(self.path)
+            answer = served.answer(self.path)
+            body = answer.raw or json.dumps(answer.body).encode()
+            self.send_response_only(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            length = len(body) if answer.length is None else answer.length
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = answer.length is not None
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    @contextmanager
+    def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
+        yield Address(port=served.port)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        served = Api(port=server.server_port)
+        monkeypatch.setattr(kubectl, "proxy", proxy)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield served
+        server.shutdown()
+
+
+def run(*words: str) -> Result:
+    """Run a command in the namespace "default"; a traceback fails the test."""
+    result = CliRunner().invoke(main, [*words, "--namespace=default"])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize("name", ["", "weatherapp/london", "münchen", "London", "a b", "..", "?x"])
+def test_what_is_no_name_of_an_app_is_a_wrong_call(api: Api, name: str) -> None:
+    for command in NAMED:
+        result = run(command, name)
+        assert (result.exit_code, result.stdout) == (2, ""), command
+        assert f"{name!r} is no name" in result.stderr
+    assert not api.paths
+
+
+@pytest.mark.parametrize("namespace", ["a b", "münchen", "a/b", ".."])
+def test_what_is_no_name_of_a_namespace_is_a_wrong_call(api: Api, namespace: str) -> None:
+    result = CliRunner().invoke(main, ["list", "-n", namespace])
+    assert result.exit_code == 2
+    assert f"{namespace!r} is no name" in result.stderr
+    assert not api.paths
