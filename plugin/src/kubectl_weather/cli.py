@@ -14,6 +14,7 @@ from click.shell_completion import ShellComplete
 
 from kubectl_weather import signals
 from kubectl_weather.errors import PluginError
+from kubectl_weather.terminal import in_one_line
 
 COMMANDS = {
     "list": "list_apps",
@@ -62,7 +63,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PluginError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(in_one_line(str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
 

@@ -2,17 +2,19 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
 from kubectl_weather import kubectl
 from kubectl_weather.cli import COMMANDS, main
 from kubectl_weather.kubectl import Address, Target
+from support import objects
 
 NAMED = [name for name in COMMANDS if name not in ("list", "plan", "dashboard", "version")]
 
@@ -30,6 +32,19 @@ class Answer:
 
 def nothing(_: str) -> Answer:
     return Answer({"items": [], "metadata": {"resourceVersion": "1"}})
+
+
+def having(**objects: list[Any]) -> Callable[[str], Answer]:
+    """Answer with these objects by the plural of their kind, and with nothing else."""
+
+    def answer(path: str) -> Answer:
+        *_, plural, name = urlsplit(path).path.split("/")
+        if found := [each for each in objects.get(plural, ()) if each["metadata"]["name"] == name]:
+            return Answer(found[0])
+        items = objects.get(name, [])
+        return Answer({"items": items, "metadata": {"resourceVersion": "1"}})
+
+    return answer
 
 
 @dataclass
@@ -100,3 +115,33 @@ def test_what_is_no_name_of_a_namespace_is_a_wrong_call(api: Api, namespace: str
     assert result.exit_code == 2
     assert f"{namespace!r} is no name" in result.stderr
     assert not api.paths
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[31m\u202eevil\x9b2J\r[red]:bug:[/red]\nsecond line"
+SPELT = r"\x1b]0;title\x07\x1b[31m\u202eevil\x9b2J\r[red]:bug:[/red] second line"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("tree",),
+        ("explain",),
+        ("status", "london", "--timeout=0"),
+        ("history", "london"),
+    ],
+)
+def test_what_others_wrote_is_no_command_to_the_terminal(api: Api, words: Sequence[str]) -> None:
+    status = objects.status("RollingOut", HOSTILE, stalled=True)
+    entry = {"revision": "a", "version": "1.0.0", "at": "2026-01-01T00:00:00Z"}
+    app = objects.app(status={**status, "history": [{**entry, "outcome": HOSTILE}]})
+    api.answer = having(weatherapps=[app])
+    result = run(*words)
+    assert SPELT in result.stdout
+    assert result.stdout.replace("\n", "").isprintable()
+
+
+def test_what_the_cluster_says_of_an_error_is_no_command_to_the_terminal(api: Api) -> None:
+    api.answer = lambda _: Answer({"message": HOSTILE}, status=500)
+    result = run("list")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {SPELT}\n")
