@@ -1,17 +1,19 @@
 """Whole commands, against a server on the loopback that answers as a test says."""
 
+import errno
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
-from kubectl_weather import kubectl
+from kubectl_weather import kubectl, watch
 from kubectl_weather.cli import COMMANDS, main
 from kubectl_weather.kubectl import Address, Target
 from support import objects
@@ -83,8 +85,13 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
         yield Address(port=served.port)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            pass  # a command that ends leaves its watches
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         served = Api(port=server.server_port)
         monkeypatch.setattr(kubectl, "proxy", proxy)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
@@ -145,3 +152,68 @@ def test_what_the_cluster_says_of_an_error_is_no_command_to_the_terminal(api: Ap
     api.answer = lambda _: Answer({"message": HOSTILE}, status=500)
     result = run("list")
     assert (result.exit_code, result.stderr) == (1, f"Error: {SPELT}\n")
+
+
+PAGE = Answer(raw=b"<html>log in</html>")
+
+
+@pytest.mark.parametrize("words", [("list",), ("tree", "--watch"), ("dashboard",)])
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (PAGE, "what answers is not Kubernetes: check the server's address"),
+        (Answer(["x"]), "what answers is not Kubernetes: check the server's address"),
+        (Answer(["x"], status=500), 'the cluster does not answer: ["x"]'),
+        (Answer(None, status=503), "the cluster does not answer: null"),
+        (Answer(raw=b"\n", status=302), "the cluster does not answer: HTTP 302"),
+        (Answer({"message": None, "details": None}, status=403), "you lack a right: HTTP 403"),
+        (Answer({"items": []}, length=1000), "the cluster does not answer: "),
+    ],
+    ids=["page", "list", "error-list", "null", "redirect", "no-message", "half"],
+)
+def test_an_answer_that_nobody_expects_is_one_sentence(
+    api: Api, words: Sequence[str], answer: Answer, sentence: str
+) -> None:
+    api.answer = lambda _: answer
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {sentence}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_date_that_cannot_be_read_costs_nothing(api: Api) -> None:
+    api.answer = lambda path: replace(nothing(path), headers={"Date": "yesterday"})
+    assert run("list").exit_code == 0
+
+
+@pytest.mark.parametrize("line", [b"<html>\n", b"\n", b'{"type": "ADDED", "obj'])
+def test_a_watch_that_answers_nonsense_is_begun_again(
+    api: Api, line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = objects.app(status=objects.status("Serving", "2 of 2 pods serve", ready=True))
+    listed = having(weatherapps=[app])
+
+    def answer(path: str) -> Answer:
+        if "watch=true" not in path:
+            return listed(path)
+        if api.paths.count(path) > 1:
+            signal.raise_signal(signal.SIGTERM)
+        return Answer(raw=line)
+
+    monkeypatch.setattr(watch, "_FIRST_BACKOFF_SECONDS", 0.01)
+    api.answer = answer
+    assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("words", [("tree", "--watch"), ("tree", "--watch", "--output=json")])
+def test_a_watch_that_nobody_reads_ends_quietly(
+    api: Api, words: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("kubectl_weather.commands.tree.print_tree", closed)
+    monkeypatch.setattr("kubectl_weather.commands.tree.print_json", closed)
+    api.answer = having(weatherapps=[objects.app()])
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (1, "")
