@@ -49,6 +49,15 @@ def having(**objects: list[Any]) -> Callable[[str], Answer]:
     return answer
 
 
+def forbidding(answer: Callable[[str], Answer], *parts: str) -> Callable[[str], Answer]:
+    """Answer so, and that the user lacks a right where a path ends in one of these."""
+    return lambda path: (
+        Answer({"message": "no right"}, status=403)
+        if urlsplit(path).path.endswith(parts)
+        else answer(path)
+    )
+
+
 @dataclass
 class Api:
     """Answers each path by `answer`, and keeps what it was asked."""
@@ -217,3 +226,22 @@ def test_a_watch_that_nobody_reads_ends_quietly(
     api.answer = having(weatherapps=[objects.app()])
     result = run(*words)
     assert (result.exit_code, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "hint"),
+    [
+        (("/v1/weatherapps",), "did you mean london?"),
+        (("/weatherapps",), "kubectl get weatherapps -A lists those there are"),
+    ],
+)
+def test_who_may_see_one_namespace_is_told_that_there_is_no_such_app(
+    api: Api, forbidden: tuple[str, ...], hint: str
+) -> None:
+    apps = having(weatherapps=[objects.app()])
+    missing = Answer({"message": "not found", "details": {"name": "lodnon"}}, status=404)
+    found = forbidding(apps, *forbidden)
+    api.answer = lambda path: missing if path.endswith("/lodnon") else found(path)
+    result = run("status", "lodnon")
+    sentence = f"Error: there is no WeatherApp lodnon in namespace default: {hint}\n"
+    assert (result.exit_code, result.stderr) == (1, sentence)
