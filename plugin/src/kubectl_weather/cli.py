@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 from click.shell_completion import ShellComplete
+from weather_operator.model.parsing import UnreadableError
 
 from kubectl_weather import signals
 from kubectl_weather.errors import PluginError
@@ -63,6 +64,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PluginError as error:
+            raise click.ClickException(in_one_line(str(error))) from error
+        except UnreadableError as error:
             raise click.ClickException(in_one_line(str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)

@@ -245,3 +245,12 @@ def test_who_may_see_one_namespace_is_told_that_there_is_no_such_app(
     result = run("status", "lodnon")
     sentence = f"Error: there is no WeatherApp lodnon in namespace default: {hint}\n"
     assert (result.exit_code, result.stderr) == (1, sentence)
+
+
+def test_an_object_that_cannot_be_read_is_one_sentence(api: Api) -> None:
+    app = objects.app()
+    del app["spec"]["city"]
+    api.answer = having(weatherapps=[app])
+    result = run("open", "london")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: WeatherApp default/london cannot be read")
