@@ -254,3 +254,13 @@ def test_an_object_that_cannot_be_read_is_one_sentence(api: Api) -> None:
     result = run("open", "london")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: WeatherApp default/london cannot be read")
+
+
+def test_who_may_see_no_events_is_told_what_the_pods_say(api: Api) -> None:
+    app = objects.app()
+    pod = objects.pod(objects.replica_set(objects.deployment(app), 1, "1.0.0"), "a")
+    pod["status"] = {"phase": "Pending"}
+    api.answer = forbidding(having(weatherapps=[app], pods=[pod]), "/events")
+    result = run("explain", "london")
+    assert result.exit_code == 0
+    assert any(path.startswith("/api/v1/namespaces/default/events") for path in api.paths)
