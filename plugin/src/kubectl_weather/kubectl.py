@@ -77,7 +77,8 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
     except FileNotFoundError:
@@ -139,7 +140,9 @@ def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line.startswith("Starting to serve"):
-                raise PluginError(_asked(line) or error_message(log.read_text()))
+                raise PluginError(
+                    _asked(line) or error_message(log.read_text(encoding="utf-8", errors="replace"))
+                )
             opened = re.search(rf"{re.escape(LOOPBACK)}:(\d+)", line)
             yield Address(port=int(opened[1]), prefix=prefix) if opened else Address(socket=path)
         finally:
@@ -163,7 +166,9 @@ def port_forward(target: Target, service: Key, *, local: int, remote: int) -> It
                 line = process.stdout.readline() if process.stdout else ""
                 opened = re.match(rf"Forwarding from {LOOPBACK}:(\d+)", line)
                 if opened is None:
-                    raise PluginError(error_message(log.read_text()))
+                    raise PluginError(
+                        error_message(log.read_text(encoding="utf-8", errors="replace"))
+                    )
                 local = int(opened[1])
                 yield local
                 for _ in process.stdout or ():

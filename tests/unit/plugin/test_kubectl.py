@@ -131,3 +131,14 @@ def test_a_kubeconfig_without_a_way_to_log_in_is_one_sentence(
     result = CliRunner().invoke(main, [command, "--namespace=default", *file], input="")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: kubectl asks for a user name and a password")
+
+
+def test_a_plan_is_of_every_file_that_is_given_whatever_is_in_it(only_here: Path) -> None:
+    """kubectl gets the same bytes, and says itself what is wrong with them."""
+    reads = '#!/bin/sh\nfor each; do case $each in --filename=*) read -r line < "${each#*=}"; '
+    kubectl_that(only_here, reads + 'printf "%s;" "$line" >&2 ;; esac; done\nexit 1\n')
+    (only_here / "a.yaml").write_text("first\n")
+    given = ["plan", "--namespace=default", f"--filename={only_here}/a.yaml", "--filename=-"]
+    result = CliRunner().invoke(main, given, input=b"\xff second\n")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: first;\ufffd second;\n"
