@@ -4,6 +4,7 @@ A command's module is imported when the command runs: `kubectl weather tree` doe
 web server of `kubectl weather dashboard`.
 """
 
+import io
 import signal
 import sys
 from importlib import import_module
@@ -74,6 +75,9 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """See, understand and change WeatherApps."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal or the pipe has no character for is a question mark.
+        sys.stdout.reconfigure(errors="replace")
     # A kubectl that was started is stopped on the way out.
     for number in signals.ENDING:
         signal.signal(number, _exit)

@@ -111,7 +111,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span | Sequence[S
 
 def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print a value as JSON that a person can read too."""
-    print(json.dumps(value, indent=indent, ensure_ascii=False), flush=True)
+    is_ascii = sys.stdout.encoding.lower() != "utf-8"
+    print(json.dumps(value, indent=indent, ensure_ascii=is_ascii), flush=True)
 
 
 def print_no_apps(namespace: str) -> None:

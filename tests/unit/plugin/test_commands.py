@@ -264,3 +264,14 @@ def test_who_may_see_no_events_is_told_what_the_pods_say(api: Api) -> None:
     result = run("explain", "london")
     assert result.exit_code == 0
     assert any(path.startswith("/api/v1/namespaces/default/events") for path in api.paths)
+
+
+@pytest.mark.parametrize("command", ["list", "tree", "explain"])
+def test_a_terminal_that_has_not_every_character_gets_the_others(api: Api, command: str) -> None:
+    status = objects.status("RollingOut", "München → 日本", stalled=True)
+    api.answer = having(weatherapps=[objects.app(status=status)])
+    ascii_runner, words = CliRunner(charset="ascii"), [command, "--namespace=default"]
+    assert b"M?nchen ? ??" in ascii_runner.invoke(main, words).stdout_bytes
+    if command == "list":
+        printed = ascii_runner.invoke(main, [*words, "--output=json"]).stdout
+        assert json.loads(printed)[0]["message"] == "München → 日本"
