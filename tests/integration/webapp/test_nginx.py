@@ -433,3 +433,14 @@ def test_no_cached_page_hides_faults_that_begin_later_and_metrics_count_them() -
             return {key: n for key, n in found.items() if key[0] != "probe"} == expected
 
         eventually(counted, seconds=10)
+
+
+def test_the_base_path_does_not_decide_on_the_form_of_an_error_of_nginx() -> None:
+    with running(BASE_PATH="/api/london.json") as site:
+        ready(site)
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        page = {"Accept": "text/html"}
+        connection.request("POST", "/api/london.json/", body=b"x" * 100_000, headers=page)
+        answer = connection.getresponse()
+        connection.close()
+    assert (answer.status, answer.headers["Content-Type"]) == (413, "text/html")
