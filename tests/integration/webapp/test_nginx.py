@@ -444,3 +444,13 @@ def test_the_base_path_does_not_decide_on_the_form_of_an_error_of_nginx() -> Non
         answer = connection.getresponse()
         connection.close()
     assert (answer.status, answer.headers["Content-Type"]) == (413, "text/html")
+
+
+def test_a_request_of_any_length_gets_its_own_page_and_no_error(site: Site) -> None:
+    for length in range(1000, 8000, 200):
+        padding = f"de, xx-{'x' * length}"
+        german = ask(site, "/", {**CHROME, "Accept-Language": padding})
+        japanese = ask(site, f"/?lang=ja&x={'x' * min(length, 7500)}", CHROME)
+        assert (german.status, japanese.status) == (200, 200), length
+        assert german.headers["Content-Language"] == "de"
+        assert japanese.headers["Content-Language"] == "ja"
