@@ -84,6 +84,8 @@ def test_answers_of_nginx_itself_bear_the_version_once(site: Site) -> None:
     assert too_long.headers.get_all("X-App-Colour") == ["green"]
     assert ask(site, "/", {}).headers.get_all("X-App-Version") == ["2.0.0"]
     assert too_long.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert too_long.headers.get_all("Cache-Control") == ["no-store"]
+    assert len(ask(site, "/", {}).headers.get_all("Cache-Control", [])) == 1
     assert ask(site, "/", {"Cookie": "x" * 40_000}).status == 400
     assert ask(site, "/?city=" + "x" * 5000, {}).status == 400
 
@@ -454,3 +456,24 @@ def test_a_request_of_any_length_gets_its_own_page_and_no_error(site: Site) -> N
         assert (german.status, japanese.status) == (200, 200), length
         assert german.headers["Content-Language"] == "de"
         assert japanese.headers["Content-Language"] == "ja"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("TRACE", "/", {}, 405),
+        ("FOO", "/", {}, 405),
+        ("FOO", "/badge.svg", {}, 405),
+        ("GET", "/", {"X-Long": "x" * 9000}, 400),
+    ],
+    ids=["trace", "unknown", "unknown-badge", "long-header"],
+)
+def test_what_nginx_refuses_it_refuses_in_the_clients_form(
+    site: Site, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = ask(site, path, {"Accept": "application/json", **headers}, method)
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers.get("Allow") == ("GET,HEAD" if status == 405 else None)
+    assert "Traceback" not in site.output.read_text()
