@@ -22,6 +22,7 @@ from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
 _WATCH_SECONDS = 60
 _READ_TIMEOUT_SECONDS = _WATCH_SECONDS + 15
 _BATCH_SECONDS = 0.1
+_SHORT_SECONDS = 5
 _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 10.0
 
 
@@ -114,18 +115,21 @@ class Informer:
                     group.create_task(self._keep_up(session, kind, version))
 
     async def _keep_up(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> None:
-        backoff = _FIRST_BACKOFF_SECONDS
+        backoff, loop = _FIRST_BACKOFF_SECONDS, asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 version = version or await self._list(session, kind)
                 self._changes.clear_error(kind)
                 version = await self._watch(session, kind, version)
-                backoff = _FIRST_BACKOFF_SECONDS
             except (PluginError, aiohttp.ClientError, OSError) as error:
                 self._changes.set_error(kind, str(error) or type(error).__name__)
                 version = ""
-                await asyncio.sleep(backoff)
-                backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
+            if loop.time() - began > _SHORT_SECONDS:
+                backoff = _FIRST_BACKOFF_SECONDS
+            # Something on the way may end every watch at once: nobody is asked without a pause.
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
 
     async def _list(self, session: aiohttp.ClientSession, kind: Kind) -> str:
         query = {"limit": str(PAGE_SIZE), **self._selection.query(kind)}

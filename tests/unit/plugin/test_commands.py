@@ -27,7 +27,7 @@ class Answer:
 
     body: Any = None
     status: int = 200
-    raw: bytes = b""
+    raw: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
 
@@ -77,7 +77,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         def do_GET(self) -> None:
             served.paths.append(self.path)
             answer = served.answer(self.path)
-            body = answer.raw or json.dumps(answer.body).encode()
+            body = json.dumps(answer.body).encode() if answer.raw is None else answer.raw
             self.send_response_only(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -275,3 +275,15 @@ def test_a_terminal_that_has_not_every_character_gets_the_others(api: Api, comma
     if command == "list":
         printed = ascii_runner.invoke(main, [*words, "--output=json"]).stdout
         assert json.loads(printed)[0]["message"] == "München → 日本"
+
+
+@pytest.mark.parametrize("end", [b"", b'{"type": "ERROR", "object": {"code": 410}}\n'])
+def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(api: Api, end: bytes) -> None:
+    def answer(path: str) -> Answer:
+        return Answer(raw=end) if "watch=true" in path else nothing(path)
+
+    api.answer = answer
+    ended = threading.Timer(0.8, signal.raise_signal, [signal.SIGTERM])
+    ended.start()
+    assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
+    assert max(map(api.paths.count, api.paths)) <= 3
