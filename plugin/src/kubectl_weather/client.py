@@ -116,6 +116,12 @@ class Client:
             self._skew = server - datetime.now(UTC)
         return object_of(response.status, text)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer for an answer than so many seconds from now on, or than by default."""
+        self._connection.timeout = min(seconds, _TIMEOUT_SECONDS)
+        if self._connection.sock:
+            self._connection.sock.settimeout(self._connection.timeout)
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

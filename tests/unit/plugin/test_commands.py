@@ -4,6 +4,7 @@ import errno
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -287,3 +288,25 @@ def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(api: Api, 
     ended.start()
     assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
     assert max(map(api.paths.count, api.paths)) <= 3
+
+
+def test_a_wait_with_a_timeout_ends_where_the_cluster_keeps_silent(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def silent(path: str) -> Answer:
+        ended.wait(20)
+        return nothing(path)
+
+    monkeypatch.setattr("kubectl_weather.commands.status._LOOK_SECONDS", 0.1)
+    api.answer = silent
+    began = time.monotonic()
+    result = run("status", "london", "--timeout=0")
+    took = time.monotonic() - began
+    ended.set()
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: the cluster does not answer: timed out\n",
+    )
+    assert took < 10
