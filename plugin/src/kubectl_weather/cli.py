@@ -4,6 +4,7 @@ A command's module is imported when the command runs: `kubectl weather tree` doe
 web server of `kubectl weather dashboard`.
 """
 
+import io
 import signal
 import sys
 from importlib import import_module
@@ -11,9 +12,11 @@ from typing import NoReturn
 
 import click
 from click.shell_completion import ShellComplete
+from weather_operator.model.parsing import UnreadableError
 
 from kubectl_weather import signals
 from kubectl_weather.errors import PluginError
+from kubectl_weather.terminal import in_one_line
 
 COMMANDS = {
     "list": "list_apps",
@@ -62,7 +65,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PluginError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(in_one_line(str(error))) from error
+        except UnreadableError as error:
+            raise click.ClickException(in_one_line(str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
 
@@ -70,6 +75,9 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """See, understand and change WeatherApps."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal or the pipe has no character for is a question mark.
+        sys.stdout.reconfigure(errors="replace")
     # A kubectl that was started is stopped on the way out.
     for number in signals.ENDING:
         signal.signal(number, _exit)

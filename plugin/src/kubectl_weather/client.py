@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from weather_operator.kube.resources import Key, Kind, Manifest
 
 from kubectl_weather import kubectl
-from kubectl_weather.errors import NotFoundError, PluginError, error_of
+from kubectl_weather.errors import NotFoundError, object_of, unanswered
 from kubectl_weather.kubectl import LOOPBACK, Address, Target
 
 FIELD_MANAGER = "kubectl-weather"
@@ -108,15 +108,19 @@ class Client:
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise PluginError(f"the cluster does not answer: {reason}") from error
-        if date := response.headers.get("Date"):
+            raise unanswered(str(error) or type(error).__name__) from error
+        # A proxy on the way may have removed the date, or written it in its own way.
+        with suppress(ValueError):
+            date = response.headers.get("Date", "")
             server = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
             self._skew = server - datetime.now(UTC)
-        if response.status >= 300:
-            raise error_of(response.status, text)
-        result: Manifest = json.loads(text)
-        return result
+        return object_of(response.status, text)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Wait no longer for an answer than so many seconds from now on, or than by default."""
+        self._connection.timeout = min(seconds, _TIMEOUT_SECONDS)
+        if self._connection.sock:
+            self._connection.sock.settimeout(self._connection.timeout)
 
     def close(self) -> None:
         """Close the connection."""

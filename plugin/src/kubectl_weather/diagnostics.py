@@ -117,5 +117,8 @@ def _pod_blockers(client: Client, snapshot: Snapshot, key: Key) -> tuple[Blocker
     if pod is None:
         return found
     fields = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
-    events = client.list(EVENT, namespace=key.namespace, fields=fields)
+    try:
+        events = client.list(EVENT, namespace=key.namespace, fields=fields)
+    except ForbiddenError:
+        return found
     return with_events(found, pod, events)

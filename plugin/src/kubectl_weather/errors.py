@@ -2,6 +2,7 @@
 
 import json
 
+from weather_operator.kube.resources import Manifest
 from weather_operator.model import GROUP
 
 _NOT_INSTALLED = f"this cluster does not know {GROUP}: install the operator first (make install)"
@@ -31,17 +32,19 @@ class ConflictError(PluginError):
     """The object changed after it was read: read it again."""
 
 
+def object_of(status: int, body: bytes) -> Manifest:
+    """Return the object in an HTTP response. Raises the PluginError that it stands for."""
+    response = _object_in(body)
+    if response is None or status >= 300:
+        raise error_of(status, body)
+    return response
+
+
 def error_of(status: int, body: bytes) -> PluginError:
     """Return the error that an HTTP response with this status and body stands for."""
-    try:
-        response = json.loads(body)
-    except ValueError:
-        if status == 404:
-            return NotServedError(_NOT_INSTALLED)
-        # Not the API server: kubectl did not get through to it.
-        text = body.decode(errors="replace").strip()
-        reason = text.removeprefix("Error trying to reach service: ")[:500]
-        return PluginError(f"the cluster does not answer: {reason}")
+    response = _object_in(body)
+    if response is None:
+        return _error_of_another(status, body.decode(errors="replace").strip())
     message = response.get("message") or f"HTTP {status}"
     details = response.get("details") or {}
     if status == 401:
@@ -55,3 +58,30 @@ def error_of(status: int, body: bytes) -> PluginError:
     if status == 409:
         return ConflictError(message)
     return PluginError(message)
+
+
+def unanswered(reason: str) -> PluginError:
+    """Return the error of a request that got no answer, for this reason."""
+    return PluginError(f"the cluster does not answer: {reason}")
+
+
+def _object_in(body: bytes) -> Manifest | None:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _error_of_another(status: int, text: str) -> PluginError:
+    """Return the error of what is no API server: kubectl, which did not get through, or a page."""
+    if status == 404:
+        return NotServedError(_NOT_INSTALLED)
+    if status < 300:
+        return PluginError(
+            "what answers is not Kubernetes: check the server's address in the kubeconfig, "
+            f"and any proxy before it: {text[:100]}"
+        )
+    return unanswered(
+        text.removeprefix("Error trying to reach service: ")[:500] or f"HTTP {status}"
+    )

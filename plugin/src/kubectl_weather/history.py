@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weather_operator.kube.resources import Manifest
+from weather_operator.model.parsing import readable_status
 from weather_operator.rollout.state import ROLLING_BACK, ROLLING_OUT, SUCCEEDED
 
 _UNDER_WAY = (ROLLING_OUT, ROLLING_BACK)
@@ -41,7 +42,7 @@ def successful(app: Manifest) -> list[Rollout]:
 
 
 def _under_way(app: Manifest) -> Iterator[Rollout]:
-    rollout = app.get("status", {}).get("rollout")
+    rollout = readable_status(app.get("status", {})).get("rollout")
     if rollout and rollout["phase"] in _UNDER_WAY:
         yield Rollout(
             **{name: rollout.get(name, "") for name in ("revision", "colour", "image")},

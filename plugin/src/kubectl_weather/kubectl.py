@@ -29,6 +29,7 @@ _PREFIX = re.compile(r"^([Ee]rror: |Error from server( \(\w+\))?: )")
 _CLUSTER_SCOPED = ("--all-namespaces", " weatherreleases", " crd ")
 _WRITES = "POST,PUT,PATCH,DELETE"
 _POD_TIMEOUT = "10s"
+_PROMPT = "Please enter "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,14 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
     except FileNotFoundError:
         raise PluginError("kubectl is not on the PATH: install it, or add its folder") from None
+    except OSError as error:
+        raise PluginError(f"kubectl cannot be run: {error.strerror}: install it anew") from None
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -99,7 +103,7 @@ def run(*arguments: str) -> str:
     finally:
         stop(process)
     if process.returncode:
-        raise PluginError(error_message(err))
+        raise PluginError(_asked(out) or error_message(err))
     return out
 
 
@@ -108,6 +112,13 @@ def error_message(stderr: str) -> str:
     lines = [_PREFIX.sub("", line) for line in stderr.splitlines()]
     messages = [line.strip().removeprefix("* ") for line in lines if line.strip()]
     return "; ".join(messages).replace(":; ", ": ") or "kubectl failed"
+
+
+def _asked(stdout: str) -> str:
+    """Return what is wrong where kubectl asked how to log in, which nobody can answer here."""
+    if not stdout.startswith(_PROMPT):
+        return ""
+    return "kubectl asks for a user name and a password: the kubeconfig has no way to log in"
 
 
 @contextmanager
@@ -128,8 +139,10 @@ def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
             process = start(*arguments, stderr=stderr)
         try:
             line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise PluginError(error_message(log.read_text()))
+            if not line.startswith("Starting to serve"):
+                raise PluginError(
+                    _asked(line) or error_message(log.read_text(encoding="utf-8", errors="replace"))
+                )
             opened = re.search(rf"{re.escape(LOOPBACK)}:(\d+)", line)
             yield Address(port=int(opened[1]), prefix=prefix) if opened else Address(socket=path)
         finally:
@@ -153,7 +166,9 @@ def port_forward(target: Target, service: Key, *, local: int, remote: int) -> It
                 line = process.stdout.readline() if process.stdout else ""
                 opened = re.match(rf"Forwarding from {LOOPBACK}:(\d+)", line)
                 if opened is None:
-                    raise PluginError(error_message(log.read_text()))
+                    raise PluginError(
+                        error_message(log.read_text(encoding="utf-8", errors="replace"))
+                    )
                 local = int(opened[1])
                 yield local
                 for _ in process.stdout or ():

@@ -30,14 +30,18 @@ def read_lease_state(client: Client) -> LeaseState:
 
 
 def lease_state(leases: list[Manifest], now: datetime) -> LeaseState:
-    """Return the state of the Lease that was renewed last: it is held while that was in time."""
-    if not leases:
+    """Return the state of the Lease that was renewed last: it is held while that was in time.
+
+    One that was never renewed is no operator's: anybody may make a Lease in a namespace of theirs.
+    """
+    specs = [(each, each.get("spec", {})) for each in leases]
+    renewed = [(each, spec) for each, spec in specs if spec.get("renewTime")]
+    if not renewed:
         # One may run under a Lease of another name.
         return LeaseState(is_held=None, message=f"no operator holds a Lease called {LEASE_NAME}")
-    newest = max(leases, key=lambda lease: lease["spec"].get("renewTime", ""))
-    spec = newest["spec"]
+    newest, spec = max(renewed, key=lambda found: str(found[1]["renewTime"]))
     seconds = (now - datetime.fromisoformat(spec["renewTime"])).total_seconds()
-    if spec.get("holderIdentity") and seconds <= spec["leaseDurationSeconds"]:
+    if spec.get("holderIdentity") and seconds <= spec.get("leaseDurationSeconds", 0):
         return LeaseState(is_held=True)
     namespace = newest["metadata"]["namespace"]
     return LeaseState(

@@ -204,13 +204,19 @@ def _replica_set(body: Manifest, pods: Sequence[Manifest]) -> ReplicaSet:
     return ReplicaSet(
         name=metadata["name"],
         uid=metadata["uid"],
-        number=int(metadata.get("annotations", {}).get(_NUMBER_ANNOTATION, 0)),
+        number=_number(metadata),
         **_version(body),
         desired=body["spec"].get("replicas", 1),
         ready=body.get("status", {}).get("readyReplicas", 0),
         created=metadata["creationTimestamp"],
         pods=tuple(sorted(own, key=lambda each: (each.created, each.name))),
     )
+
+
+def _number(metadata: Manifest) -> int:
+    """Return which revision of its Deployment it is, 0 where somebody has overwritten that."""
+    text = metadata.get("annotations", {}).get(_NUMBER_ANNOTATION, "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _access(body: Manifest) -> Access:

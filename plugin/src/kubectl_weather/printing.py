@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 from kubectl_weather.colours import css_colours, shape_of
+from kubectl_weather.terminal import in_one_line
 
 GOOD, WAITING, BAD, QUIET = "good", "waiting", "bad", "quiet"
 """What a span means; the styles below decide how that looks."""
@@ -85,9 +86,10 @@ def line(spans: Sequence[Span]) -> Text:
     return Text("  ").join(_text(span) for span in spans)
 
 
-def print_text(*items: RenderableType, sep: str = " ") -> None:
+def print_text(*items: str | Tree, sep: str = " ") -> None:
     """Print strings and rendered trees to standard output."""
-    console().print(*items, sep=sep, markup=False)
+    shown = [Text(in_one_line(each)) if isinstance(each, str) else each for each in items]
+    console().print(*shown, sep=sep)
 
 
 def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span | Sequence[Span]]]) -> None:
@@ -109,7 +111,8 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[Span | Sequence[S
 
 def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print a value as JSON that a person can read too."""
-    print(json.dumps(value, indent=indent, ensure_ascii=False), flush=True)
+    is_ascii = sys.stdout.encoding.lower() != "utf-8"
+    print(json.dumps(value, indent=indent, ensure_ascii=is_ascii), flush=True)
 
 
 def print_no_apps(namespace: str) -> None:
@@ -119,7 +122,7 @@ def print_no_apps(namespace: str) -> None:
 
 
 def _text(span: Span) -> Text:
-    return Text(span.text, _style(span.meaning))
+    return Text(in_one_line(span.text), _style(span.meaning))
 
 
 def _style(meaning: str) -> str:

@@ -21,7 +21,7 @@ from weather_operator.model import WEATHER_APP
 from weather_operator.render.labels import INSTANCE_LABEL
 
 from kubectl_weather.client import Client
-from kubectl_weather.errors import UNSEEN, NotFoundError
+from kubectl_weather.errors import UNSEEN, ForbiddenError, NotFoundError
 from kubectl_weather.model import ALL_CHILDREN, Site, children_labels, site
 
 KINDS = (WEATHER_APP, DEPLOYMENT, REPLICA_SET, POD)
@@ -114,8 +114,15 @@ def get_app(client: Client, name: str) -> Manifest:
     try:
         return client.get(WEATHER_APP, Key(namespace=client.namespace, name=name))
     except NotFoundError:
-        existing = [str(key_of(each)) for each in client.list(WEATHER_APP)]
-        raise NotFoundError(_no_such_app(client.namespace, name, existing)) from None
+        raise NotFoundError(_no_such_app(client.namespace, name, _existing(client))) from None
+
+
+def _existing(client: Client) -> list[str]:
+    """Return the apps that the user may see: of all namespaces, of the own one, or none."""
+    for namespace in ("", client.namespace):
+        with suppress(ForbiddenError):
+            return [str(key_of(each)) for each in client.list(WEATHER_APP, namespace=namespace)]
+    return []
 
 
 def _no_such_app(namespace: str, name: str, existing: list[str]) -> str:

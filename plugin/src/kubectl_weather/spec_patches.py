@@ -130,7 +130,7 @@ def retry(app: Manifest) -> SpecPatch:
             f"{name} has nothing to try again: it is {state}, and no rollout of it has failed"
         )
     attempts = [each["attempt"] for each in status.get("failedRevisions", ())]
-    attempt = max(spec["rollout"]["attempt"], *attempts, 0) + 1
+    attempt = max(_rollout(spec, "attempt", 0), *attempts, 0) + 1
     return SpecPatch(
         message=f"{name} tries {status.get('desiredVersion', 'it')} again, attempt {attempt}.",
         spec={"rollout": {"attempt": attempt}},
@@ -150,7 +150,7 @@ def resume(app: Manifest) -> SpecPatch:
 
 def _set_paused(app: Manifest, paused: bool, *, state: str, next_: str) -> SpecPatch:
     name = app["metadata"]["name"]
-    if app["spec"]["rollout"]["paused"] == paused:
+    if _rollout(app["spec"], "paused", False) == paused:
         return SpecPatch(message=f"{name} is {state} already.", next=next_)
     message = (
         f"{name} is paused: a rollout stands still, what serves goes on."
@@ -158,6 +158,12 @@ def _set_paused(app: Manifest, paused: bool, *, state: str, next_: str) -> SpecP
         else f"{name} goes on."
     )
     return SpecPatch(message=message, spec={"rollout": {"paused": paused}}, next=next_)
+
+
+def _rollout(spec: Manifest, name: str, default: int) -> int:
+    """Return a field of the rollout; a definition that is older than the plugin may lack it."""
+    value: int = spec.get("rollout", {}).get(name, default)
+    return value
 
 
 def _requests(spec: Manifest, rollout: Rollout) -> bool:
@@ -173,4 +179,4 @@ def _version_patch(spec: Manifest, rollout: Rollout, catalogue: Sequence[Release
 
 
 def _next_command(spec: Manifest) -> str:
-    return "kubectl weather resume {name}" if spec["rollout"]["paused"] else _WATCH
+    return "kubectl weather resume {name}" if _rollout(spec, "paused", False) else _WATCH

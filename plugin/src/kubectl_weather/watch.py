@@ -1,7 +1,6 @@
 """A snapshot that is kept up: each kind is listed, then watched, again and again."""
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -15,7 +14,7 @@ from weather_operator.model import WEATHER_APP
 
 from kubectl_weather import signals
 from kubectl_weather.client import PAGE_SIZE, Client, path_of
-from kubectl_weather.errors import UNSEEN, PluginError, error_of
+from kubectl_weather.errors import UNSEEN, PluginError, error_of, object_of, unanswered
 from kubectl_weather.kubectl import LOOPBACK, Address
 from kubectl_weather.model import ALL_CHILDREN, children_labels
 from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
@@ -23,6 +22,7 @@ from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
 _WATCH_SECONDS = 60
 _READ_TIMEOUT_SECONDS = _WATCH_SECONDS + 15
 _BATCH_SECONDS = 0.1
+_SHORT_SECONDS = 5
 _FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS = 0.5, 10.0
 
 
@@ -115,18 +115,21 @@ class Informer:
                     group.create_task(self._keep_up(session, kind, version))
 
     async def _keep_up(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> None:
-        backoff = _FIRST_BACKOFF_SECONDS
+        backoff, loop = _FIRST_BACKOFF_SECONDS, asyncio.get_running_loop()
         while True:
+            began = loop.time()
             try:
                 version = version or await self._list(session, kind)
                 self._changes.clear_error(kind)
                 version = await self._watch(session, kind, version)
-                backoff = _FIRST_BACKOFF_SECONDS
             except (PluginError, aiohttp.ClientError, OSError) as error:
                 self._changes.set_error(kind, str(error) or type(error).__name__)
                 version = ""
-                await asyncio.sleep(backoff)
-                backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
+            if loop.time() - began > _SHORT_SECONDS:
+                backoff = _FIRST_BACKOFF_SECONDS
+            # Something on the way may end every watch at once: nobody is asked without a pause.
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, _MAX_BACKOFF_SECONDS)
 
     async def _list(self, session: aiohttp.ClientSession, kind: Kind) -> str:
         query = {"limit": str(PAGE_SIZE), **self._selection.query(kind)}
@@ -143,12 +146,11 @@ class Informer:
     async def _get(
         self, session: aiohttp.ClientSession, kind: Kind, query: Mapping[str, str]
     ) -> Manifest:
-        async with session.get(self._path(kind), params=query) as response:
-            text = await response.read()
-            if response.status >= 300:
-                raise error_of(response.status, text)
-            page: Manifest = json.loads(text)
-            return page
+        try:
+            async with session.get(self._path(kind), params=query) as response:
+                return object_of(response.status, await response.read())
+        except (aiohttp.ClientError, OSError) as error:
+            raise unanswered(str(error) or type(error).__name__) from error
 
     async def _watch(self, session: aiohttp.ClientSession, kind: Kind, version: str) -> str:
         """Watch once; return the resourceVersion to go on from, empty where only a list helps."""
@@ -197,11 +199,21 @@ async def watching(client: Client, selection: Selection) -> AsyncIterator[tuple[
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run until interrupted, or asked to end by SIGTERM or SIGHUP. Raises PluginError."""
+    """Run until interrupted, or asked to end by SIGTERM or SIGHUP.
+
+    Raises PluginError, and BrokenPipeError once nobody reads what it prints.
+    """
     try:
         asyncio.run(_until_signal(main))
-    except* PluginError as errors:
-        raise errors.exceptions[0] from None
+    except* (PluginError, BrokenPipeError) as errors:
+        raise _first(errors) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what a group of errors, or a group in it, begins with."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _until_signal(main: Coroutine[Any, Any, None]) -> None:
@@ -233,4 +245,4 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Manifest]:
     async for chunk in response.content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            yield json.loads(line)
+            yield object_of(response.status, line)

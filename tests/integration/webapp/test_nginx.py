@@ -84,6 +84,8 @@ def test_answers_of_nginx_itself_bear_the_version_once(site: Site) -> None:
     assert too_long.headers.get_all("X-App-Colour") == ["green"]
     assert ask(site, "/", {}).headers.get_all("X-App-Version") == ["2.0.0"]
     assert too_long.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert too_long.headers.get_all("Cache-Control") == ["no-store"]
+    assert len(ask(site, "/", {}).headers.get_all("Cache-Control", [])) == 1
     assert ask(site, "/", {"Cookie": "x" * 40_000}).status == 400
     assert ask(site, "/?city=" + "x" * 5000, {}).status == 400
 
@@ -433,3 +435,45 @@ def test_no_cached_page_hides_faults_that_begin_later_and_metrics_count_them() -
             return {key: n for key, n in found.items() if key[0] != "probe"} == expected
 
         eventually(counted, seconds=10)
+
+
+def test_the_base_path_does_not_decide_on_the_form_of_an_error_of_nginx() -> None:
+    with running(BASE_PATH="/api/london.json") as site:
+        ready(site)
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+        page = {"Accept": "text/html"}
+        connection.request("POST", "/api/london.json/", body=b"x" * 100_000, headers=page)
+        answer = connection.getresponse()
+        connection.close()
+    assert (answer.status, answer.headers["Content-Type"]) == (413, "text/html")
+
+
+def test_a_request_of_any_length_gets_its_own_page_and_no_error(site: Site) -> None:
+    for length in range(1000, 8000, 200):
+        padding = f"de, xx-{'x' * length}"
+        german = ask(site, "/", {**CHROME, "Accept-Language": padding})
+        japanese = ask(site, f"/?lang=ja&x={'x' * min(length, 7500)}", CHROME)
+        assert (german.status, japanese.status) == (200, 200), length
+        assert german.headers["Content-Language"] == "de"
+        assert japanese.headers["Content-Language"] == "ja"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("TRACE", "/", {}, 405),
+        ("FOO", "/", {}, 405),
+        ("FOO", "/badge.svg", {}, 405),
+        ("GET", "/", {"X-Long": "x" * 9000}, 400),
+    ],
+    ids=["trace", "unknown", "unknown-badge", "long-header"],
+)
+def test_what_nginx_refuses_it_refuses_in_the_clients_form(
+    site: Site, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = ask(site, path, {"Accept": "application/json", **headers}, method)
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers.get("Allow") == ("GET,HEAD" if status == 405 else None)
+    assert "Traceback" not in site.output.read_text()

@@ -215,6 +215,9 @@ def lease_body(holder: str, renewed: float) -> dict[str, Any]:
         ([lease_body("", 3)], False),
         ([lease_body("one", 900), lease_body("two", 3)], True),
         ([], None),
+        ([{"metadata": {"namespace": "theirs"}}], None),
+        ([{"metadata": {"namespace": "theirs"}, "spec": {"renewTime": None}}], None),
+        ([{"metadata": {"namespace": "theirs"}, "spec": {}}, lease_body("one", 3)], True),
     ],
 )
 def test_the_lease_that_was_renewed_last_counts(

@@ -1,3 +1,6 @@
+from typing import Any
+
+import pytest
 from kubectl_weather.commands.history import row
 from kubectl_weather.history import rollouts
 from support.objects import NOW, ago, app_with_history, ended, failure
@@ -29,3 +32,10 @@ def test_a_history_that_lacks_something_or_has_something_new_is_shown_as_far_as_
     (rollout,) = rollouts(london)
     shown = [span.text for span in row(rollout, NOW)]
     assert shown == ["r1", "◆ 1.0.0", "Succeeded", "60s", "", ""]
+
+
+@pytest.mark.parametrize("half", [{"step": 1}, {"phase": "RollingOut"}])
+def test_half_a_rollout_that_a_tool_restored_is_left_out(half: dict[str, Any]) -> None:
+    london = app_with_history(ended("1.0.0"))
+    london["status"]["rollout"] = half
+    assert [each.version for each in rollouts(london)] == ["1.0.0"]

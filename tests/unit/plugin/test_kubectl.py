@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -94,3 +95,50 @@ def test_an_old_python_is_told_in_a_sentence() -> None:
     ended = subprocess.run([sys.executable, "-c", old], capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.startswith("kubectl weather needs Python 3.11 or newer")
+
+
+def kubectl_that(folder: Path, script: str, mode: int = 0o755) -> None:
+    """Put a program in the place of kubectl."""
+    path = folder / "kubectl"
+    path.write_text(script)
+    path.chmod(mode)
+
+
+@pytest.fixture
+def only_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one folder on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("script", "mode"), [("#!/bin/sh\n", 0o644), ("no program", 0o755)])
+def test_a_kubectl_that_cannot_be_run_is_one_sentence(
+    only_here: Path, script: str, mode: int
+) -> None:
+    kubectl_that(only_here, script, mode)
+    result = CliRunner().invoke(main, ["list"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: kubectl cannot be run: ")
+
+
+@pytest.mark.parametrize("command", ["list", "plan"])
+def test_a_kubeconfig_without_a_way_to_log_in_is_one_sentence(
+    only_here: Path, command: str
+) -> None:
+    asks = "#!/bin/sh\nprintf 'Please enter Username: '\necho 'error: EOF' >&2\nexit 1\n"
+    kubectl_that(only_here, asks)
+    file = ["--filename=-"] if command == "plan" else []
+    result = CliRunner().invoke(main, [command, "--namespace=default", *file], input="")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: kubectl asks for a user name and a password")
+
+
+def test_a_plan_is_of_every_file_that_is_given_whatever_is_in_it(only_here: Path) -> None:
+    """kubectl gets the same bytes, and says itself what is wrong with them."""
+    reads = '#!/bin/sh\nfor each; do case $each in --filename=*) read -r line < "${each#*=}"; '
+    kubectl_that(only_here, reads + 'printf "%s;" "$line" >&2 ;; esac; done\nexit 1\n')
+    (only_here / "a.yaml").write_text("first\n")
+    given = ["plan", "--namespace=default", f"--filename={only_here}/a.yaml", "--filename=-"]
+    result = CliRunner().invoke(main, given, input=b"\xff second\n")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: first;\ufffd second;\n"

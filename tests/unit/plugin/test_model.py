@@ -112,3 +112,11 @@ def test_the_json_of_an_app_keeps_its_published_names() -> None:
     (replica_set,) = deployment["replica_sets"]
     assert (deployment["wanted"], replica_set["wanted"]) == (2, 1)
     assert replica_set["pods"][0]["state"] == "ready"
+
+
+def test_a_revision_number_that_somebody_has_overwritten_is_none() -> None:
+    overwritten = objects.replica_set(DEPLOYMENT_OF_IT, 1, "1.0.0")
+    overwritten["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "one"
+    found = site(APP, [DEPLOYMENT_OF_IT], [overwritten], []).deployment
+    assert found
+    assert [each.number for each in found.replica_sets] == [0]

@@ -110,3 +110,13 @@ def test_a_restart_changes_the_pods_and_nothing_else() -> None:
     assert patch.spec == {
         "pod": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T12:00:00Z"}}
     }
+
+
+def test_what_an_older_definition_does_not_fill_in_has_its_default() -> None:
+    london = app_with_history(failed=(failure("2.0.0", attempt=3),))
+    london["status"]["conditions"] = [{"type": "Ready", "reason": "RolledBack"}]
+    del london["spec"]["rollout"]
+    assert spec_patches.retry(london).spec == {"rollout": {"attempt": 4}}
+    assert spec_patches.pause(london).spec == {"rollout": {"paused": True}}
+    assert not spec_patches.resume(london).spec
+    assert spec_patches.restart(london, NOW).next == "kubectl weather tree {name} --watch"

@@ -309,6 +309,17 @@ async def test_while_cities_cannot_be_looked_up_that_is_said_and_when_to_come_ba
     assert 1 <= int(page.headers["Retry-After"]) <= 30
 
 
+@pytest.mark.parametrize("base", ["/api/london", "/api", "/london.json", "/v1.txt"])
+async def test_the_base_path_decides_on_no_form(base: str) -> None:
+    async with browsing(Settings(provider="sample", base_path=base)) as client:
+        page = await client.get(f"{base}/", headers={"Accept": "text/html"})
+        missing = await client.get(f"{base}/nothing", headers={"Accept": "text/html"})
+        document = await client.get(f"{base}/api/v1/weather", headers={"Accept": "text/html"})
+    assert (page.status, page.content_type) == (200, "text/html")
+    assert (missing.status, missing.content_type) == (404, "text/html")
+    assert (document.status, document.content_type) == (200, "application/json")
+
+
 async def test_the_base_path_without_its_slash_keeps_the_query() -> None:
     async with browsing(Settings(provider="sample", base_path="/london")) as client:
         answer = await client.get("/london?city=Paris&lang=fr", allow_redirects=False)

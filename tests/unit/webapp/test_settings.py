@@ -88,6 +88,26 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("BASE_PATH", "london", "write a path such as /london"),
         ("BASE_PATH", '/"; }', "write a path such as /london"),
         ("TRUSTED_PROXIES", "10.0.0.0/8; }", "write networks such as 10.0.0.0/8"),
+        ("APP_VERSION", "\N{ARABIC-INDIC DIGIT ONE}.2.3", "write a version such as 1.2.3"),
+        ("WEATHER_CITY", " ", "write 1 to 80 characters"),
+        ("WEATHER_CITY", " ,, ", "write 1 to 80 characters"),
+        ("WEATHER_CITY", "\N{NO-BREAK SPACE}", "write 1 to 80 characters"),
+        ("WEATHER_CITY", "\udcff", "write 1 to 80 characters"),
+        ("WEATHER_CITY", "a\x9bb", "write 1 to 80 characters"),
+        ("OPENWEATHER_API_KEY", "\udcff", "write the key as text"),
+        ("OPEN_METEO_BASE_URL", "http://api:99999", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "http://api:x", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "http://[::1", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "http://a b", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "https://api/?key=1", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "https://api/#part", "write an address such as"),
+        ("OPEN_METEO_BASE_URL", "http://\udcff", "write an address such as"),
+        ("BASE_PATH", "/..", "write a path such as /london"),
+        ("BASE_PATH", "/a/./b", "write a path such as /london"),
+        ("BASE_PATH", "/münchen", "write a path such as /london"),
+        ("POD_NAME", "a\r\nSet-Cookie: b=c", "characters that can be printed"),
+        ("CONTAINER_ID", "\udcff", "characters that can be printed"),
+        ("NODE_NAME", "x" * 254, "at most 253 characters"),
         ("PORT", "0", "write a number from 1 to 65535"),
         ("PORT", "http", "write a number from 1 to 65535"),
         ("DRAIN_SECONDS", "nan", "write a number from 0 to 3600"),
@@ -99,6 +119,17 @@ def test_what_cannot_be_used_is_refused_with_advice(variable: str, text: str, ad
     with pytest.raises(SettingsError, match=f"^{variable} is ") as raised:
         Settings.read({variable: text})
     assert advice in str(raised.value)
+
+
+@pytest.mark.parametrize("given", [{"PORT": "9090"}, {"PORT": "81", "METRICS_PORT": "81"}])
+def test_one_port_for_both_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="PORT and METRICS_PORT are both"):
+        Settings.read(given)
+
+
+@pytest.mark.parametrize("path", ["/.well-known", "/a..b", "/..a/b.", "/"])
+def test_dots_in_a_base_path_are_kept(path: str) -> None:
+    assert Settings.read({"BASE_PATH": path}).base_path == path.rstrip("/")
 
 
 def test_no_secret_is_in_the_representation_nor_in_an_error() -> None:

@@ -243,8 +243,12 @@ async def add_common_headers(request: web.Request, response: web.StreamResponse)
 
 
 def _form(request: web.Request) -> Form:
-    headers = request.headers
-    return negotiate_form(request.path, headers.get("Accept", ""), headers.get("User-Agent", ""))
+    headers, base = request.headers, request.app[SETTINGS].base_path
+    # What the path means begins below the one that the site is served under.
+    path = request.path
+    if path.startswith(f"{base}/"):
+        path = path.removeprefix(base)
+    return negotiate_form(path, headers.get("Accept", ""), headers.get("User-Agent", ""))
 
 
 def _language(request: web.Request) -> Language:

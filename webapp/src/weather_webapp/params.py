@@ -12,7 +12,7 @@ from typing import TypeVar, get_args
 from urllib.parse import urlencode
 
 from weather_webapp.errors import HttpError
-from weather_webapp.settings import Language, Settings, Units
+from weather_webapp.settings import MAX_CITY_LENGTH, Language, Settings, Units
 from weather_webapp.user_agents import is_terminal
 
 Choice = TypeVar("Choice", bound=str)
@@ -21,7 +21,6 @@ UNITS: tuple[Units, ...] = get_args(Units)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 # What negotiation depends on; NGINX keeps its cached pages apart by the same headers.
 VARY = "Accept, Accept-Encoding, Accept-Language, User-Agent"
-MAX_CITY_LENGTH = 80
 # Some scripts cannot be written without them, unlike all other characters that are invisible.
 JOINERS = "\u200c\u200d"
 

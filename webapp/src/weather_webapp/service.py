@@ -16,10 +16,11 @@ from weather_webapp.cache import Coordinates, WeatherCache, coordinates_of
 from weather_webapp.errors import CityLookupError, CityUnknownError, Failure, UpstreamError
 from weather_webapp.geocoding import Geocoder
 from weather_webapp.metrics import NO_METRICS, UpstreamMetrics
-from weather_webapp.params import JOINERS, MAX_CITY_LENGTH
+from weather_webapp.params import JOINERS
 from weather_webapp.providers import Provider
 from weather_webapp.providers.sample import sample_weather
 from weather_webapp.resilience import Allowance, CallBudget, FallbackProvider, ResilientProvider
+from weather_webapp.settings import MAX_CITY_LENGTH
 from weather_webapp.weather import Place, ProviderName, Weather
 
 

@@ -17,6 +17,8 @@ Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_LONGEST_NAME = 253
 
 
 class Duration(click.ParamType[float]):
@@ -32,6 +34,18 @@ class Duration(click.ParamType[float]):
         if not parts or "".join(number + unit for number, unit in parts) != value:
             self.fail(f"{value!r} is no duration: write 90s, 5m or 1h", param, ctx)
         return float(sum(float(number) * _SECONDS[unit or "s"] for number, unit in parts))
+
+
+class ObjectName(click.ParamType[str]):
+    """A name that Kubernetes may have given an object: nothing else becomes part of a path."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name. Raises BadParameter."""
+        if len(value) > _LONGEST_NAME or not _NAME.fullmatch(value):
+            self.fail(f"{value!r} is no name: write it alone, as in london", param, ctx)
+        return str(value)
 
 
 def target(*, all_namespaces: bool = False) -> Callable[[Command], Command]:
@@ -73,6 +87,7 @@ def _flags(with_all_namespaces: bool) -> list[Callable[[Command], Command]]:
             "-n",
             "--namespace",
             metavar="NAME",
+            type=ObjectName(),
             shell_complete=_complete_namespace,
             help="The namespace.",
         ),
@@ -97,12 +112,13 @@ def output(command: Command) -> Command:
 
 def app_name(command: Command) -> Command:
     """Give a command the argument NAME of a WeatherApp, completed from the cluster."""
-    return click.argument("name", shell_complete=_complete_name)(command)
+    return click.argument("name", type=ObjectName(), shell_complete=_complete_name)(command)
 
 
 def optional_app_name(command: Command) -> Command:
     """Give a command the argument NAME of a WeatherApp that may be left out."""
-    return click.argument("name", required=False, shell_complete=_complete_name)(command)
+    name = click.argument("name", required=False, type=ObjectName(), shell_complete=_complete_name)
+    return name(command)
 
 
 def port(command: Command) -> Command:

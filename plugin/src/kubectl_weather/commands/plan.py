@@ -23,7 +23,14 @@ _DIFFERS = 3
 
 
 @click.command()
-@click.option("-f", "--filename", type=click.Path(), help="A file, a folder, or -.")
+@click.option(
+    "-f",
+    "--filename",
+    "filenames",
+    multiple=True,
+    type=click.Path(),
+    help="A file, a folder, or -; may be given again.",
+)
 @click.option("-k", "--kustomize", type=click.Path(), help="A folder with a kustomization.")
 @click.option("-R", "--recursive", is_flag=True, help="With the folders in the folder.")
 @click.option("--server-side", is_flag=True, help="Plan for kubectl apply --server-side.")
@@ -32,7 +39,7 @@ _DIFFERS = 3
 @options.output
 @options.target()
 def plan(
-    filename: str | None,
+    filenames: Sequence[str],
     kustomize: str | None,
     recursive: bool,
     server_side: bool,
@@ -42,7 +49,7 @@ def plan(
     target: Target,
 ) -> None:
     """Tell what an apply would change in each child and which pods it replaces, without writing."""
-    if bool(filename) == bool(kustomize):
+    if bool(filenames) == bool(kustomize):
         raise click.UsageError("give -f or -k, one of them")
     given = {
         "--recursive": recursive,
@@ -50,10 +57,10 @@ def plan(
         "--force-conflicts": force_conflicts,
     }
     flags = [flag for flag, is_given in given.items() if is_given]
-    bodies = _dry_run(filename, kustomize, flags, target)
+    bodies = _dry_run(filenames, kustomize, flags, target)
     apps = [each for each in bodies if each["kind"] == WEATHER_APP.name]
     if not apps:
-        raise PluginError(f"there is no WeatherApp in {filename or kustomize}")
+        raise PluginError(f"there is no WeatherApp in {', '.join(filenames) or kustomize}")
     releases = [each for each in bodies if each["kind"] == WEATHER_RELEASE.name]
     with connect(target) as client:
         planner = Planner(client, releases)
@@ -68,19 +75,19 @@ def plan(
 
 
 def _dry_run(
-    filename: str | None, kustomize: str | None, flags: Sequence[str], target: Target
+    filenames: Sequence[str], kustomize: str | None, flags: Sequence[str], target: Target
 ) -> list[Manifest]:
     """Return the objects as kubectl's apply would leave them, checked and merged by the server."""
     arguments = ["apply", "--dry-run=server", "--output=json", *flags]
     arguments += [f"--namespace={target.namespace}"] if target.namespace else []
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as copy:
-        if filename == "-":
-            copy.write(sys.stdin.read())
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as copy:
+        if "-" in filenames:
+            copy.write(sys.stdin.buffer.read())  # whatever it is: kubectl says what is wrong
             copy.flush()
-            filename = copy.name
-        given = f"--filename={filename}" if filename else f"--kustomize={kustomize}"
+        names = [copy.name if each == "-" else each for each in filenames]
+        given = [f"--filename={each}" for each in names] or [f"--kustomize={kustomize}"]
         try:
-            out = kubectl.run(*arguments, given, *target.flags)
+            out = kubectl.run(*arguments, *given, *target.flags)
         except PluginError as error:
             raise PluginError(str(error).replace(copy.name, "STDIN")) from error
     result = json.loads(out)

@@ -15,6 +15,8 @@ from kubectl_weather.printing import print_json, print_text
 from kubectl_weather.snapshot import get_app
 
 _POLL_SECONDS = 1
+_LOOK_SECONDS = 5
+"""How long one look may take, whatever the timeout."""
 
 
 class Outcome(IntEnum):
@@ -80,6 +82,8 @@ def _wait(client: Client, name: str, timeout: float | None, *, is_silent: bool) 
     end = None if timeout is None else time.monotonic() + timeout
     printed = ""
     while True:
+        if end is not None:
+            client.wait_at_most(max(end - time.monotonic(), _LOOK_SECONDS))
         app = get_app(client, name)
         if not is_silent and (said := sentence(app)) != printed:
             print_text(said)
