@@ -81,6 +81,7 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("WEATHER_CITY", "a\nb", "write 1 to 80 characters"),
         ("WEATHER_CITY", "x" * 81, "write 1 to 80 characters"),
         ("APP_VERSION", "two", "write a version such as 1.2.3"),
+        ("APP_VERSION", "1.2.3-", "write a version such as 1.2.3"),
         ("APP_COLOUR", '"><script>', "write 1 to 20 letters a to z"),
         ("OPENWEATHER_BASE_URL", "file:///etc/passwd", "write an address such as"),
         ("OPEN_METEO_BASE_URL", "api.open-meteo.com", "write an address such as"),
@@ -138,3 +139,8 @@ def test_no_secret_is_in_the_representation_nor_in_an_error() -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.read({"FAULT_TOKEN": "a secret token"})
     assert "a secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("version", ["1.0.0-rc.1", "10.20.30", "2.0.0-a-b"])
+def test_a_version_is_what_a_release_may_be_called(version: str) -> None:
+    assert Settings.read({"APP_VERSION": version}).version == version

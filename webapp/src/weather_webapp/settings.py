@@ -22,6 +22,9 @@ MAX_NAME_LENGTH = 253
 # Without "." and "..", which no client would send.
 _PATH = r"(/(?!\.{1,2}(/|$))[\w.~-]+)*/?"
 
+# Three numbers, and perhaps a pre-release, as a WeatherRelease has it.
+_VERSION = r"\d{1,9}\.\d{1,9}\.\d{1,9}(-[0-9A-Za-z]([0-9A-Za-z.-]{0,40}[0-9A-Za-z])?)?"
+
 SECRETS = {"OPENWEATHER_API_KEY", "FAULT_TOKEN"}
 
 
@@ -160,10 +163,7 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
-    "APP_VERSION": (
-        "version",
-        _matching(r"\d{1,9}\.\d{1,9}\.\d{1,9}", "write a version such as 1.2.3"),
-    ),
+    "APP_VERSION": ("version", _matching(_VERSION, "write a version such as 1.2.3")),
     "APP_COLOUR": ("colour", _matching(r"[a-z]{1,20}", "write 1 to 20 letters a to z")),
     "APP_COMMIT": ("commit", _matching(r"[0-9a-f]{7,40}\+?", "write a commit such as 1a2b3c4d")),
     "WEATHER_CITY": ("city", _city),
