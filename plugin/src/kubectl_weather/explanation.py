@@ -9,7 +9,7 @@ from weather_operator.rollout.strategies import Action, Decision
 
 from kubectl_weather.diagnostics import Diagnostics
 from kubectl_weather.durations import age, short
-from kubectl_weather.model import FAILING, Deployment, condition
+from kubectl_weather.model import FAILING, TERMINATING, Deployment, condition
 from kubectl_weather.next_steps import next_steps
 from kubectl_weather.trial import sentences as trial_sentences
 
@@ -78,6 +78,8 @@ def _from_status(diagnostics: Diagnostics, blockers: Sequence[Blocker]) -> Itera
 
 def _outlook(diagnostics: Diagnostics) -> Iterator[str]:
     """Say who acts next, and until when the operator waits."""
+    if diagnostics.site.reason == TERMINATING:
+        return
     if diagnostics.site.stalled:
         yield "The operator cannot go on by itself: a person must."
         return

@@ -28,6 +28,8 @@ READY, STARTING, FAILING, ENDING = "ready", "starting", "failing", "ending"
 
 SETTLED_REASONS = ("Serving", "ScaledToZero")
 """Ready's reasons while nothing is to be done."""
+TERMINATING = "Terminating"
+"""Ready's reason, as said here, of an app that is being deleted."""
 
 
 def json_name(name: str) -> dict[str, str]:
@@ -133,16 +135,35 @@ def children_labels(name: str) -> str:
 
 
 def condition(app: Manifest, type_: str) -> Manifest:
-    """Return a condition of an app's status, empty when it has none of this type."""
+    """Return a condition of an app's status, empty when it has none of this type.
+
+    An app that is being deleted is not ready, Terminating: the operator says nothing more of it.
+    """
+    if since := app["metadata"].get("deletionTimestamp"):
+        return _terminating(app["metadata"], since) if type_ == "Ready" else {}
     conditions = app.get("status", {}).get("conditions", ())
     return next((each for each in conditions if each["type"] == type_), {})
 
 
 def is_current(app: Manifest) -> bool:
-    """Tell whether the status is of the spec that is there."""
+    """Tell whether what `condition` says is of the spec that is there."""
+    if "deletionTimestamp" in app["metadata"]:
+        return True
     observed: int = app.get("status", {}).get("observedGeneration", 0)
     generation: int = app["metadata"]["generation"]
     return observed >= generation
+
+
+def _terminating(metadata: Manifest, since: str) -> Manifest:
+    finalizers = ", ".join(metadata.get("finalizers", ()))
+    held = f" and waits for the finalizer {finalizers}" if finalizers else ""
+    return {
+        "type": "Ready",
+        "status": "False",
+        "reason": TERMINATING,
+        "message": f"it is being deleted{held}",
+        "lastTransitionTime": since,
+    }
 
 
 def site(

@@ -6,7 +6,7 @@ from weather_operator.model import Blocker
 from weather_operator.rollout.trial import AWAITING_APPROVAL, TRYING
 
 from kubectl_weather.lease import LeaseState
-from kubectl_weather.model import SETTLED_REASONS, Site
+from kubectl_weather.model import SETTLED_REASONS, TERMINATING, Site
 from kubectl_weather.trial import Trial
 
 _OPERATOR_PODS = "--all-namespaces --selector=app.kubernetes.io/name=weather-operator"
@@ -20,6 +20,7 @@ _BY_STATE = {
     "RollingBack": ("kubectl weather tree {app} --watch",),
     "Scaling": ("kubectl weather tree {app} --watch",),
     "Serving": ("kubectl weather open {app}",),
+    TERMINATING: ("kubectl get weatherapp {app} --output=yaml",),
     "ScaledToZero": ("kubectl scale weatherapp {app} --replicas=2",),
 }
 _FAILED = ("RolledBack", "ProgressDeadlineExceeded")

@@ -310,3 +310,27 @@ def test_a_wait_with_a_timeout_ends_where_the_cluster_keeps_silent(
         "Error: the cluster does not answer: timed out\n",
     )
     assert took < 10
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_an_app_that_is_being_deleted_is_terminating_whatever_its_status_says(
+    api: Api, generation: int
+) -> None:
+    """The API server counts a deletion as another generation, which nobody observes."""
+    app = objects.app(status=objects.status("Serving", "2 of 2 pods serve", ready=True))
+    app["status"]["rollout"] = {"phase": "RollingOut", "deadline": objects.ago(-300)}
+    app["metadata"] |= {
+        "generation": generation,
+        "deletionTimestamp": objects.ago(60),
+        "finalizers": ["example.com/backup"],
+    }
+    api.answer = having(weatherapps=[app])
+    message = "it is being deleted and waits for the finalizer example.com/backup"
+    assert run("list").stdout.split()[-len(message.split()) :] == message.split()
+    assert "Terminating" in run("tree").stdout
+    found = run("status", "london", "--timeout=0")
+    assert (found.exit_code, found.stdout) == (2, f"Terminating: {message}\n")
+    told = " ".join(run("explain", "london").stdout.split())
+    assert f", Terminating: {message}. Next: kubectl get weatherapp london" in told
+    for stale in ("waits for progress", "Serving", "older spec", "generation"):
+        assert stale not in told
