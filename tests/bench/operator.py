@@ -145,7 +145,12 @@ class Bench:
     def plugin(self) -> None:
         """Ask with kubectl about one of them, and about all."""
         everything = ("--all-namespaces",)
-        for words in (("tree", self._names[0]), ("tree", *everything), ("explain", *everything)):
+        for words in (
+            ("list", *everything),
+            ("tree", self._names[0]),
+            ("tree", *everything),
+            ("explain", *everything),
+        ):
             seconds = []
             for _ in range(RUNS):
                 began = time.time()
