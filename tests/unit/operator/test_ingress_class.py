@@ -1,8 +1,9 @@
-"""Another class of Ingress: its status still has the address that the one before has given."""
+"""An Ingress of another class, whose status has the former address, and one that is taken away."""
 
 from support.simulation import LONDON, ROUTED, Simulation
 from support.trials import status
 from weather_operator.kube.resources import INGRESS, Kind, Manifest
+from weather_operator.status.conditions import condition
 
 OLD: Manifest = {"ingress": {"className": "nginx", "path": "/"}}
 NEW: Manifest = {"ingress": {"className": "traefik", "path": "/"}}
@@ -95,3 +96,18 @@ async def test_the_class_that_has_served_serves_again_at_once_if_the_other_has_n
     simulation.change(**OLD)
     assert await passes(simulation) == "Serving"
     assert status(simulation)["url"] == "http://old.example/"
+
+
+async def test_a_route_that_was_taken_away_and_hangs_is_said_while_the_site_serves() -> None:
+    simulation = await served_by_the_old()
+    simulation.change()
+    ending = {"deletionTimestamp": simulation.now(), "finalizers": ["example.com/balancer"]}
+    metadata = {**simulation.body(INGRESS)["metadata"], **ending}
+    simulation.server.edit(INGRESS, LONDON, metadata=metadata)
+    assert await passes(simulation) == "WaitingForDeletion"
+    ready = condition(status(simulation), "Ready")
+    assert ready["status"] == "True"
+    assert "waits for whoever is to remove example.com/balancer, and may lead" in ready["message"]
+    simulation.server.remove(INGRESS, LONDON)
+    assert await passes(simulation) == "Serving"
+    assert "blockers" not in status(simulation)

@@ -1,11 +1,20 @@
 """What others do to an app's objects while the site serves all the same: said, and not fought."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from weather_operator.kube.resources import AUTOSCALER, DISRUPTION_BUDGET, Manifest, controller_of
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DISRUPTION_BUDGET,
+    HTTP_ROUTE,
+    INGRESS,
+    Manifest,
+    controller_of,
+)
 from weather_operator.model import Blocker
 from weather_operator.render import selector
 from weather_operator.rollout.observed import Observed
+from weather_operator.rollout.routes import ROUTES
+from weather_operator.status.blockers import WAITING_FOR_DELETION, deletion
 
 AUTOSCALER_CONFLICT = "AutoscalerConflict"
 """The reason where somebody else's autoscaler sets the number of pods."""
@@ -22,6 +31,7 @@ def conflicts(observed: Observed) -> tuple[Blocker, ...]:
             for each in observed.disruption_budgets
             if _matches(each["spec"].get("selector"), labels)
         ),
+        *_of_former_routes(observed),
     )
 
 
@@ -44,6 +54,20 @@ def _of_budget(budget: Manifest) -> Blocker:
     )
     about = f"{DISRUPTION_BUDGET.name}/{name}"
     return Blocker(reason="DisruptionBudgetConflict", message=message, object=about)
+
+
+def _of_former_routes(observed: Observed) -> Iterator[Blocker]:
+    """Say which route is asked for no longer and still leads here, held by a finalizer."""
+    app = observed.app
+    asked_for = {INGRESS: app.ingress, HTTP_ROUTE: app.gateway}
+    for kind in ROUTES:
+        child = observed.child(kind)
+        if child and asked_for[kind] is None and "deletionTimestamp" in child["metadata"]:
+            yield Blocker(
+                reason=WAITING_FOR_DELETION,
+                message=f"{deletion(kind, child)}, and may lead visitors here until then",
+                object=f"{kind.name}/{child['metadata']['name']}",
+            )
 
 
 def _matches(label_selector: Manifest | None, labels: Mapping[str, str]) -> bool:
