@@ -190,6 +190,7 @@ def _log(file: Path | None, result: Result) -> None:
         "settled": round(result.settled_seconds, 1),
         "failures": result.failures,
     }
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a") as lines:
         lines.write(f"{json.dumps(said)}\n")
 

@@ -9,7 +9,7 @@ stale. A control plane of another version of Kubernetes has a module of its own.
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,7 +93,13 @@ BINARIES = {
         _containerd("containerd"),
         _containerd("containerd-shim-runc-v2"),
         _containerd("ctr"),
-        Binary(name="runc", package="github.com/opencontainers/runc", tags="seccomp", cgo=True),
+        # Without C in net and os/user nearly all of it is compiled as for the others: once.
+        Binary(
+            name="runc",
+            package="github.com/opencontainers/runc",
+            tags="seccomp,netgo,osusergo",
+            cgo=True,
+        ),
         _cni("bridge", "main"),
         _cni("loopback", "main"),
         _cni("host-local", "ipam"),
@@ -187,20 +193,23 @@ def _build_all(
 ) -> None:
     """Build what a C compiler has a part in while the others' sources are fetched, which is more.
 
-    The others come one module after the other: two at once would compile the same.
+    The others come then, one module after the other: two at once would compile the same.
     """
     with_c = [binary for binary in missing if binary.cgo]
     if with_c:
         require_programs("gcc", "pkg-config")
+    others = [*_alike([binary for binary in missing if not binary.cgo])]
 
-    def build(some: Sequence[Binary]) -> None:
-        for together in _alike(some):
+    def build(groups: Iterable[Sequence[Binary]]) -> None:
+        for together in groups:
             _build(together, settings, go, report, lock)
 
     with ThreadPoolExecutor(1) as beside:
-        building = beside.submit(build, with_c)
-        build([binary for binary in missing if not binary.cgo])
+        building = beside.submit(build, [*_alike(with_c)])
+        for together in others:
+            go_build.fetch(go, _go_build(together, settings), report)
         building.result()
+    build(others)
 
 
 def _alike(binaries: Sequence[Binary]) -> Iterator[list[Binary]]:
@@ -213,24 +222,28 @@ def _alike(binaries: Sequence[Binary]) -> Iterator[list[Binary]]:
         yield list(alike)
 
 
-def _build(
-    binaries: Sequence[Binary], settings: Settings, go: Path, report: Report, lock: int
-) -> None:
-    """Build programs that have module and flags in common into the cache."""
+def _go_build(binaries: Sequence[Binary], settings: Settings) -> GoBuild:
+    """Return the build of programs that have module and flags in common."""
     first = binaries[0]
-    output = settings.cache / f"binaries/unfinished{'-with-c' if first.cgo else ''}"
-    # What an earlier command left when it was killed.
-    shutil.rmtree(output, ignore_errors=True)
     names = [binary.name for binary in binaries]
-    build = GoBuild(
+    return GoBuild(
         title=", ".join(names) if len(names) < 4 else f"{len(names)} programs",
         module=settings.modules / first.module,
         packages=tuple(binary.package for binary in binaries),
         flags=first.flags,
         environment=toolchain.environment(cgo=first.cgo),
     )
+
+
+def _build(
+    binaries: Sequence[Binary], settings: Settings, go: Path, report: Report, lock: int
+) -> None:
+    """Build programs that have module and flags in common into the cache."""
+    output = settings.cache / f"binaries/unfinished{'-with-c' if binaries[0].cgo else ''}"
+    # What an earlier command left when it was killed.
+    shutil.rmtree(output, ignore_errors=True)
     try:
-        go_build.build(go, build, output, report, inherit=lock)
+        go_build.build(go, _go_build(binaries, settings), output, report, inherit=lock)
         for binary in binaries:
             built = output / go_build.program_name(binary.package)
             built.rename(path_of(binary, settings))

@@ -1,4 +1,4 @@
-"""`go build` of several programs at once, with how much is done of all.
+"""Fetching and `go build` of several programs at once, with how much is done of all.
 
 Go compiles package by package into its own cache, so an interrupted build goes on where it was,
 and programs of one module share what they have in common.
@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from weather_cluster.errors import ClusterError
-from weather_cluster.progress import Report, Update
+from weather_cluster.host import run
+from weather_cluster.progress import Report
 
 LINK_BYTES = 2_000_000
 """How much source takes as long to compile as it takes to link a program, about."""
@@ -86,6 +87,24 @@ class Meter:
         )
 
 
+def fetch(go: Path, what: GoBuild, report: Report) -> None:
+    """Fetch the modules that the programs are made of into Go's cache. Raises ClusterError."""
+    fetched: list[str] = []
+
+    def takes(line: str) -> bool:
+        fetched.extend(line.split()[2:3] if line.startswith("go: downloading ") else ())
+        return line.startswith("go: ")
+
+    with report(f"fetch the sources of {what.title}") as update:
+        _run(
+            [go, "list", "-deps", *what.flags, *what.packages],
+            what.module,
+            {**what.environment, "GOMAXPROCS": str(DOWNLOADS)},
+            takes=takes,
+            tick=lambda: update(f"{len(fetched)} modules", 0) if fetched else None,
+        )
+
+
 def build(go: Path, what: GoBuild, output: Path, report: Report, *, inherit: int) -> None:
     """Put the programs into the directory `output`, each under its package's last name.
 
@@ -95,11 +114,9 @@ def build(go: Path, what: GoBuild, output: Path, report: Report, *, inherit: int
     work.mkdir(parents=True)
     environment = {**what.environment, "GOTMPDIR": str(work)}
     names = [program_name(package) for package in what.packages]
-    with report(f"fetch the sources of {what.title}") as update:
-        sizes = _sizes_of_stale(go, what, environment, update)
     with report(f"build {what.title}") as update:
         meter = Meter(
-            sizes=sizes,
+            sizes=_sizes_of_stale(go, what),
             programs=what.packages,
             linked=lambda: sum((output / name).exists() for name in names),
         )
@@ -120,24 +137,11 @@ def program_name(package: str) -> str:
     return above if is_version else last
 
 
-def _sizes_of_stale(
-    go: Path, what: GoBuild, environment: Mapping[str, str], update: Update
-) -> dict[str, int]:
+def _sizes_of_stale(go: Path, what: GoBuild) -> dict[str, int]:
     """Return the bytes of source of each package that is not in Go's cache."""
-    fetched: list[str] = []
-
-    def takes(line: str) -> bool:
-        fetched.extend(line.split()[2:3] if line.startswith("go: downloading ") else ())
-        return line.startswith("go: ")
-
-    text = _run(
-        [go, "list", "-deps", f"-f={_STALE}", *what.flags, *what.packages],
-        what.module,
-        {**environment, "GOMAXPROCS": str(DOWNLOADS)},
-        takes=takes,
-        tick=lambda: update(f"{len(fetched)} modules", 0) if fetched else None,
-    )
     sizes: dict[str, int] = {}
+    flags, where = ("-deps", f"-f={_STALE}", *what.flags), what.module
+    text = run(go, "list", *flags, *what.packages, directory=where, environment=what.environment)
     for line in filter(None, text.splitlines()):
         package, directory, *files = line.split("\t")
         sizes[package] = sum(Path(directory, file).stat().st_size for file in filter(None, files))

@@ -65,21 +65,26 @@ def test_programs_of_one_build_do_not_overwrite_one_another() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_what_a_c_compiler_has_a_part_in_is_built_beside_the_others(
+def test_what_a_c_compiler_has_a_part_in_is_built_while_the_others_are_fetched(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = threading.Barrier(2, timeout=5)
+    built: list[str] = []
 
     def build(some: Sequence[Binary], *_: object) -> None:
-        together.wait()
         for binary in some:
+            if binary.cgo:
+                together.wait()
+            built.append(binary.name)
             binaries.path_of(binary, settings).touch()
 
     monkeypatch.setattr(binaries, "_build", build)
+    monkeypatch.setattr(go_build, "fetch", lambda *_: together.wait())
     monkeypatch.setattr(binaries, "require_programs", lambda *_: None)
     monkeypatch.setattr(toolchain, "find", lambda *_: Path("go"))
     monkeypatch.setattr(binaries, "require_disk_space", lambda *_: None)
     assert all(each.exists() for each in ensure(["runc", "etcd"], settings, silent).values())
+    assert built == ["runc", "etcd"], "what both need is compiled once"
 
 
 def test_a_failed_making_leaves_neither_file_nor_rest(tmp_path: Path) -> None:
