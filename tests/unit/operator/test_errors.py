@@ -79,3 +79,10 @@ def test_a_status_may_leave_everything_out() -> None:
     for text in ("null", "{}", '{"message": null, "details": {"causes": null}}'):
         assert type(error_of(503, text.encode())) is UnavailableError
         assert type(error_of(403, text.encode())) is RefusedError
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 410, 422, 429, 500])
+def test_what_a_webhook_denies_is_refused_whatever_status_it_gives(status: int) -> None:
+    message = 'admission webhook "hosts.example.com" denied the request: the host is taken'
+    answer = {"message": message, "details": {"name": "london"}}
+    assert type(error_of(status, json.dumps(answer).encode())) is RefusedError

@@ -7,6 +7,7 @@ there is no such object.
 """
 
 import json
+import re
 from typing import Any
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
@@ -15,6 +16,8 @@ TIMED_OUT = "TimedOut"
 
 # Under server-side apply an object that breaks the schema is answered with 500 and no reason.
 _BREAKS_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
+# A webhook chooses the status of its refusal itself: 409 or 429 of it say nothing of the object.
+_DENIED = re.compile(r'admission webhook "[^"]*" denied the request')
 _LONGEST_QUOTE = 1000
 
 
@@ -68,6 +71,8 @@ def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
     answer = _status_in(data)
     reason, message = answer.get("reason") or "", answer.get("message") or f"HTTP {status}"
     details = answer.get("details") or {}
+    if _DENIED.match(message):
+        return RefusedError(status, reason or "Refused", message)
     if status == 409:
         return ConflictError(status, reason or "Conflict", message)
     if status == 500 and message.startswith(_BREAKS_SCHEMA):
