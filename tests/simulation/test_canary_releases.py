@@ -6,7 +6,7 @@ from support.trials import canary, in_trial, phase_is, rollout, serving, status,
 from weather_operator.kube.resources import Key, Manifest
 from weather_operator.model import WEATHER_RELEASE
 
-GREEN = Key(name="2.0.0")
+YELLOW, GREEN = Key(name="1.0.0"), Key(name="2.0.0")
 ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 PHASES = ("Preparing", "Shifting", "Analysing", "Promoting")
 
@@ -63,3 +63,28 @@ async def test_a_release_made_anew_for_a_moved_tag_does_not_end_a_trial(phase: s
     await simulation.reconcile()
     learn(simulation, TWO)
     await check_goes_on(simulation, revision)
+
+
+@pytest.mark.parametrize("phase", ["Preparing", "Shifting", "Analysing"])
+async def test_a_release_that_is_deleted_holds_the_trial_of_its_new_image(phase: str) -> None:
+    simulation = await serving(**canary())
+    body = simulation.server.body(WEATHER_RELEASE, YELLOW) or {}
+    spec = {**body["spec"], "image": "weather:1.0.1"}
+    simulation.server.edit(WEATHER_RELEASE, YELLOW, spec=spec)
+    await until(simulation, phase_is(simulation, phase))
+    before = rollout(simulation)
+    simulation.server.remove(WEATHER_RELEASE, YELLOW)
+    for _ in range(5):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 60
+        now = rollout(simulation)
+        assert (now["revision"], now["step"], now["phase"]) == (
+            before["revision"],
+            before["step"],
+            phase,
+        )
+    assert simulation.ready() == "UnknownVersion"
+    simulation.server.put(WEATHER_RELEASE, YELLOW, {**body, "spec": spec})
+    await simulation.converge()
+    assert status(simulation)["image"] == "weather:1.0.1"
