@@ -321,7 +321,9 @@ class Reconciler:
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
         if planned.rollout.trial:
-            if until := _until_begin(planned, observed.now):
+            # What follows a trial may wait; its end does not.
+            is_over = planned.rollout.trial.phase in ENDING
+            if not is_over and (until := _until_begin(planned, observed.now)):
                 return Outcome(requeue_after=until)
             return Outcome(requeue_after=_next_look_at_trial(observed, planned.rollout, soonest))
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
