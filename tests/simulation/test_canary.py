@@ -523,6 +523,45 @@ async def test_the_canarys_pods_stay_until_nothing_leads_to_them(
     assert nothing_left(simulation)
 
 
+@pytest.mark.parametrize(
+    ("phase", "spec"),
+    [
+        ("Analysing", canary()),
+        ("Draining", canary()),
+        ("Draining", canary(**AUTOSCALED)),
+        ("Aborting", canary()),
+    ],
+)
+async def test_a_clock_that_was_ahead_holds_no_trial(phase: str, spec: Manifest) -> None:
+    simulation = await in_trial("Shifting", **spec)
+    if phase == "Aborting":
+        simulation.change(**{**spec, "colour": "yellow"})
+    simulation.seconds += 36_000
+    await until(simulation, phase_is(simulation, phase))
+    await until(simulation, lambda: "setAt" in rollout(simulation))
+    simulation.seconds -= 36_000
+    simulation.restart()
+    began = simulation.seconds
+    await until(simulation, lambda: rollout(simulation).get("phase") != phase)
+    assert simulation.seconds - began < 180
+
+
+async def test_a_canary_goes_though_what_is_wished_instead_waits_for_its_window() -> None:
+    simulation = await in_trial("Analysing", **canary())
+    windows = [{"start": "22:00", "end": "23:00"}]
+    rolling = {"strategy": {"type": "RollingUpdate"}, "windows": windows}
+    simulation.change(**canary(colour="red", rollout=rolling))
+    began = simulation.seconds
+    await until(simulation, lambda: nothing_left(simulation))
+    assert simulation.seconds - began < 30
+    outcome = await simulation.reconcile()
+    while outcome.requeue_after is not None and outcome.requeue_after < 60:
+        simulation.wait(outcome)
+        outcome = await simulation.reconcile()
+    assert simulation.ready() == "WaitingForWindow"
+    assert outcome.requeue_after == 12 * 3600 - simulation.seconds
+
+
 async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() -> None:
     simulation = await in_trial("AwaitingApproval", **canary({"weight": 10, "approval": True}))
     await simulation.sync()

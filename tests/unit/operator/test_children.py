@@ -281,6 +281,24 @@ async def test_a_child_that_cannot_be_written_hinders_no_other_and_is_said(kind:
     assert simulation.ready() == "AddressPending"
 
 
+async def test_of_a_refusal_of_any_length_the_status_tells_the_beginning() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    words = 'admission webhook "policy" denied the request: no'
+
+    def deny(request: Request) -> None:
+        if request.is_write and request.kind is SERVICE:
+            raise RefusedError(403, "Forbidden", f"{words}\n{'é' * 100_000}")
+
+    simulation.server.before = deny
+    simulation.change(service={"type": "NodePort", "port": 80})
+    await simulation.reconcile()
+    status = simulation.body(WEATHER_APP)["status"]
+    assert all(each["message"].startswith(words) for each in status["blockers"])
+    assert condition(status, "Ready")["message"].startswith(words)
+    assert len(str(status)) < 20_000
+
+
 async def test_where_nothing_answers_at_all_the_pass_ends() -> None:
     simulation = await Simulation.of()
 

@@ -245,3 +245,25 @@ async def test_a_token_that_ran_out_is_read_again_once_for_all(
             authority.token = "third"  # noqa: S105
             authority.write(url)
             await client.get(DEPLOYMENT, LONDON)
+
+
+@pytest.mark.parametrize("text", ["<html>please log in", "[]", ""])
+async def test_an_answer_without_an_object_is_not_the_api_servers(text: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text)
+
+    async with server_of(answer) as url, client_of(url) as client:
+        with pytest.raises(UnavailableError, match="in the API server's place"):
+            await client.get(DEPLOYMENT, LONDON)
+        with pytest.raises(UnavailableError, match="in the API server's place"):
+            await client.serves((DEPLOYMENT,))
+
+
+async def test_a_watch_that_tells_nonsense_ends() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="<html>please log in")
+
+    async with server_of(answer) as url, client_of(url) as client:
+        with pytest.raises(UnavailableError):
+            async for _ in client.follow(LEASE, LONDON, since="1"):
+                pass

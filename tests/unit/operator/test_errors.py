@@ -67,6 +67,22 @@ def test_only_a_404_that_names_an_object_says_that_it_is_gone(
     assert type(error_of(404, b"404 page not found")) is RefusedError
 
 
-def test_an_answer_that_is_not_json_is_quoted() -> None:
-    error = error_of(502, b"<html>bad gateway")
-    assert (type(error), error.message) == (UnavailableError, "<html>bad gateway")
+@pytest.mark.parametrize(
+    "text", ["<html>bad gateway", "[]", '"upstream"', "1", '{"details": "x"}', '{"message": {}}']
+)
+def test_an_answer_that_is_no_status_of_the_api_is_quoted(text: str) -> None:
+    error = error_of(502, text.encode())
+    assert (type(error), error.message) == (UnavailableError, text)
+
+
+def test_a_status_may_leave_everything_out() -> None:
+    for text in ("null", "{}", '{"message": null, "details": {"causes": null}}'):
+        assert type(error_of(503, text.encode())) is UnavailableError
+        assert type(error_of(403, text.encode())) is RefusedError
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 410, 422, 429, 500])
+def test_what_a_webhook_denies_is_refused_whatever_status_it_gives(status: int) -> None:
+    message = 'admission webhook "hosts.example.com" denied the request: the host is taken'
+    answer = {"message": message, "details": {"name": "london"}}
+    assert type(error_of(status, json.dumps(answer).encode())) is RefusedError

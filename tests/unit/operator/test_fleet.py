@@ -248,3 +248,20 @@ def test_who_waits_says_so_and_keeps_its_pods_while_all_else_is_scaled_and_repai
     goes_on = plan(replace(waits, waits_for=""))
     assert goes_on
     assert (DEPLOYMENT, FIELD_MANAGER) in [(each.kind, each.manager) for each in goes_on.writes]
+
+
+@in_virtual_time
+async def test_an_app_that_does_not_begin_in_its_turn_holds_up_no_other() -> None:
+    apps = Apps(*(app(name, WAITS, born=born) for born, name in enumerate("abc")), limit="1")
+    running = asyncio.create_task(apps.fleet.run())
+    await asyncio.sleep(50)
+    assert apps.ask("b"), "it is the turn of a, whose pass never comes to its end"
+    await asyncio.sleep(15)
+    assert apps.ask("b") == ""
+    apps.put(app("b", DONE, born=1))
+    await asyncio.sleep(15)
+    assert apps.ask("c") == ""
+    apps.put(app("c", DONE, born=2))
+    await asyncio.sleep(15)
+    assert apps.ask("a") == "", "once nobody else waits"
+    running.cancel()

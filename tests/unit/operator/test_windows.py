@@ -47,6 +47,11 @@ def opens_at(now: str, *windows: Window) -> str | None:
         ([window("00:00", "06:00", zone="Europe/London")], "2026-10-25T05:30:00Z", "open"),
         ([window("00:00", "06:00", zone="Europe/London")], "2026-03-29T05:30:00Z",
          "2026-03-29T23:00:00Z"),
+        # One that would begin in the hour that is left out, and ends soon after it.
+        ([window("02:30", "03:15", zone="Europe/Berlin")], "2026-03-29T12:00:00Z",
+         "2026-03-30T00:30:00Z"),
+        ([window("02:30", "03:15", "Sun", zone="Europe/Berlin")], "2026-03-28T12:00:00Z",
+         "2026-04-05T00:30:00Z"),
         ([window("09:00", "17:00", zone="Europe/Lodon")], "2026-11-26T12:00:00Z", None),
         ([window("09:00", "17:00", zone="../etc")], "2026-11-26T12:00:00Z", None),
     ],

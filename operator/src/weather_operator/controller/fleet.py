@@ -7,7 +7,8 @@ many of those that ended have failed with the image, no more begin. What a user 
 own spec never waits, nor does a way back.
 
 All of it is read from the cached statuses, so a restart or another leader goes on where this one
-was; `_begun` holds only those whose status is yet to say that they roll out.
+was; `_begun` holds only those whose status is yet to say that they roll out, `_turns` since when
+those who wait might have begun.
 """
 
 import asyncio
@@ -41,6 +42,9 @@ _LOOK_SECONDS = 1.0
 _STOPPED_SECONDS = 10.0
 _IDLE_SECONDS = 5.0
 _BEGUN_SECONDS = 10.0
+
+_TURN_SECONDS = 60.0
+"""How long an app's turn lasts before others go first: its pass, or its status, may not succeed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class Fleet:
         self._limit = limit
         self._clock = clock
         self._begun: dict[Key, float] = {}
+        self._turns: dict[Key, float] = {}
         self._failed_images: set[str] = set()
         self._state: FleetState | None = None
         self._looked_at = 0.0
@@ -127,8 +132,10 @@ class Fleet:
         return max(limit_of(self._limit, state.size) - len(rolling), 0)
 
     def _waiting(self, state: FleetState) -> list[Key]:
-        """Return who waits, the oldest first."""
-        return [key for key in state.waiting if key not in self._begun]
+        """Return who waits, the oldest first, and last those who did not begin in their turn."""
+        since = self._clock() - _TURN_SECONDS
+        waiting = (key for key in state.waiting if key not in self._begun)
+        return sorted(waiting, key=lambda key: self._turns.get(key, since + 1) <= since)
 
     def _log_failed(self, state: FleetState) -> None:
         """Log once of each image that no more apps get it."""
@@ -148,6 +155,12 @@ class Fleet:
                 key: at
                 for key, at in self._begun.items()
                 if key not in self._state.rolling and now - at < _BEGUN_SECONDS
+            }
+            first = {*self._begun, *self._waiting(self._state)[: self._free(self._state)]}
+            self._turns = {
+                key: self._turns.get(key, now)
+                for key in self._state.waiting
+                if key in first or key in self._turns
             }
         return self._state
 

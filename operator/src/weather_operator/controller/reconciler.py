@@ -202,10 +202,10 @@ class Reconciler:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:
             unknown = Blocker(reason=error.reason, message=error.message)
-            # What serves, or is tried, needs no catalogue: it is scaled and repaired all the same.
+            # What is tried, or serves, needs no catalogue: it is scaled and repaired all the same.
             tried = revision_tried(app.status) if trial_before(app.status) else None
-            served = _release_of(app, observed.live) or _release_of(app, tried)
-            return replace(observed, release=served, apply_errors=(unknown,))
+            known = _release_of(app, tried) or _release_of(app, observed.live)
+            return replace(observed, release=known, apply_errors=(unknown,))
         is_looked_up = (
             self._lookups is None
             or release.is_resolved
@@ -321,7 +321,9 @@ class Reconciler:
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
         if planned.rollout.trial:
-            if until := _until_begin(planned, observed.now):
+            # What follows a trial may wait; its end does not.
+            is_over = planned.rollout.trial.phase in ENDING
+            if not is_over and (until := _until_begin(planned, observed.now)):
                 return Outcome(requeue_after=until)
             return Outcome(requeue_after=_next_look_at_trial(observed, planned.rollout, soonest))
         return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))

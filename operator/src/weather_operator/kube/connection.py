@@ -53,6 +53,7 @@ _JSON = "application/json"
 _REQUEST_SECONDS = 30
 _LAST_WRITE_SECONDS = 5
 _POOL_SIZE = 40
+_LONGEST_QUOTE = 100
 
 _PROBES = (
     # Nothing heard for 5 s, and no answer to three questions after that.
@@ -191,8 +192,7 @@ class Connection:
         )
         if answer.status >= 300:
             raise await _error(answer)
-        decoded: Manifest = json.loads(answer.data)
-        return decoded
+        return _object_in(answer)
 
     async def stream(
         self, kind: Kind, path: str, query: Mapping[str, str], *, seconds: float
@@ -213,7 +213,7 @@ class Connection:
                             event["object"].get("code", 500), json.dumps(event["object"]).encode()
                         )
                     yield event
-        except (TimeoutError, aiohttp.ClientError, ssl.SSLError) as error:
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, ValueError) as error:
             raise _unreachable(error) from error
 
     async def close(self) -> None:
@@ -380,6 +380,18 @@ def _certificates(configuration: client.Configuration) -> str:
     for file in (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file):
         digest.update(Path(file).read_bytes() if file else b"")
     return digest.hexdigest()
+
+
+def _object_in(answer: Any) -> Manifest:
+    """Return the object of an answer; what has none comes from something in between."""
+    try:
+        found = json.loads(answer.data)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    message = f"something answers in the API server's place: {answer.data[:_LONGEST_QUOTE]!r}"
+    raise UnavailableError(answer.status, "Unavailable", message)
 
 
 async def _error(answer: Any) -> ApiError:

@@ -7,6 +7,8 @@ there is no such object.
 """
 
 import json
+import re
+from typing import Any
 
 NAMESPACE_TERMINATING = "NamespaceTerminating"
 TIMED_OUT = "TimedOut"
@@ -14,6 +16,9 @@ TIMED_OUT = "TimedOut"
 
 # Under server-side apply an object that breaks the schema is answered with 500 and no reason.
 _BREAKS_SCHEMA = ("failed to create typed patch object", "failed to convert new object")
+# A webhook chooses the status of its refusal itself: 409 or 429 of it say nothing of the object.
+_DENIED = re.compile(r'admission webhook "[^"]*" denied the request')
+_LONGEST_QUOTE = 1000
 
 
 class ApiError(Exception):
@@ -62,13 +67,12 @@ class UnconfiguredError(Exception):
 
 
 def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
-    """Return the error that an answer of the API server stands for."""
-    try:
-        answer = json.loads(data)
-    except ValueError:
-        answer = {"message": data.decode(errors="replace")[:1000]}
+    """Return the error that an answer of the API server stands for, or of what is in between."""
+    answer = _status_in(data)
     reason, message = answer.get("reason") or "", answer.get("message") or f"HTTP {status}"
     details = answer.get("details") or {}
+    if _DENIED.match(message):
+        return RefusedError(status, reason or "Refused", message)
     if status == 409:
         return ConflictError(status, reason or "Conflict", message)
     if status == 500 and message.startswith(_BREAKS_SCHEMA):
@@ -79,6 +83,19 @@ def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
         return UnavailableError(status, reason or "Unavailable", message, retry_after=after)
     if status == 404 and details.get("name"):
         return NotFoundError(status, reason or "NotFound", message)
-    if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in details.get("causes", ())):
+    if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in details.get("causes") or ()):
         reason = NAMESPACE_TERMINATING
     return RefusedError(status, reason or "Refused", message)
+
+
+def _status_in(data: bytes) -> dict[str, Any]:
+    """Return the API's Status; of what is none, as a proxy's own answer, the text as a message."""
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        answer = None
+    if isinstance(answer, dict):
+        message, details = answer.get("message"), answer.get("details")
+        if isinstance(message, str | None) and isinstance(details, dict | None):
+            return answer
+    return {"message": data.decode(errors="replace")[:_LONGEST_QUOTE]}

@@ -2,6 +2,7 @@
 
 A tag's digest may become known late, be another for a release that was made anew, or be lost with
 a status. None of that restarts a pod: what an app runs it keeps until its template changes anyway.
+What a canary runs counts as what serves does, so that none of it ends a trial either.
 """
 
 from dataclasses import replace
@@ -25,8 +26,11 @@ def pinned(
         return release
     best = f"{release.image}@{release.digest}" if release.digest else release.image
     run = [image for image in _images_of(live) if without_digest(image) == release.image]
+    tried = _tried(app).get("image", "")
+    on_trial = [tried] if without_digest(tried) == release.image else []
     choices = [
-        replace(release, image=image) for image in dict.fromkeys((best, *run, release.image))
+        replace(release, image=image)
+        for image in dict.fromkeys((best, *run, *on_trial, release.image))
     ]
     settled = _settled(app, live)
     for choice in choices:
@@ -40,10 +44,19 @@ def pinned(
 
 
 def _settled(app: WeatherApp, live: Manifest | None) -> set[str]:
-    """Return the revisions that stand, whatever is learned: the live one, and those that failed."""
+    """Return the revisions that stand, whatever is learned.
+
+    They are the live one, the one that is tried, and those that failed.
+    """
     failed = {each["revision"] for each in app.status.get("failedRevisions", ())}
-    running = render.revision_of(live) if live else None
-    return failed | {running} if running else failed
+    running = (render.revision_of(live) if live else None, _tried(app).get("revision"))
+    return failed.union(filter(None, running))
+
+
+def _tried(app: WeatherApp) -> Manifest:
+    """Return the change in the status if it is a trial, else nothing."""
+    rollout: Manifest = app.status.get("rollout", {})
+    return rollout if "strategy" in rollout else {}
 
 
 def _images_of(live: Manifest | None) -> list[str]:

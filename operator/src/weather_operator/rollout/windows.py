@@ -43,20 +43,25 @@ def closed(windows: Sequence[Window], now: str) -> Closed | None:
 
 
 def _around(window: Window, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield when the window is open, from the day before the moment to a week after it."""
+    """Yield when the window is open, from the day before the moment to two weeks after it.
+
+    By then every day of the week has come twice, and the clocks leave an hour out of one at most.
+    """
     try:
         zone = ZoneInfo(window.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         return
     today = moment.astimezone(zone).date()
-    for offset in range(-1, len(_DAYS) + 1):
+    for offset in range(-1, 2 * len(_DAYS) + 1):
         day = today + timedelta(days=offset)
         if window.days and _DAYS[day.weekday()] not in window.days:
             continue
-        start, end = _at(day, window.start, zone), _at(day, window.end, zone)
-        if end <= start:
-            end = _at(day + timedelta(days=1), window.end, zone)
-        yield start, end
+        is_overnight = window.end <= window.start
+        start = _at(day, window.start, zone)
+        end = _at(day + timedelta(days=is_overnight), window.end, zone)
+        # One that begins in an hour which the clocks leave out may have no time left on that day.
+        if start < end:
+            yield start, end
 
 
 def _at(day: date, clock: str, zone: ZoneInfo) -> datetime:

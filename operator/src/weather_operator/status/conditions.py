@@ -28,6 +28,9 @@ from weather_operator.status.ready import (
 )
 from weather_operator.status.url import serving_class, url
 
+_LONGEST = 4096
+"""How long a message may be: what a webhook says in it has no bound, and each is kept thrice."""
+
 
 def status(observed: Observed, plan: Plan) -> Manifest:
     """Return the whole status.
@@ -145,7 +148,7 @@ def _condition(
         "type": type_,
         "status": value,
         "reason": reason,
-        "message": message,
+        "message": message if len(message) <= _LONGEST else f"{message[: _LONGEST - 1]}…",
         "observedGeneration": observed.app.generation,
         "lastTransitionTime": before["lastTransitionTime"] if is_same else observed.now,
     }

@@ -82,8 +82,14 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     """Return what to do, None when that takes ReplicaSets or pods that have not been read."""
     app = observed.app
     trial = trial_before(app.status)
-    if trial:  # what was taken away may be said again
-        trial = replace(trial, earlier=tuple(each for each in trial.earlier if each in said(app)))
+    if trial:
+        trial = replace(
+            trial,
+            # A time that a fast clock wrote is not believed, nor waited for.
+            set_at=trial.set_at and min(trial.set_at, observed.now),
+            # What was taken away may be said again.
+            earlier=tuple(each for each in trial.earlier if each in said(app)),
+        )
     if trial is None and not is_anything_left(observed):
         plain = rolling_update.decide(observed, desired)
         if plain is None:
