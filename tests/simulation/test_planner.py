@@ -65,7 +65,12 @@ Name = tuple[str, str]
 
 LONDON = Key(namespace="default", name="london")
 CANARY = Key(namespace="default", name="london-canary")
-POD_METADATA = {"name": "london-1", "namespace": "default", "uid": "pod-1"}
+POD_METADATA = {
+    "name": "london-1",
+    "namespace": "default",
+    "uid": "pod-1",
+    "ownerReferences": [{"kind": "ReplicaSet", "name": "london-1a2b", "controller": True}],
+}
 METRICS = Metrics()
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DEADLINE_SECONDS = 120

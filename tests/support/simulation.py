@@ -288,8 +288,10 @@ class Simulation:
     def crash(self, template: Manifest, name: str) -> None:
         """Let there be a pod of this template and name that crashes again and again."""
         waiting = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
+        owner = {"kind": REPLICA_SET.name, "name": "london-crashes", "controller": True}
+        metadata = {**template["metadata"], "ownerReferences": [owner]}
         body = {
-            "metadata": {**template["metadata"], "name": name, "namespace": "default"},
+            "metadata": {**metadata, "name": name, "namespace": "default"},
             "spec": template["spec"],
             "status": {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]},
         }

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -69,19 +70,28 @@ def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
     text = environment.get(name) or str(default)
-    if not text.isdecimal() or not low <= int(text) <= high:
+    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}: give a whole number from {low} to {high}")
     return int(text)
 
 
 def _url(environment: Mapping[str, str], name: str) -> str:
     text = environment.get(name, "").strip()
-    if text and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+    if text and not (re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text) and _has_host(text)):
         raise SettingsError(
             f"{name} is {text!r}: give an address such as http://prometheus.monitoring:9090, "
             "without user, query or fragment"
         )
     return text
+
+
+def _has_host(url: str) -> bool:
+    """Tell whether an address can be asked: with a host and, where it names one, a port."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _number_or_percentage(environment: Mapping[str, str], name: str, *, default: str) -> str:

@@ -16,6 +16,8 @@ NOW, END = "2026-01-01T10:06:59Z", "2026-01-01T10:07:00Z"
 """The container has had almost, and just, the two minutes that a rollout may take."""
 
 IMAGE = "weather:2.0.0"
+CRASHING = {"reason": "CrashLoopBackOff", "message": "back-off 40s"}
+OWNED = {"ownerReferences": [{"kind": "ReplicaSet", "name": "london-5d4f8", "controller": True}]}
 
 
 def pod(
@@ -41,7 +43,7 @@ def pod(
         "lastState": {"terminated": last} if last else {},
     }
     made = template(version)
-    metadata = {**made["metadata"], "name": name, "creationTimestamp": CREATED}
+    metadata = {**made["metadata"], "name": name, "creationTimestamp": CREATED, **OWNED}
     return {
         "metadata": {**metadata, **({"deletionTimestamp": NOW} if going else {})},
         "spec": {**made["spec"], "readinessGates": [{"conditionType": each} for each in gates]},
@@ -195,6 +197,29 @@ def test_a_node_whose_clock_is_behind_makes_no_container_older_than_its_pod() ->
 def test_without_a_rollout_nothing_is_condemned() -> None:
     (found,) = told.of_pods([pod(waiting=CRASH)])
     assert not found.condemns
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        None,
+        {"kind": "ReplicaSet", "name": "somebody-5d4f8"},
+        {"kind": "ReplicaSet", "name": "london"},
+        {"kind": "Job", "name": "london-5d4f8"},
+    ],
+)
+def test_a_pod_that_no_replica_set_of_the_app_made_condemns_nothing(
+    owner: dict[str, Any] | None,
+) -> None:
+    stray = pod(waiting=CRASHING)
+    stray["metadata"]["ownerReferences"] = [{**owner, "controller": True}] if owner else []
+    (found,) = told.of_pods([stray], observed())
+    assert not found.condemns
+    stray["metadata"]["ownerReferences"] = [
+        {"kind": "ReplicaSet", "name": "london-canary-5d4f8", "controller": True}
+    ]
+    (found,) = told.of_pods([stray], observed())
+    assert found.condemns
 
 
 def test_one_cause_of_many_pods_is_one_blocker_about_the_first_that_condemns() -> None:

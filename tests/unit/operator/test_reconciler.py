@@ -324,6 +324,36 @@ async def test_an_app_that_is_gone_or_going_is_left_alone() -> None:
     assert simulation.log() == []
 
 
+async def test_what_serves_is_scaled_and_repaired_when_the_failed_release_is_deleted() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="red")
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    simulation.server.remove(WEATHER_RELEASE, Key(name="3.0.0"))
+    simulation.change(colour="red", replicas=5)
+    simulation.server.remove(SERVICE, LONDON)
+    await simulation.converge()
+    assert simulation.ready() == "UnknownVersion"
+    assert simulation.body(WEATHER_APP)["status"]["version"] == "1.0.0"
+    assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 5
+    assert simulation.body(SERVICE)
+
+
+async def test_a_deleted_release_is_not_rolled_out_anew_for_another_spec() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="red")
+    await simulation.converge()
+    simulation.server.remove(WEATHER_RELEASE, Key(name="3.0.0"))
+    before = simulation.body(DEPLOYMENT)["spec"]["template"]
+    for spec in ({"city": "Paris"}, {"rollout": {"attempt": 1}}):
+        simulation.change(colour="red", **spec)
+        await simulation.converge()
+        assert simulation.ready() == "UnknownVersion"
+        assert simulation.body(DEPLOYMENT)["spec"]["template"] == before
+
+
 async def test_a_release_that_is_deleted_in_use_stops_neither_scaling_nor_repair() -> None:
     simulation = await Simulation.of(colour="green", **AUTOSCALED)
     await simulation.converge()

@@ -19,7 +19,7 @@ def test_the_environment_decides() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PORT", "WORKERS", "RESYNC_SECONDS"])
-@pytest.mark.parametrize("value", ["-1", "many", "1.5", "9999999"])
+@pytest.mark.parametrize("value", ["-1", "many", "1.5", "9999999", "9" * 5000, "٣"])
 def test_a_number_that_cannot_be_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is '{value}': give a whole number from"):
         from_environment({name: value})
@@ -44,7 +44,19 @@ def test_the_prometheus_server_is_an_address() -> None:
     assert from_environment({}).prometheus_url == ""
 
 
-@pytest.mark.parametrize("value", ["prometheus:9090", "ftp://a", "http://me@a", "http://a/?b=c"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "prometheus:9090",
+        "ftp://a",
+        "http://me@a",
+        "http://a/?b=c",
+        "http://a:99999",
+        "http://a:port",
+        "http://:9090",
+        "http://[::1",
+    ],
+)
 def test_what_is_no_address_is_refused_by_name(value: str) -> None:
     with pytest.raises(SettingsError, match=r"PROMETHEUS_URL is .*: give an address"):
         from_environment({"PROMETHEUS_URL": value})

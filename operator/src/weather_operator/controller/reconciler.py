@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from weather_operator import render
 from weather_operator.controller.analyst import Analyst
 from weather_operator.controller.children import Children, apply_error, refresh
 from weather_operator.controller.diagnostics import (
@@ -61,7 +62,7 @@ from weather_operator.rollout.interval import AnalysisTarget
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import RolloutState, revision_tried, seconds_between
+from weather_operator.rollout.state import RolloutState, failure, revision_tried, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.rollout.traffic import is_anything_left
 from weather_operator.rollout.trial import (
@@ -204,7 +205,7 @@ class Reconciler:
             unknown = Blocker(reason=error.reason, message=error.message)
             # What is tried, or serves, needs no catalogue: it is scaled and repaired all the same.
             tried = revision_tried(app.status) if trial_before(app.status) else None
-            known = _release_of(app, tried) or _release_of(app, observed.live)
+            known = _release_of(app, tried) or _release_of(app, observed.live) or _taken_back(app)
             return replace(observed, release=known, apply_errors=(unknown,))
         is_looked_up = (
             self._lookups is None
@@ -377,6 +378,24 @@ def _release_of(app: WeatherApp, revision: Revision | None) -> Release | None:
         return None
     release = Release(version=revision.version, colour=revision.colour, image=revision.image)
     return release if selects(app, release) else None
+
+
+def _taken_back(app: WeatherApp) -> Release | None:
+    """Return the release that the app still asks for though it has failed, None where it has not.
+
+    What served before serves on, and needs to be scaled and repaired as long as that is so.
+    """
+    for each in app.status.get("history", ()):
+        names = ("version", "colour", "image")
+        release = Release(**{name: each.get(name, "") for name in names})
+        has_failed = failure(app.status, each["revision"], attempt=app.rollout.attempt)
+        if (
+            has_failed
+            and selects(app, release)
+            and render.revision(app, release) == each["revision"]
+        ):
+            return release
+    return None
 
 
 def _blocker_or_raise(kind: Kind, app: WeatherApp, error: ApiError) -> Blocker:

@@ -3,15 +3,16 @@
 A version is condemned by what its own container does on a node: it crashes, runs for as long as a
 rollout may take without getting ready, cannot be made from what the spec says, or its image is not
 there. All else is the cluster's: no node, no quota, a registry or a volume that is late, a
-readiness gate of somebody else's, a node that is lost, another container that was added. That is
-told and waited for.
+readiness gate of somebody else's, a node that is lost, another container that was added, a pod with
+the app's labels that none of its own ReplicaSets made. That is told and waited for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from weather_operator.kube.resources import Manifest
+from weather_operator.kube.resources import REPLICA_SET, Manifest, controller_of
 from weather_operator.model import Blocker
+from weather_operator.render import child_name
 from weather_operator.render.labels import TRACK_LABEL, Track
 from weather_operator.render.load_balancers import GATE_PREFIX
 from weather_operator.render.pods import CONTAINER, REVISION_ANNOTATION
@@ -215,8 +216,19 @@ def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
         return False
     if _revision(pod) != observed.judged.revision or _is_terminating(pod):
         return False
+    if not _is_of_own_replica_set(pod, observed):
+        return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
     return not disturbed and not pod.get("status", {}).get("reason")
+
+
+def _is_of_own_replica_set(pod: Manifest, observed: Observed) -> bool:
+    """Tell whether a pod belongs to a ReplicaSet of the app: labels can be on anybody's."""
+    owner = controller_of(pod)
+    if owner is None or owner["kind"] != REPLICA_SET.name:
+        return False
+    deployment, _, _ = owner["name"].rpartition("-")
+    return deployment in {child_name(observed.app, track) for track in Track}
 
 
 def _had_its_time(pod: Manifest, running: Manifest, observed: Observed) -> bool:
