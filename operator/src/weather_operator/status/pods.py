@@ -7,6 +7,7 @@ readiness gate of somebody else's, a node that is lost, another container that w
 told and waited for.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -29,6 +30,9 @@ _LATE = ("timed out", "deadline exceeded", "failed to sync", "failed to reserve"
 # How a container ended of which nobody knows, since its node was away.
 _UNSEEN = frozenset({"ContainerStatusUnknown", "Unknown"})
 _CRASHES, _UNHEALTHY = "CrashLoopBackOff", "Unhealthy"
+# Which container an event is about, in the words of its kubelet.
+_FIELD_PATH = re.compile(r"spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}")
+_OWN = ("containers", CONTAINER)
 _STARTS = 10
 """How many seconds, and so startup probes, a pod may take before that is in the way."""
 
@@ -64,20 +68,19 @@ def with_events(
     events: Sequence[Manifest],
     observed: Observed | None = None,
 ) -> tuple[Blocker, ...]:
-    """Return the blockers with what the newest telling warning about a pod says."""
-    newest = max(filter(_names_a_cause, events), key=last_seen, default=None)
+    """Return the blockers with what the newest telling warning about a pod says.
+
+    Those about its own container go before the others'.
+    """
+    telling = (each for each in events if _names_a_cause(each, pod))
+    newest = max(telling, key=lambda each: (_subject(each) == _OWN, last_seen(each)), default=None)
     if newest is None or (not found and _only_starts(newest)):
         return found
-    reason, message = newest.get("reason") or "Warning", newest.get("message", "")
-    told = Blocker(reason=reason, message=message, object=_reference(pod))
-    if "pull image" in message:
-        told = _of_image(pod, _own_container(pod), reason, message)
-        if observed and _is_judged(pod, observed):
-            told = _in_the_catalogues_words(told, pod, observed)
-        else:
-            told = replace(told, condemns=False)
-    same = (each.condemns for each in found if each.reason == told.reason)
-    told = replace(told, condemns=told.condemns or any(same))
+    told = _of_event(newest, pod, observed if _is_judged(pod, observed) else None)
+    same = next((each for each in found if each.reason == told.reason), None)
+    if same and same.condemns and _subject(newest) != _OWN:
+        return found  # it is not this that condemns
+    told = replace(told, condemns=told.condemns or bool(same and same.condemns))
     others = (each for each in found if each.reason != told.reason)
     return _what_condemns_first((told, *others))
 
@@ -128,14 +131,36 @@ def _of_pod(pod: Manifest, observed: Observed | None) -> Iterator[Blocker]:
         message = status.get("message") or status["reason"]
         yield Blocker(reason=status["reason"], message=message, object=_reference(pod))
         return
-    for name in ("initContainerStatuses", "containerStatuses"):
-        for container in status.get(name, ()):
-            if name == "initContainerStatuses" and _has_done_its_work(container):
-                continue
-            is_own = name == "containerStatuses" and container["name"] == CONTAINER
-            if blocker := _of_container(pod, container, observed if is_judged else None):
-                yield blocker if is_own else _of_another(container, blocker)
+    for kind, container in _containers(pod):
+        if kind == "initContainers" and _has_done_its_work(container):
+            continue
+        if blocker := _of_container(pod, container, observed if is_judged else None):
+            is_own = (kind, container["name"]) == _OWN
+            yield blocker if is_own else _of_another(container, blocker)
     yield from _gates(pod)
+
+
+def _of_event(event: Manifest, pod: Manifest, judged_by: Observed | None) -> Blocker:
+    """Return what a warning says; only one about the pod's own container can condemn."""
+    reason, message = event.get("reason") or "Warning", event.get("message", "")
+    told = Blocker(reason=reason, message=message, object=_reference(pod))
+    subject = _subject(event)
+    if subject is None:
+        return told
+    container = {"name": subject[1]}
+    if "pull image" in message:
+        told = _of_image(pod, container, reason, message)
+        if judged_by is None:
+            told = replace(told, condemns=False)
+        elif subject == _OWN:
+            told = _in_the_catalogues_words(told, pod, judged_by)
+    return told if subject == _OWN else _of_another(container, told)
+
+
+def _subject(event: Manifest) -> tuple[str, str] | None:
+    """Return the list and the name of the container that an event is about, None of the pod."""
+    found = _FIELD_PATH.fullmatch(event.get("involvedObject", {}).get("fieldPath") or "")
+    return (found[1], found[2]) if found else None
 
 
 def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None) -> Blocker | None:
@@ -235,15 +260,18 @@ def _had_its_time(pod: Manifest, running: Manifest, observed: Observed) -> bool:
 
 def _explains_itself(pod: Manifest) -> bool:
     """Tell whether a pod says more than that it does not get ready, or gets no image."""
-    for blocker in _of_pod(pod, None):
-        if blocker.reason != image_errors.REASON:
-            return True
-        waiting = _own_container(pod).get("state", {}).get("waiting", {})
-        image = _image(pod, CONTAINER)
-        text = waiting.get("message", "")
-        if image_errors.image_error(image, waiting.get("reason", ""), text).is_explained:
-            return True
-    return False
+    if any(each.reason != image_errors.REASON for each in _of_pod(pod, None)):
+        return True
+    return any(_has_explained_image(pod, each) for _, each in _containers(pod))
+
+
+def _has_explained_image(pod: Manifest, container: Manifest) -> bool:
+    """Tell whether a container says why it gets no image."""
+    waiting = container.get("state", {}).get("waiting", {})
+    reason, text = waiting.get("reason", ""), waiting.get("message", "")
+    if not image_errors.is_image_error(reason):
+        return False
+    return image_errors.image_error(_image(pod, container["name"]), reason, text).is_explained
 
 
 def _unscheduled(pod: Manifest) -> Blocker | None:
@@ -274,10 +302,19 @@ def _how(ended: Manifest) -> str:
     return f"ended with {ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
 
 
-def _names_a_cause(event: Manifest) -> bool:
-    """Tell whether an event has a cause: "Error: ErrImagePull" has none."""
+def _names_a_cause(event: Manifest, pod: Manifest) -> bool:
+    """Tell whether an event has a cause for which its pod is not ready.
+
+    "Error: ErrImagePull" has none, what is said of a container that is ready is over, and for one
+    that somebody added to look at the others nothing waits.
+    """
     message: str = event.get("message", "")
-    return not message.startswith("Error: ")
+    subject = _subject(event)
+    if message.startswith("Error: ") or (subject and subject[0] == "ephemeralContainers"):
+        return False
+    return not any(
+        subject == (kind, each["name"]) and each.get("ready") for kind, each in _containers(pod)
+    )
 
 
 def _only_starts(event: Manifest) -> bool:
@@ -285,9 +322,15 @@ def _only_starts(event: Manifest) -> bool:
     return message.startswith("Startup probe failed") and event.get("count", 1) < _STARTS
 
 
+def _containers(pod: Manifest) -> Iterator[tuple[str, Manifest]]:
+    """Yield the status of each container that a pod waits for, with its list in the spec."""
+    for kind in ("initContainers", "containers"):
+        for each in pod.get("status", {}).get(f"{kind.removesuffix('s')}Statuses", ()):
+            yield kind, each
+
+
 def _own_container(pod: Manifest) -> Manifest:
-    statuses = pod.get("status", {}).get("containerStatuses", ())
-    return next((each for each in statuses if each["name"] == CONTAINER), {})
+    return next((each for kind, each in _containers(pod) if (kind, each["name"]) == _OWN), {})
 
 
 def _image(pod: Manifest, container: str) -> str:
