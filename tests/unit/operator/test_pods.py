@@ -10,6 +10,7 @@ from weather_operator.model import Blocker
 from weather_operator.model.parsing import parse_app, parse_release
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import pods as told
+from weather_operator.status.blockers import manifest
 
 CREATED, STARTED = "2026-01-01T10:00:00Z", "2026-01-01T10:05:00Z"
 NOW, END = "2026-01-01T10:06:59Z", "2026-01-01T10:07:00Z"
@@ -220,7 +221,7 @@ def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() 
     assert told.unexplained([one]) is one
     found = told.of_pods([one], observed())
     assert not found[0].condemns
-    events = [
+    events: list[dict[str, Any]] = [
         {"reason": "Failed", "message": "Error: ErrImagePull", "lastTimestamp": END},
         {
             "reason": "Failed",
@@ -298,6 +299,15 @@ def test_a_warning_about_another_container_has_its_name() -> None:
     assert asked.message == "container proxy: Readiness probe failed: 503"
     found = told.of_pods([pod()], observed(END))
     assert told.with_events(found, pod(), [probe], observed(END)) == found
+
+
+def test_who_adds_a_container_has_to_correct_it() -> None:
+    memory = {**SIDECAR, "lastState": {"terminated": KILLED}}
+    image = {"name": "proxy", "state": {"waiting": waiting("InvalidImageName")}}
+    for other in (memory, image):
+        (found,) = told.of_pods([pod(ready=True, containers=(other,))], observed())
+        message = manifest(found)["message"]
+        assert message.endswith("Whoever adds it to the pods, often a webhook, has to correct it.")
 
 
 def test_warnings_about_its_own_container_go_first_while_that_is_not_ready() -> None:

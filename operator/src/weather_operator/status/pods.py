@@ -198,7 +198,7 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
 
 def _of_another(container: Manifest, blocker: Blocker) -> Blocker:
     message = f"container {container['name']}: {blocker.message}"
-    return replace(blocker, message=message, condemns=False)
+    return replace(blocker, message=message, condemns=False, is_of_another=True)
 
 
 def _of_image(pod: Manifest, container: Manifest, reason: str, text: str) -> Blocker:
