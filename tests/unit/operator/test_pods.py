@@ -235,6 +235,25 @@ def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() 
     assert asked.message == f"the registry has no image {IMAGE}"
 
 
+EVICTED: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+
+
+def test_a_pod_that_its_node_has_ended_does_not_speak_for_its_successor() -> None:
+    ended = pod("a", state={"terminated": KILLED}, **EVICTED)
+    silent = pod("b", waiting=waiting("ContainerCreating"))
+    assert told.unexplained([ended, silent]) is silent
+    assert told.of_pods([ended, silent], observed()) == ()
+    (found,) = told.of_pods([ended, pod("c", ready=True)], observed())
+    assert found.reason == "Evicted"
+    assert told.late([ended]) is None
+
+
+def test_a_pod_that_its_node_has_ended_condemns_nothing() -> None:
+    one = pod(state={"terminated": {"exitCode": 137, "reason": "Error"}}, phase="Failed")
+    (found,) = told.of_pods([one], observed(END))
+    assert not found.condemns
+
+
 NO_PROXY = waiting("ImagePullBackOff", 'Back-off pulling image "proxy:9"')
 INITIALISING = waiting("PodInitializing")
 

@@ -40,10 +40,13 @@ _STARTS = 10
 def of_pods(pods: Sequence[Manifest], observed: Observed | None = None) -> tuple[Blocker, ...]:
     """Return one blocker for each cause that the pods themselves name, what condemns first.
 
-    Without `observed` nothing is known of which revision is tried, and nothing condemns.
+    Without `observed` nothing is known of which revision is tried, and nothing condemns. A pod that
+    its node has ended stays as an object, and its successor is what is waited for: it speaks where
+    no other pod is there to speak.
     """
     found: dict[str, Blocker] = {}
-    for pod in sorted(pods, key=_name):
+    awaited = [pod for pod in pods if _is_awaited(pod)]
+    for pod in sorted(awaited or pods, key=_name):
         for blocker in _of_pod(pod, observed):
             known = found.get(blocker.reason)
             if known is None or (blocker.condemns and not known.condemns):
@@ -56,7 +59,7 @@ def unexplained(pods: Sequence[Manifest]) -> Manifest | None:
 
     None where another one says it.
     """
-    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if _is_awaited(pod)]
     explained = [pod for pod in unready if _explains_itself(pod)]
     silent = (pod for pod in unready if not _explains_itself(pod))
     return None if explained else min(silent, key=_name, default=None)
@@ -105,7 +108,7 @@ def without_gates(pods: Sequence[Manifest], revision: Revision, *, since: str) -
 
 def late(pods: Sequence[Manifest]) -> Blocker | None:
     """Return the first pod that is on its way for too long although nothing says why."""
-    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if _is_awaited(pod)]
     pod = min(unready, key=_name, default=None)
     if pod is None:
         return None
@@ -235,13 +238,16 @@ def _gates(pod: Manifest) -> Iterator[Blocker]:
 
 
 def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
-    """Tell whether a pod is of the revision that is tried, and has not been disturbed."""
+    """Tell whether a pod is of the revision that is tried, and has not been disturbed.
+
+    Its containers are started again for ever: only its node ends it.
+    """
     if observed is None or observed.judged is None:
         return False
     if _revision(pod) != observed.judged.revision or _is_terminating(pod):
         return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
-    return not disturbed and not pod.get("status", {}).get("reason")
+    return not (disturbed or _has_ended(pod) or pod.get("status", {}).get("reason"))
 
 
 def _had_its_time(pod: Manifest, running: Manifest, observed: Observed) -> bool:
@@ -351,6 +357,16 @@ def is_ready(pod: Manifest) -> bool:
 def _revision(pod: Manifest) -> str | None:
     revision: str | None = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
     return revision
+
+
+def _is_awaited(pod: Manifest) -> bool:
+    """Tell whether a pod may yet get ready."""
+    return not (is_ready(pod) or _is_terminating(pod) or _has_ended(pod))
+
+
+def _has_ended(pod: Manifest) -> bool:
+    """Tell whether no container of a pod will run again."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
 def _is_terminating(pod: Manifest) -> bool:
