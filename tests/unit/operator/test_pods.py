@@ -114,6 +114,16 @@ def test_what_its_own_container_shows_condemns_a_version(
             "CreateContainerConfigError",
             "timed out",
         ),
+        (
+            pod(waiting=waiting("CreateContainerError", "mkdir /var/x: no space left on device")),
+            "CreateContainerError",
+            "no space left",
+        ),
+        (
+            pod(waiting=waiting("RunContainerError", "fork: resource temporarily unavailable")),
+            "RunContainerError",
+            "temporarily unavailable",
+        ),
         (pod(state={"terminated": LOST}), "CrashLoopBackOff", "ContainerStatusUnknown"),
         (
             pod(ready=True, containers=(SIDECAR,)),

@@ -25,8 +25,14 @@ from weather_operator.status.blockers import last_seen
 # What a container waits for while all is well: its pod is on the way, or its events have the cause.
 _QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
 _CREATING = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-# What a kubelet says of a container that it cannot make because it is itself late.
+# What a kubelet says of a container that it cannot make because its node is late, or has no room.
 _LATE = ("timed out", "deadline exceeded", "failed to sync", "failed to reserve", "connection re")
+_NO_ROOM = (
+    "no space left on device",
+    "resource temporarily unavailable",
+    "too many open files",
+    "input/output error",
+)
 # How a container ended of which nobody knows, since its node was away.
 _UNSEEN = frozenset({"ContainerStatusUnknown", "Unknown"})
 _CRASHES, _UNHEALTHY = "CrashLoopBackOff", "Unhealthy"
@@ -182,7 +188,7 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
                 return replace(found, condemns=False)
             return _in_the_catalogues_words(found, pod, judged_by)
         condemns = reason == _CRASHES or (
-            reason in _CREATING and not any(each in message for each in _LATE)
+            reason in _CREATING and not any(each in message for each in (*_LATE, *_NO_ROOM))
         )
         message += _last_end(container)
         return Blocker(
