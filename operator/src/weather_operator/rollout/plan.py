@@ -42,7 +42,12 @@ from weather_operator.rollout.state import (
 )
 from weather_operator.rollout.strategies import Action, Decision, canary
 from weather_operator.rollout.strategies.canary import canary_reached
-from weather_operator.rollout.traffic import canary_size, is_bound, service_selector
+from weather_operator.rollout.traffic import (
+    canary_size,
+    divides_requests,
+    is_bound,
+    service_selector,
+)
 from weather_operator.rollout.trial import (
     ENDING,
     PREPARING,
@@ -101,7 +106,8 @@ def plan(observed: Observed) -> Plan | None:
         return None
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
-    manifests |= render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
+    routes = render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
+    manifests |= routes | _kept_routes(observed, routes, path, weight)
     if trial:
         manifests[SERVICE] = render.service(app, service_selector(app, weight or 0))
     if decision.trial and app.autoscaling:
@@ -277,10 +283,7 @@ def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[
         child = observed.child(kind, name)
         if child is None or "deletionTimestamp" in child["metadata"]:
             continue
-        asked_for = kind in manifests
-        if not asked_for and kind in ROUTES and _is_handed_over(observed, manifests):
-            continue
-        if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
+        if kind not in manifests or (kind is AUTOSCALER and recreate_autoscaler):
             yield Write(kind=kind, name=name)
 
 
@@ -317,10 +320,22 @@ def _begins_without_pods(observed: Observed) -> bool:
     return observed.child(DEPLOYMENT) is None and observed.app.first_replicas == 0
 
 
-def _is_handed_over(observed: Observed, manifests: dict[Kind, Manifest]) -> bool:
-    """Tell whether a route of another kind takes over, and leads nowhere yet."""
-    successors = [kind for kind in ROUTES if kind in manifests]
-    return any(not leads_somewhere(kind, observed.child(kind)) for kind in successors)
+def _kept_routes(
+    observed: Observed, asked_for: dict[Kind, Manifest], path: str, weight: int | None
+) -> dict[Kind, Manifest]:
+    """Return the routes that go once those that the app asks for lead somewhere.
+
+    Until then visitors come through them, so they follow what serves as any other.
+    """
+    if all(leads_somewhere(kind, observed.child(kind)) for kind in asked_for):
+        return {}
+    app, kept = observed.app, {}
+    for kind in ROUTES:
+        live = observed.child(kind)
+        if live and kind not in asked_for and "deletionTimestamp" not in live["metadata"]:
+            canary = weight if divides_requests(app) else None
+            kept[kind] = render.kept_route(app, kind, live, path, canary)
+    return kept
 
 
 def _starts_from_no_pods(observed: Observed) -> bool:
