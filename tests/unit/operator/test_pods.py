@@ -245,6 +245,16 @@ def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() 
     assert asked.message == f"the registry has no image {IMAGE}"
 
 
+def test_what_a_lost_node_said_last_condemns_nothing() -> None:
+    for one in (pod(), pod(waiting=CRASH), pod(waiting=MISSING)):
+        one["spec"]["nodeName"] = "node-1"
+        (condemning,) = told.of_pods([one], observed(END))
+        assert condemning.condemns
+        (found,) = told.of_pods([one], replace(observed(END), lost_nodes=frozenset({"node-1"})))
+        assert (found.reason, found.condemns) == ("NodeNotReady", False)
+        assert found.message == "its node node-1 is not ready"
+
+
 EVICTED: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
 
 

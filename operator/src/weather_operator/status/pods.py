@@ -140,6 +140,10 @@ def _of_pod(pod: Manifest, observed: Observed | None) -> Iterator[Blocker]:
         message = status.get("message") or status["reason"]
         yield Blocker(reason=status["reason"], message=message, object=_reference(pod))
         return
+    if observed and _is_on_lost_node(pod, observed) and not is_ready(pod):
+        message = f"its node {pod['spec']['nodeName']} is not ready"
+        yield Blocker(reason="NodeNotReady", message=message, object=_reference(pod))
+        return
     for kind, container in _containers(pod):
         if kind == "initContainers" and _has_done_its_work(container):
             continue
@@ -246,11 +250,14 @@ def _gates(pod: Manifest) -> Iterator[Blocker]:
 def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
     """Tell whether a pod is of the revision that is tried, and has not been disturbed.
 
-    Its containers are started again for ever: only its node ends it.
+    Its containers are started again for ever: only its node ends it. Of a node that is lost nobody
+    hears how they are.
     """
     if observed is None or observed.judged is None:
         return False
     if _revision(pod) != observed.judged.revision or _is_terminating(pod):
+        return False
+    if _is_on_lost_node(pod, observed):
         return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
     return not (disturbed or _has_ended(pod) or pod.get("status", {}).get("reason"))
@@ -363,6 +370,10 @@ def is_ready(pod: Manifest) -> bool:
 def _revision(pod: Manifest) -> str | None:
     revision: str | None = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
     return revision
+
+
+def _is_on_lost_node(pod: Manifest, observed: Observed) -> bool:
+    return pod.get("spec", {}).get("nodeName") in observed.lost_nodes
 
 
 def _is_awaited(pod: Manifest) -> bool:
