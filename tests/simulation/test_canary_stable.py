@@ -1,9 +1,20 @@
 """What serves while a revision is tried: it stays as it is, also where others change it."""
 
 import pytest
+from support.fake_api_server import Request
 from support.simulation import LONDON, Simulation
-from support.trials import canary, in_trial, phase_is, rollout, serving, status, until
-from weather_operator.kube.resources import DEPLOYMENT, Manifest
+from support.trials import (
+    canary,
+    in_trial,
+    nothing_left,
+    phase_is,
+    rollout,
+    serving,
+    status,
+    until,
+    weight_in,
+)
+from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, Manifest
 
 AWAITED = canary({"weight": 50, "approval": True})
 
@@ -81,3 +92,20 @@ async def test_what_a_tried_revision_has_beside_what_serves_writes_nothing_to_th
     after = simulation.body(DEPLOYMENT)
     assert after["metadata"]["generation"] == before["metadata"]["generation"]
     assert after["metadata"]["managedFields"] == before["metadata"]["managedFields"]
+
+
+async def test_a_canary_keeps_the_visitors_where_what_serves_beside_it_is_deleted() -> None:
+    simulation = await in_trial("AwaitingApproval", **AWAITED)
+    simulation.server.remove(DEPLOYMENT, LONDON)
+    weights = []
+
+    def note(_: Request) -> None:
+        live = simulation.server.body(DEPLOYMENT, LONDON) or {}
+        if not live.get("status", {}).get("availableReplicas"):
+            weights.append(weight_in(simulation.server.body(HTTP_ROUTE, LONDON)))
+
+    simulation.server.after = note
+    await simulation.converge()
+    assert set(weights) == {50, 100}
+    assert status(simulation)["version"] == "2.0.0"
+    assert nothing_left(simulation)
