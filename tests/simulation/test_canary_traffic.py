@@ -3,6 +3,7 @@
 import pytest
 from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
+    ALB,
     DARK,
     GATEWAY,
     GOOD,
@@ -13,14 +14,23 @@ from support.trials import (
     blue_green,
     canary,
     in_trial,
+    nothing_left,
     phase_is,
     rollout,
     serving,
     status,
     until,
     weight_in,
+    without_none,
 )
-from weather_operator.kube.resources import AUTOSCALER, DEPLOYMENT, HTTP_ROUTE, Key, Manifest
+from weather_operator.kube.resources import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    HTTP_ROUTE,
+    INGRESS,
+    Key,
+    Manifest,
+)
 from weather_operator.model import APPROVE_ANNOTATION, WEATHER_RELEASE
 from weather_operator.status.conditions import condition
 
@@ -372,3 +382,29 @@ async def test_a_site_is_ready_once_a_gateway_has_taken_the_route_as_it_is_now(
     simulation.gateway_is_away = False
     await simulation.converge()
     assert simulation.ready() == "Serving"
+
+
+NGINX: Manifest = {"gateway": None, "ingress": {"className": "nginx"}}
+
+
+@pytest.mark.parametrize(("old", "new"), [(GATEWAY, NGINX), (ALB, GATEWAY)])
+async def test_visitors_leave_a_canary_on_an_old_way_in_whose_successor_leads_nowhere(
+    old: Manifest, new: Manifest
+) -> None:
+    simulation = await in_trial("Analysing", **without_none(canary(**old)))
+    simulation.gateway_is_away = new is GATEWAY
+    Watched(simulation)  # no pods go before their visitors
+    way_in = HTTP_ROUTE if old is GATEWAY else INGRESS
+    assert weight_in(simulation.server.body(way_in, LONDON)) == 10
+    simulation.change(**without_none(canary(colour="yellow", **new)))
+    await until(simulation, lambda: nothing_left(simulation))
+    assert weight_in(simulation.server.body(way_in, LONDON)) == 0
+
+
+async def test_a_trial_goes_on_while_the_way_in_becomes_one_that_divides_nothing() -> None:
+    simulation = await in_trial("Analysing", **canary())
+    simulation.change(**without_none(canary(**NGINX)))
+    await until(simulation, lambda: status(simulation)["version"] == "2.0.0")
+    await until(simulation, lambda: nothing_left(simulation))
+    route = simulation.body(HTTP_ROUTE)
+    assert [each["name"] for each in route["spec"]["rules"][0]["backendRefs"]] == ["london"]

@@ -30,6 +30,13 @@ HEAD = "unexpected status from HEAD request to https://registry.example/v2/x/man
             False,
             "does not let the nodes pull",
         ),
+        (
+            f"{GRPC}: failed to extract layer: failed to get reader from content store: content "
+            "digest sha256:1: not found",
+            False,
+            "cannot be pulled: not found",
+        ),
+        (f'Failed to inspect image "{IMAGE}": rpc error: not found', False, "cannot be pulled"),
         (f"{GRPC}: no space left on device", False, "cannot be pulled: no space left on device"),
     ],
 )

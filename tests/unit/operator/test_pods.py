@@ -10,6 +10,7 @@ from weather_operator.model import Blocker
 from weather_operator.model.parsing import parse_app, parse_release
 from weather_operator.rollout.observed import Observed
 from weather_operator.status import pods as told
+from weather_operator.status.blockers import manifest
 
 CREATED, STARTED = "2026-01-01T10:00:00Z", "2026-01-01T10:05:00Z"
 NOW, END = "2026-01-01T10:06:59Z", "2026-01-01T10:07:00Z"
@@ -114,6 +115,16 @@ def test_what_its_own_container_shows_condemns_a_version(
             pod(waiting=waiting("CreateContainerConfigError", LATE_KUBELET)),
             "CreateContainerConfigError",
             "timed out",
+        ),
+        (
+            pod(waiting=waiting("CreateContainerError", "mkdir /var/x: no space left on device")),
+            "CreateContainerError",
+            "no space left",
+        ),
+        (
+            pod(waiting=waiting("RunContainerError", "fork: resource temporarily unavailable")),
+            "RunContainerError",
+            "temporarily unavailable",
         ),
         (pod(state={"terminated": LOST}), "CrashLoopBackOff", "ContainerStatusUnknown"),
         (
@@ -245,17 +256,131 @@ def test_events_may_tell_why_an_image_cannot_be_pulled_where_the_pod_does_not() 
     assert told.unexplained([one]) is one
     found = told.of_pods([one], observed())
     assert not found[0].condemns
-    events = [
+    events: list[dict[str, Any]] = [
         {"reason": "Failed", "message": "Error: ErrImagePull", "lastTimestamp": END},
         {
             "reason": "Failed",
             "message": f'Failed to pull image "{IMAGE}": rpc error: not found',
             "lastTimestamp": NOW,
+            "involvedObject": {"fieldPath": "spec.containers{web}"},
         },
     ]
     (asked,) = told.with_events(found, one, events, observed())
     assert (asked.reason, asked.condemns) == ("ImagePullBackOff", True)
     assert asked.message == f"the registry has no image {IMAGE}"
+
+
+def test_what_a_lost_node_said_last_condemns_nothing() -> None:
+    for one in (pod(), pod(waiting=CRASH), pod(waiting=MISSING)):
+        one["spec"]["nodeName"] = "node-1"
+        (condemning,) = told.of_pods([one], observed(END))
+        assert condemning.condemns
+        (found,) = told.of_pods([one], replace(observed(END), lost_nodes=frozenset({"node-1"})))
+        assert (found.reason, found.condemns) == ("NodeNotReady", False)
+        assert found.message == "its node node-1 is not ready"
+
+
+EVICTED: dict[str, Any] = {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}
+
+
+def test_a_pod_that_its_node_has_ended_does_not_speak_for_its_successor() -> None:
+    ended = pod("a", state={"terminated": KILLED}, **EVICTED)
+    silent = pod("b", waiting=waiting("ContainerCreating"))
+    assert told.unexplained([ended, silent]) is silent
+    assert told.of_pods([ended, silent], observed()) == ()
+    (found,) = told.of_pods([ended, pod("c", ready=True)], observed())
+    assert found.reason == "Evicted"
+    assert told.late([ended]) is None
+
+
+def test_a_pod_that_its_node_has_ended_condemns_nothing() -> None:
+    one = pod(state={"terminated": {"exitCode": 137, "reason": "Error"}}, phase="Failed")
+    (found,) = told.of_pods([one], observed(END))
+    assert not found.condemns
+
+
+NO_PROXY = waiting("ImagePullBackOff", 'Back-off pulling image "proxy:9"')
+INITIALISING = waiting("PodInitializing")
+
+
+def warning(container: str, message: str, *, reason: str = "Failed") -> dict[str, Any]:
+    """A kubelet's warning about one container, such as `containers{web}`, or about the pod."""
+    about = {"involvedObject": {"fieldPath": f"spec.{container}"}} if container else {}
+    return {"reason": reason, "message": message, "lastTimestamp": NOW, **about}
+
+
+@pytest.mark.parametrize(
+    ("one", "container"),
+    [
+        (
+            pod(ready=True, containers=({"name": "proxy", "state": {"waiting": NO_PROXY}},)),
+            "containers{proxy}",
+        ),
+        (
+            pod(
+                waiting=INITIALISING,
+                initContainerStatuses=[{"name": "proxy", "state": {"waiting": NO_PROXY}}],
+            ),
+            "initContainers{proxy}",
+        ),
+    ],
+)
+def test_an_image_that_another_container_lacks_condemns_nothing(
+    one: dict[str, Any], container: str
+) -> None:
+    one["status"]["conditions"] = [condition("Ready", "False")]
+    one["spec"]["initContainers"] = [{"name": "proxy", "image": "proxy:9"}]
+    assert told.unexplained([one]) is one
+    events = [warning(container, 'Failed to pull image "proxy:9": rpc error: proxy:9: not found')]
+    found = told.of_pods([one], observed())
+    (asked,) = told.with_events(found, one, events, observed())
+    assert (asked.reason, asked.condemns) == ("ImagePullBackOff", False)
+    assert asked.message == "container proxy: the registry has no image proxy:9"
+
+
+def test_an_image_that_another_container_lacks_explains_its_pod() -> None:
+    cause = waiting("ImagePullBackOff", 'Back-off pulling image "proxy:9": proxy:9: not found')
+    one = pod(containers=({"name": "proxy", "state": {"waiting": cause}},))
+    assert told.unexplained([one]) is None
+
+
+def test_an_image_that_the_node_itself_lacks_condemns_nothing() -> None:
+    words = 'failed to get sandbox image: failed to pull image "pause:3": pause:3: not found'
+    events = [warning("", words, reason="FailedCreatePodSandBox")]
+    (asked,) = told.with_events((), pod(waiting=INITIALISING), events, observed())
+    assert asked == Blocker(reason="FailedCreatePodSandBox", message=words, object="Pod/london-1")
+
+
+def test_no_pod_waits_for_a_container_that_somebody_debugs_it_with() -> None:
+    words = 'Failed to pull image "debug:1": debug:1: not found'
+    events = [warning("ephemeralContainers{debugger}", words)]
+    assert told.with_events((), pod(), events, observed()) == ()
+
+
+def test_a_warning_about_another_container_has_its_name() -> None:
+    probe = warning("containers{proxy}", "Readiness probe failed: 503", reason="Unhealthy")
+    (asked,) = told.with_events((), pod(ready=True), [probe], observed())
+    assert asked.message == "container proxy: Readiness probe failed: 503"
+    found = told.of_pods([pod()], observed(END))
+    assert told.with_events(found, pod(), [probe], observed(END)) == found
+
+
+def test_who_adds_a_container_has_to_correct_it() -> None:
+    memory = {**SIDECAR, "lastState": {"terminated": KILLED}}
+    image = {"name": "proxy", "state": {"waiting": waiting("InvalidImageName")}}
+    for other in (memory, image):
+        (found,) = told.of_pods([pod(ready=True, containers=(other,))], observed())
+        message = manifest(found)["message"]
+        assert message.endswith("Whoever adds it to the pods, often a webhook, has to correct it.")
+
+
+def test_warnings_about_its_own_container_go_first_while_that_is_not_ready() -> None:
+    words = "Readiness probe failed"
+    own = warning("containers{web}", words, reason="Unhealthy") | {"lastTimestamp": CREATED}
+    events = [own, warning("containers{proxy}", words, reason="Unhealthy")]
+    for ready, expected in ((False, words), (True, f"container proxy: {words}")):
+        (asked,) = told.with_events((), pod(ready=ready), events, observed())
+        assert asked.message == expected
 
 
 def test_what_the_registry_lacks_is_said_as_the_release_says_it() -> None:
@@ -288,11 +413,12 @@ def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:
 
 
 def test_a_probe_that_fails_condemns_once_the_container_has_had_its_time() -> None:
-    events = [{"reason": "Unhealthy", "message": "Readiness probe failed: 503"}]
+    words = "Readiness probe failed: 503"
+    events = [warning("containers{web}", words, reason="Unhealthy")]
     for now, expected in ((NOW, False), (END, True)):
         found = told.of_pods([pod()], observed(now))
         (asked,) = told.with_events(found, pod(), events, observed(now))
-        assert (asked.message, asked.condemns) == ("Readiness probe failed: 503", expected)
+        assert (asked.message, asked.condemns) == (words, expected)
 
 
 def test_a_pod_that_only_takes_its_time_to_start_is_no_blocker() -> None:

@@ -18,6 +18,8 @@ from weather_operator.kube.resources import (
     DISRUPTION_BUDGET,
     HTTP_ROUTE,
     INGRESS,
+    NODE,
+    POD,
     REPLICA_SET,
     SERVICE,
     Key,
@@ -387,3 +389,31 @@ async def test_a_version_that_is_nowhere_leaves_what_another_serves_alone() -> N
     await simulation.converge()
     assert simulation.ready() == "UnknownVersion"
     assert simulation.body(DEPLOYMENT)["spec"]["replicas"] == 2
+
+
+def say_node(simulation: Simulation, ready: str) -> None:
+    """Let the node of all pods be ready, or not, or nobody know."""
+    conditions = [{"type": "Ready", "status": ready}]
+    metadata = {"name": "node-1", "uid": "node-1"}
+    body = {"metadata": metadata, "status": {"conditions": conditions}}
+    simulation.server.put(NODE, Key(name="node-1"), body)
+    for (kind, key), pod in simulation.server.bodies().items():
+        if kind is POD:
+            simulation.server.edit(POD, key, spec={**pod["spec"], "nodeName": "node-1"})
+
+
+async def test_no_version_is_rolled_back_for_what_a_lost_node_said_last() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(colour="red")
+    for _ in range(30):
+        outcome = await simulation.reconcile()
+        simulation.turn()
+        say_node(simulation, "Unknown")
+        simulation.wait(outcome)
+    assert simulation.ready() == "Blocked"
+    (blocker,) = simulation.body(WEATHER_APP)["status"]["blockers"]
+    assert blocker["reason"] == "NodeNotReady"
+    say_node(simulation, "True")
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"

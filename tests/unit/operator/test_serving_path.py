@@ -101,6 +101,28 @@ async def test_another_kind_of_route_takes_over_before_the_old_one_goes(
     assert simulation.server.body(old, LONDON) is None
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "old"),
+    [(ingress("/"), gateway("/new"), INGRESS), (gateway("/"), ingress("/new"), HTTP_ROUTE)],
+)
+async def test_an_old_way_in_follows_what_serves_until_the_new_one_leads(
+    before: dict[str, Any], after: dict[str, Any], old: Kind
+) -> None:
+    simulation = await serving(before, old)
+    simulation.gateway_is_away = True
+    known = simulation.body(old)
+    simulation.change(**after)
+    await simulation.converge()
+    assert path_of(simulation.body(old)) == "/new"
+    changed = simulation.body(old)["spec"]
+    assert {k: v for k, v in changed.items() if k != "rules"} == {
+        k: v for k, v in known["spec"].items() if k != "rules"
+    }
+    assert simulation.body(old)["metadata"].get("annotations") == known["metadata"].get(
+        "annotations"
+    )
+
+
 async def test_a_route_that_nothing_takes_the_place_of_goes_at_once() -> None:
     simulation = await serving(ingress("/"), INGRESS)
     simulation.change()

@@ -81,7 +81,7 @@ from weather_operator.status.conditions import condition, status
 from weather_operator.status.conflicts import conflicts
 from weather_operator.status.ready import ADDRESS_PENDING
 from weather_operator.status.traffic import share_blockers
-from weather_operator.status.url import node_address, url
+from weather_operator.status.url import lost_nodes, node_address, url
 
 log = logging.getLogger(__name__)
 
@@ -189,6 +189,7 @@ class Reconciler:
             children=children,
             gateways=tuple(self._cache.get(GATEWAY, each) for each in app.gateways),
             node_address=node_address(self._cache.all(NODE)),
+            lost_nodes=lost_nodes(self._cache.all(NODE)),
             interval=self._analyst.latest(app.key) if self._analyst else None,
             is_analysed=self._analyst is not None,
             autoscalers=tuple(

@@ -255,7 +255,7 @@ class Blocker:
 
     `since` is when it was first seen, in RFC 3339. It `condemns` the revision that is rolled out
     where that one's own containers show it; what the cluster lacks does not. What is `transient`
-    needs no person.
+    needs no person. It may be `is_of_another` container than the app's own, which somebody added.
     """
 
     reason: str
@@ -264,3 +264,4 @@ class Blocker:
     since: str = ""
     condemns: bool = False
     transient: bool = False
+    is_of_another: bool = False

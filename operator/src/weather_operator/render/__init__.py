@@ -28,7 +28,7 @@ from weather_operator.render.pods import (
     revision,
     revision_of,
 )
-from weather_operator.render.routes import http_route, ingress
+from weather_operator.render.routes import gateway_spec, http_route, ingress, ingress_spec
 from weather_operator.render.services import canary_service, service, service_without_load_balancer
 from weather_operator.render.workload import autoscaler, deployment, disruption_budget, replicas
 
@@ -47,6 +47,7 @@ __all__ = [
     "http_route",
     "ingress",
     "is_ours",
+    "kept_route",
     "pod_template",
     "replicas",
     "revision",
@@ -99,3 +100,12 @@ def routes_at(app: WeatherApp, path: str, canary: int | None = None) -> dict[Kin
     if app.gateway:
         manifests[HTTP_ROUTE] = http_route(app, replace(app.gateway, path=path), canary)
     return manifests
+
+
+def kept_route(
+    app: WeatherApp, kind: Kind, live: Manifest, path: str, canary: int | None
+) -> Manifest:
+    """Return a live route that the app asks for no longer, to this path and with this share."""
+    if kind is INGRESS:
+        return ingress(app, ingress_spec(live, path), canary)
+    return http_route(app, gateway_spec(live, path), canary)

@@ -100,6 +100,28 @@ def http_route(app: WeatherApp, spec: GatewaySpec, canary: int | None = None) ->
     return manifest
 
 
+def ingress_spec(live: Manifest, path: str) -> IngressSpec:
+    """Return what would ask for a live Ingress of ours, to this path."""
+    spec, annotations = live["spec"], live["metadata"].get("annotations", {})
+    actions = f"{_ALB}/actions."
+    return IngressSpec(
+        class_name=spec["ingressClassName"],
+        host=spec["rules"][0].get("host"),
+        path=path,
+        annotations={k: v for k, v in annotations.items() if not k.startswith(actions)},
+        secret=next((each["secretName"] for each in spec.get("tls", ())), None),
+        certificate=None,  # the annotations have it
+        ssl_redirect=False,
+    )
+
+
+def gateway_spec(live: Manifest, path: str) -> GatewaySpec:
+    """Return what would ask for a live HTTPRoute of ours, to this path."""
+    spec = live["spec"]
+    parents, hostnames = tuple(spec["parentRefs"]), tuple(spec.get("hostnames", ()))
+    return GatewaySpec(parents=parents, hostnames=hostnames, path=path)
+
+
 def _backends(app: WeatherApp, canary: int | None) -> list[Manifest]:
     weights = {Track.STABLE: 1} if canary is None else _weights(canary)
     return [

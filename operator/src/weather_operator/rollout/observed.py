@@ -34,9 +34,10 @@ class Observed:
     `is_digest_pending` while a registry is being asked which image it means. `children` are as the
     API has them, somebody else's of the same name among them. `replica_sets` is None while they
     have not been read: most plans do without. `gateways` are in the order in which the app names
-    them, None for one that is not there; `node_address` is where NodePorts answer. `apply_errors`
-    came from the catalogue or the API. `pod_blockers` were found at the pods, None while those have
-    not been read: a plan needs them only to condemn a revision. `autoscalers` and
+    them, None for one that is not there; `node_address` is where NodePorts answer, and `lost_nodes`
+    are the names of those that are not ready, as far as nodes may be read. `apply_errors` came from
+    the catalogue or the API. `pod_blockers` were found at the pods, None while those have not been
+    read: a plan needs them only to condemn a revision. `autoscalers` and
     `disruption_budgets` are somebody else's, of the same pods on either track; `conflicts` is what
     others do to the app's objects, and the site bears. `waits_for` says which others are first
     where the app's own spec does not ask for the rollout. `interval` is the newest complete one of
@@ -54,6 +55,7 @@ class Observed:
     replica_sets: Sequence[Manifest] | None = None
     gateways: tuple[Manifest | None, ...] = ()
     node_address: str | None = None
+    lost_nodes: frozenset[str] = frozenset()
     apply_errors: tuple[Blocker, ...] = ()
     pod_blockers: tuple[Blocker, ...] | None = None
     autoscalers: tuple[Manifest, ...] = ()

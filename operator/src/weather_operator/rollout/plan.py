@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from weather_operator import render
-from weather_operator.kube.apply import Cause, difference
+from weather_operator.kube.apply import Cause, Field, difference
 from weather_operator.kube.resources import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -40,9 +40,14 @@ from weather_operator.rollout.state import (
     rollback_state,
     rollout_state,
 )
-from weather_operator.rollout.strategies import Action, Decision, canary
+from weather_operator.rollout.strategies import Action, Decision, canary, rolling_update
 from weather_operator.rollout.strategies.canary import canary_reached
-from weather_operator.rollout.traffic import canary_size, is_bound, service_selector
+from weather_operator.rollout.traffic import (
+    canary_size,
+    divides_requests,
+    is_bound,
+    service_selector,
+)
 from weather_operator.rollout.trial import (
     ENDING,
     PREPARING,
@@ -97,21 +102,23 @@ def plan(observed: Observed) -> Plan | None:
     if decision.action.only_says:
         rollout = current_rollout(observed, desired, decision)
         return Plan(desired=desired, decision=decision, rollout=rollout)
-    if (path := serving_path(observed, desired, decision)) is None:
+    stable = _with_edits_undone(observed, manifests[DEPLOYMENT], decision)
+    if stable is None or (path := serving_path(observed, desired, stable)) is None:
         return None
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
-    manifests |= render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
+    routes = render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
+    manifests |= routes | _kept_routes(observed, routes, path, weight)
     if trial:
         manifests[SERVICE] = render.service(app, service_selector(app, weight or 0))
     if decision.trial and app.autoscaling:
         least = least_stable(observed, decision.trial)
         manifests[AUTOSCALER] = render.autoscaler(app, app.autoscaling, least=least)
-    manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], decision)
+    manifests[DEPLOYMENT] = with_decision(manifests[DEPLOYMENT], stable)
     rollout = current_rollout(observed, desired, decision)
     if sends_to_pods(app):
         template = manifests[DEPLOYMENT]["spec"]["template"]
-        begins = _writes_deployment(decision) and revision_in(template) != observed.live
+        begins = _writes_deployment(stable) and revision_in(template) != observed.live
         is_settled = not (begins or decision.lacks_gates) and _is_settled(observed, rollout)
         # First of all: no pod is to be evicted for one that is yet to come.
         budget = render.disruption_budget(app, is_settled=is_settled)
@@ -126,10 +133,40 @@ def plan(observed: Observed) -> Plan | None:
         writes=(
             *_deletions(observed, manifests),
             *(_canary_applies(observed, trial, decision) if trial else ()),
-            *_applies(observed, manifests, decision),
+            *_applies(observed, manifests, stable),
             *(_canary_deletions(observed) if decision.removes_canary else ()),
         ),
     )
+
+
+def _with_edits_undone(
+    observed: Observed, manifest: Manifest, decision: Decision
+) -> Decision | None:
+    """Return what is decided for the stable pods, None if that takes the ReplicaSets.
+
+    A trial leaves them as they are, but not as others make them.
+    """
+    live = observed.child(DEPLOYMENT)
+    if live is None or not decision.keeps_stable:
+        return decision
+    suspects = _of_template(manifest, live, Cause.EDITED, Cause.MISSING, Cause.UNOWNED)
+    if not suspects:
+        return decision
+    name = f"f:{render.REVISION_ANNOTATION}"
+    is_other = any(each.keys[-1] == name and each.cause is not Cause.MISSING for each in suspects)
+    undone = rolling_update.put_back(observed, decision, is_other=is_other)
+    if undone is None or undone is decision:
+        return undone
+    # What the trial's own template has beside it is nobody's edit.
+    edits = _of_template(with_decision(manifest, undone), live, Cause.EDITED, Cause.MISSING)
+    return undone if edits else decision
+
+
+def _of_template(manifest: Manifest, live: Manifest, *causes: Cause) -> list[Field]:
+    """Return the fields of a Deployment's template that differ for one of these causes."""
+    found = difference(manifest, live, manager=FIELD_MANAGER).fields
+    of_template = (each for each in found if each.keys[:2] == ("f:spec", "f:template"))
+    return [each for each in of_template if each.cause in causes]
 
 
 def no_action(observed: Observed) -> Plan:
@@ -277,10 +314,7 @@ def _deletions(observed: Observed, manifests: dict[Kind, Manifest]) -> Iterator[
         child = observed.child(kind, name)
         if child is None or "deletionTimestamp" in child["metadata"]:
             continue
-        asked_for = kind in manifests
-        if not asked_for and kind in ROUTES and _is_handed_over(observed, manifests):
-            continue
-        if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):
+        if kind not in manifests or (kind is AUTOSCALER and recreate_autoscaler):
             yield Write(kind=kind, name=name)
 
 
@@ -317,10 +351,22 @@ def _begins_without_pods(observed: Observed) -> bool:
     return observed.child(DEPLOYMENT) is None and observed.app.first_replicas == 0
 
 
-def _is_handed_over(observed: Observed, manifests: dict[Kind, Manifest]) -> bool:
-    """Tell whether a route of another kind takes over, and leads nowhere yet."""
-    successors = [kind for kind in ROUTES if kind in manifests]
-    return any(not leads_somewhere(kind, observed.child(kind)) for kind in successors)
+def _kept_routes(
+    observed: Observed, asked_for: dict[Kind, Manifest], path: str, weight: int | None
+) -> dict[Kind, Manifest]:
+    """Return the routes that go once those that the app asks for lead somewhere.
+
+    Until then visitors come through them, so they follow what serves as any other.
+    """
+    if all(leads_somewhere(kind, observed.child(kind)) for kind in asked_for):
+        return {}
+    app, kept = observed.app, {}
+    for kind in ROUTES:
+        live = observed.child(kind)
+        if live and kind not in asked_for and "deletionTimestamp" not in live["metadata"]:
+            canary = weight if divides_requests(app) else None
+            kept[kind] = render.kept_route(app, kind, live, path, canary)
+    return kept
 
 
 def _starts_from_no_pods(observed: Observed) -> bool:

@@ -75,22 +75,27 @@ def service_selector(app: WeatherApp, weight: int) -> dict[str, str]:
 def is_routed(observed: Observed, weight: int) -> bool:
     """Tell whether visitors are divided so: declared, and taken up by who accepted the route.
 
-    A route that nobody has accepted brings no visitors.
+    A route that nobody has accepted brings no visitors. One of another kind than the app asks for
+    may still bring some; where that divides no requests, the Service does, behind either.
     """
     app = observed.app
     service = observed.child(SERVICE)
     if service and service["spec"].get("selector") != service_selector(app, weight):
         return False
-    if divides_by_rule(app) and not _is_in_rule(observed, weight):
+    in_routes = weight if divides_requests(app) else 0
+    if divides_by_rule(app):
+        if not _is_in_rule(observed, weight):
+            return False
+    elif weight_in_rule(observed) not in (None, in_routes):
         return False
     route = observed.child(HTTP_ROUTE)
     if route is None:
         return app.gateway is None or weight == 0
-    if live_weight(observed) != weight:
+    if live_weight(observed) != in_routes:
         return False
     parents = [each for each in parents_of(route) if holds(each, ACCEPTED)]
     if not parents:
-        return weight == 0
+        return app.gateway is None or weight == 0
     generation = route["metadata"].get("generation", 0)
     # What a parent that names no generation does with the visitors is counted at the pods.
     return all(holds(each, RESOLVED_REFS, generation=generation) for each in parents)

@@ -33,6 +33,7 @@ _NEXT = {
     "AdmissionDenied": "Change the spec, or the policy that denies it",
 }
 _OUT_OF_MEMORY = "Raise spec.resources.limits.memory"
+_ADDED = "Whoever adds it to the pods, often a webhook, has to correct it"
 _LIMIT = 10
 _LONGEST = 1024
 
@@ -46,6 +47,8 @@ def manifest(blocker: Blocker) -> Manifest:
 
 
 def _advice(blocker: Blocker) -> str | None:
+    if blocker.is_of_another:
+        return _ADDED
     if "OOMKilled" in blocker.message:
         return _OUT_OF_MEMORY
     if blocker.reason != image_errors.REASON:

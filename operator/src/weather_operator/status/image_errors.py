@@ -24,6 +24,8 @@ _UNREACHABLE = re.compile(
     r"|dial tcp|no route to host|unreachable|unavailable|\beof\b|x509|tls:"
     r"|too ?many ?requests|internal server error|bad gateway"
 )
+# What a node has lost, or cannot look into, of an image that the registry gave it.
+_AT_THE_NODE = re.compile("content digest|content store|snapshot|failed to inspect image")
 _MISSING = re.compile(
     "not ?found|(manifest|name|repository)[ _]unknown|does not exist|no match for platform"
 )
@@ -55,7 +57,7 @@ def image_error(image: str, reason: str, text: str) -> ImageError:
         return ImageError(message=f"the registry does not let the nodes pull {image}: {last}")
     if _UNREACHABLE.search(words):
         return ImageError(message=f"the registry of {image} does not answer: {last}")
-    if _MISSING.search(words):
+    if _MISSING.search(words) and not _AT_THE_NODE.search(words):
         return ImageError(message=f"the registry has no image {image}", condemns=True)
     because = f": {last}" if last else ""
     return ImageError(message=f"{image} cannot be pulled{because}", is_explained=bool(last))

@@ -7,6 +7,7 @@ readiness gate of somebody else's, a node that is lost, another container that w
 the app's labels that none of its own ReplicaSets made. That is told and waited for.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -25,11 +26,20 @@ from weather_operator.status.blockers import last_seen
 # What a container waits for while all is well: its pod is on the way, or its events have the cause.
 _QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
 _CREATING = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-# What a kubelet says of a container that it cannot make because it is itself late.
+# What a kubelet says of a container that it cannot make because its node is late, or has no room.
 _LATE = ("timed out", "deadline exceeded", "failed to sync", "failed to reserve", "connection re")
+_NO_ROOM = (
+    "no space left on device",
+    "resource temporarily unavailable",
+    "too many open files",
+    "input/output error",
+)
 # How a container ended of which nobody knows, since its node was away.
 _UNSEEN = frozenset({"ContainerStatusUnknown", "Unknown"})
 _CRASHES, _UNHEALTHY = "CrashLoopBackOff", "Unhealthy"
+# Which container an event is about, in the words of its kubelet.
+_FIELD_PATH = re.compile(r"spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}")
+_OWN = ("containers", CONTAINER)
 _STARTS = 10
 """How many seconds, and so startup probes, a pod may take before that is in the way."""
 
@@ -37,10 +47,13 @@ _STARTS = 10
 def of_pods(pods: Sequence[Manifest], observed: Observed | None = None) -> tuple[Blocker, ...]:
     """Return one blocker for each cause that the pods themselves name, what condemns first.
 
-    Without `observed` nothing is known of which revision is tried, and nothing condemns.
+    Without `observed` nothing is known of which revision is tried, and nothing condemns. A pod that
+    its node has ended stays as an object, and its successor is what is waited for: it speaks where
+    no other pod is there to speak.
     """
     found: dict[str, Blocker] = {}
-    for pod in sorted(pods, key=_name):
+    awaited = [pod for pod in pods if _is_awaited(pod)]
+    for pod in sorted(awaited or pods, key=_name):
         for blocker in _of_pod(pod, observed):
             known = found.get(blocker.reason)
             if known is None or (blocker.condemns and not known.condemns):
@@ -53,7 +66,7 @@ def unexplained(pods: Sequence[Manifest]) -> Manifest | None:
 
     None where another one says it.
     """
-    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if _is_awaited(pod)]
     explained = [pod for pod in unready if _explains_itself(pod)]
     silent = (pod for pod in unready if not _explains_itself(pod))
     return None if explained else min(silent, key=_name, default=None)
@@ -65,20 +78,19 @@ def with_events(
     events: Sequence[Manifest],
     observed: Observed | None = None,
 ) -> tuple[Blocker, ...]:
-    """Return the blockers with what the newest telling warning about a pod says."""
-    newest = max(filter(_names_a_cause, events), key=last_seen, default=None)
+    """Return the blockers with what the newest telling warning about a pod says.
+
+    Those about its own container go before the others'.
+    """
+    telling = (each for each in events if _names_a_cause(each, pod))
+    newest = max(telling, key=lambda each: (_subject(each) == _OWN, last_seen(each)), default=None)
     if newest is None or (not found and _only_starts(newest)):
         return found
-    reason, message = newest.get("reason") or "Warning", newest.get("message", "")
-    told = Blocker(reason=reason, message=message, object=_reference(pod))
-    if "pull image" in message:
-        told = _of_image(pod, _own_container(pod), reason, message)
-        if observed and _is_judged(pod, observed):
-            told = _in_the_catalogues_words(told, pod, observed)
-        else:
-            told = replace(told, condemns=False)
-    same = (each.condemns for each in found if each.reason == told.reason)
-    told = replace(told, condemns=told.condemns or any(same))
+    told = _of_event(newest, pod, observed if _is_judged(pod, observed) else None)
+    same = next((each for each in found if each.reason == told.reason), None)
+    if same and same.condemns and _subject(newest) != _OWN:
+        return found  # it is not this that condemns
+    told = replace(told, condemns=told.condemns or bool(same and same.condemns))
     others = (each for each in found if each.reason != told.reason)
     return _what_condemns_first((told, *others))
 
@@ -103,7 +115,7 @@ def without_gates(pods: Sequence[Manifest], revision: Revision, *, since: str) -
 
 def late(pods: Sequence[Manifest]) -> Blocker | None:
     """Return the first pod that is on its way for too long although nothing says why."""
-    unready = [pod for pod in pods if not (is_ready(pod) or _is_terminating(pod))]
+    unready = [pod for pod in pods if _is_awaited(pod)]
     pod = min(unready, key=_name, default=None)
     if pod is None:
         return None
@@ -129,14 +141,40 @@ def _of_pod(pod: Manifest, observed: Observed | None) -> Iterator[Blocker]:
         message = status.get("message") or status["reason"]
         yield Blocker(reason=status["reason"], message=message, object=_reference(pod))
         return
-    for name in ("initContainerStatuses", "containerStatuses"):
-        for container in status.get(name, ()):
-            if name == "initContainerStatuses" and _has_done_its_work(container):
-                continue
-            is_own = name == "containerStatuses" and container["name"] == CONTAINER
-            if blocker := _of_container(pod, container, observed if is_judged else None):
-                yield blocker if is_own else _of_another(container, blocker)
+    if observed and _is_on_lost_node(pod, observed) and not is_ready(pod):
+        message = f"its node {pod['spec']['nodeName']} is not ready"
+        yield Blocker(reason="NodeNotReady", message=message, object=_reference(pod))
+        return
+    for kind, container in _containers(pod):
+        if kind == "initContainers" and _has_done_its_work(container):
+            continue
+        if blocker := _of_container(pod, container, observed if is_judged else None):
+            is_own = (kind, container["name"]) == _OWN
+            yield blocker if is_own else _of_another(container, blocker)
     yield from _gates(pod)
+
+
+def _of_event(event: Manifest, pod: Manifest, judged_by: Observed | None) -> Blocker:
+    """Return what a warning says; only one about the pod's own container can condemn."""
+    reason, message = event.get("reason") or "Warning", event.get("message", "")
+    told = Blocker(reason=reason, message=message, object=_reference(pod))
+    subject = _subject(event)
+    if subject is None:
+        return told
+    container = {"name": subject[1]}
+    if "pull image" in message:
+        told = _of_image(pod, container, reason, message)
+        if judged_by is None:
+            told = replace(told, condemns=False)
+        elif subject == _OWN:
+            told = _in_the_catalogues_words(told, pod, judged_by)
+    return told if subject == _OWN else _of_another(container, told)
+
+
+def _subject(event: Manifest) -> tuple[str, str] | None:
+    """Return the list and the name of the container that an event is about, None of the pod."""
+    found = _FIELD_PATH.fullmatch(event.get("involvedObject", {}).get("fieldPath") or "")
+    return (found[1], found[2]) if found else None
 
 
 def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None) -> Blocker | None:
@@ -155,7 +193,7 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
                 return replace(found, condemns=False)
             return _in_the_catalogues_words(found, pod, judged_by)
         condemns = reason == _CRASHES or (
-            reason in _CREATING and not any(each in message for each in _LATE)
+            reason in _CREATING and not any(each in message for each in (*_LATE, *_NO_ROOM))
         )
         message += _last_end(container)
         return Blocker(
@@ -174,7 +212,7 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
 
 def _of_another(container: Manifest, blocker: Blocker) -> Blocker:
     message = f"container {container['name']}: {blocker.message}"
-    return replace(blocker, message=message, condemns=False)
+    return replace(blocker, message=message, condemns=False, is_of_another=True)
 
 
 def _of_image(pod: Manifest, container: Manifest, reason: str, text: str) -> Blocker:
@@ -211,15 +249,19 @@ def _gates(pod: Manifest) -> Iterator[Blocker]:
 
 
 def _is_judged(pod: Manifest, observed: Observed | None) -> bool:
-    """Tell whether a pod is of the revision that is tried, and has not been disturbed."""
+    """Tell whether a pod is of the revision that is tried, and has not been disturbed.
+
+    Its containers are started again for ever: only its node ends it. Of a node that is lost nobody
+    hears how they are.
+    """
     if observed is None or observed.judged is None:
         return False
     if _revision(pod) != observed.judged.revision or _is_terminating(pod):
         return False
-    if not _is_of_own_replica_set(pod, observed):
+    if not _is_of_own_replica_set(pod, observed) or _is_on_lost_node(pod, observed):
         return False
     disturbed = _conditions(pod).get("DisruptionTarget", {}).get("status") == "True"
-    return not disturbed and not pod.get("status", {}).get("reason")
+    return not (disturbed or _has_ended(pod) or pod.get("status", {}).get("reason"))
 
 
 def _is_of_own_replica_set(pod: Manifest, observed: Observed) -> bool:
@@ -247,15 +289,18 @@ def _had_its_time(pod: Manifest, running: Manifest, observed: Observed) -> bool:
 
 def _explains_itself(pod: Manifest) -> bool:
     """Tell whether a pod says more than that it does not get ready, or gets no image."""
-    for blocker in _of_pod(pod, None):
-        if blocker.reason != image_errors.REASON:
-            return True
-        waiting = _own_container(pod).get("state", {}).get("waiting", {})
-        image = _image(pod, CONTAINER)
-        text = waiting.get("message", "")
-        if image_errors.image_error(image, waiting.get("reason", ""), text).is_explained:
-            return True
-    return False
+    if any(each.reason != image_errors.REASON for each in _of_pod(pod, None)):
+        return True
+    return any(_has_explained_image(pod, each) for _, each in _containers(pod))
+
+
+def _has_explained_image(pod: Manifest, container: Manifest) -> bool:
+    """Tell whether a container says why it gets no image."""
+    waiting = container.get("state", {}).get("waiting", {})
+    reason, text = waiting.get("reason", ""), waiting.get("message", "")
+    if not image_errors.is_image_error(reason):
+        return False
+    return image_errors.image_error(_image(pod, container["name"]), reason, text).is_explained
 
 
 def _unscheduled(pod: Manifest) -> Blocker | None:
@@ -286,10 +331,19 @@ def _how(ended: Manifest) -> str:
     return f"ended with {ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
 
 
-def _names_a_cause(event: Manifest) -> bool:
-    """Tell whether an event has a cause: "Error: ErrImagePull" has none."""
+def _names_a_cause(event: Manifest, pod: Manifest) -> bool:
+    """Tell whether an event has a cause for which its pod is not ready.
+
+    "Error: ErrImagePull" has none, what is said of a container that is ready is over, and for one
+    that somebody added to look at the others nothing waits.
+    """
     message: str = event.get("message", "")
-    return not message.startswith("Error: ")
+    subject = _subject(event)
+    if message.startswith("Error: ") or (subject and subject[0] == "ephemeralContainers"):
+        return False
+    return not any(
+        subject == (kind, each["name"]) and each.get("ready") for kind, each in _containers(pod)
+    )
 
 
 def _only_starts(event: Manifest) -> bool:
@@ -297,9 +351,15 @@ def _only_starts(event: Manifest) -> bool:
     return message.startswith("Startup probe failed") and event.get("count", 1) < _STARTS
 
 
+def _containers(pod: Manifest) -> Iterator[tuple[str, Manifest]]:
+    """Yield the status of each container that a pod waits for, with its list in the spec."""
+    for kind in ("initContainers", "containers"):
+        for each in pod.get("status", {}).get(f"{kind.removesuffix('s')}Statuses", ()):
+            yield kind, each
+
+
 def _own_container(pod: Manifest) -> Manifest:
-    statuses = pod.get("status", {}).get("containerStatuses", ())
-    return next((each for each in statuses if each["name"] == CONTAINER), {})
+    return next((each for kind, each in _containers(pod) if (kind, each["name"]) == _OWN), {})
 
 
 def _image(pod: Manifest, container: str) -> str:
@@ -320,6 +380,20 @@ def is_ready(pod: Manifest) -> bool:
 def _revision(pod: Manifest) -> str | None:
     revision: str | None = pod["metadata"].get("annotations", {}).get(REVISION_ANNOTATION)
     return revision
+
+
+def _is_on_lost_node(pod: Manifest, observed: Observed) -> bool:
+    return pod.get("spec", {}).get("nodeName") in observed.lost_nodes
+
+
+def _is_awaited(pod: Manifest) -> bool:
+    """Tell whether a pod may yet get ready."""
+    return not (is_ready(pod) or _is_terminating(pod) or _has_ended(pod))
+
+
+def _has_ended(pod: Manifest) -> bool:
+    """Tell whether no container of a pod will run again."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
 def _is_terminating(pod: Manifest) -> bool:

@@ -119,6 +119,11 @@ def node_address(nodes: Iterable[Manifest]) -> str | None:
     return min(found)[2] if found else None
 
 
+def lost_nodes(nodes: Iterable[Manifest]) -> frozenset[str]:
+    """Return the names of the nodes that are not ready: what their pods' status says may be old."""
+    return frozenset(each["metadata"]["name"] for each in nodes if not each["status"]["ready"])
+
+
 def _of_service(observed: Observed) -> str | None:
     app, service = observed.app, observed.child(SERVICE)
     if service is None:

@@ -105,6 +105,10 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     if trial.phase not in TRYING:
         return _promote(observed, desired, trial)
     is_same = (tried, trial.strategy) == (desired.revision, app.rollout.strategy.type)
+    is_alone = observed.child(DEPLOYMENT) is None and observed.canary_progress.available > 0
+    if is_same and is_alone:
+        # There is nothing to go back to, and the canary's pods are all that visitors have.
+        return _go_on(trial, PROMOTING)
     if not is_same or not _may_be_tried(observed, desired):
         return _go_on(trial, ABORTING, ended=Ended(cause=None))
     if is_said(app, ABORT_ANNOTATION, desired.revision, trial):

@@ -129,6 +129,22 @@ def _hold(
     return Decision(action=Action.HOLD, template_from=kept, paused=is_paused(observed, live))
 
 
+def put_back(observed: Observed, decision: Decision, *, is_other: bool) -> Decision | None:
+    """Give the Deployment its own template again, which somebody edited, whatever is paused.
+
+    Where it `is_other` revision than the one that we wrote, that is the one which served last.
+    None when that takes ReplicaSets that have not been read.
+    """
+    revisions, live = _revisions(observed), observed.live
+    if revisions is None:
+        return None
+    name = live.revision if live and not is_other else last_good(observed.app.status)
+    kept = _find(observed, revisions, name) if name else None
+    if kept is None:
+        return decision
+    return replace(decision, template_from=kept, keeps_stable=False, paused=False)
+
+
 def _revisions(observed: Observed) -> Sequence[ReplicaSetRevision] | None:
     if observed.replica_sets is None:
         return None
