@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from weather_webapp.errors import HttpError
 from weather_webapp.params import (
-    MAX_CITY_LENGTH,
     Form,
     WeatherQuery,
     accepts_gzip,
@@ -13,7 +12,7 @@ from weather_webapp.params import (
     parse_language,
     parse_query,
 )
-from weather_webapp.settings import Settings
+from weather_webapp.settings import MAX_CITY_LENGTH, Settings
 from weather_webapp.user_agents import is_terminal
 
 CHROME = (
