@@ -14,14 +14,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from weather_operator import render
+from weather_operator.controller import next_look
 from weather_operator.controller.analyst import Analyst
 from weather_operator.controller.children import Children, apply_error, refresh
-from weather_operator.controller.diagnostics import (
-    DIAGNOSTICS_DELAY_SECONDS,
-    Diagnostics,
-    diagnostics_delay,
-)
+from weather_operator.controller.diagnostics import Diagnostics, diagnostics_delay
 from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.repairs import Repairs
 from weather_operator.controller.status_writer import StatusWriter
@@ -43,50 +39,25 @@ from weather_operator.kube.resources import (
     Kind,
     Manifest,
 )
-from weather_operator.model import (
-    CHILDREN,
-    WEATHER_APP,
-    WEATHER_RELEASE,
-    Blocker,
-    Release,
-    WeatherApp,
-)
+from weather_operator.model import CHILDREN, WEATHER_APP, WEATHER_RELEASE, Blocker, WeatherApp
 from weather_operator.model.parsing import parse_app
-from weather_operator.releases.catalogue import CatalogueError, release_for, selects
+from weather_operator.releases.catalogue import CatalogueError, release_for
 from weather_operator.releases.lookups import Lookups
 from weather_operator.releases.pinning import pinned
 from weather_operator.render import Track, child_name, is_ours
 from weather_operator.render.labels import is_managed
-from weather_operator.render.load_balancers import router_seconds
 from weather_operator.rollout.interval import AnalysisTarget
+from weather_operator.rollout.known_release import known_release
 from weather_operator.rollout.observed import ChildKey, Observed
 from weather_operator.rollout.plan import Plan, no_action, plan
-from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import RolloutState, failure, revision_tried, seconds_between
-from weather_operator.rollout.strategies import Action
-from weather_operator.rollout.traffic import is_anything_left
-from weather_operator.rollout.trial import (
-    ANALYSING,
-    AWAITING_APPROVAL,
-    ENDING,
-    PREPARING,
-    PROMOTING,
-    TRYING,
-    seconds_of,
-    trial_before,
-)
-from weather_operator.rollout.weights import LOAD_SECONDS
+from weather_operator.rollout.trial import PREPARING, PROMOTING, TRYING, trial_before
 from weather_operator.status.blockers import dated, of_canarys_end, of_image
-from weather_operator.status.conditions import condition, status
+from weather_operator.status.conditions import status
 from weather_operator.status.conflicts import conflicts
-from weather_operator.status.ready import ADDRESS_PENDING
 from weather_operator.status.traffic import share_blockers
 from weather_operator.status.url import lost_nodes, node_address, url
 
 log = logging.getLogger(__name__)
-
-_LONGEST_WAIT_SECONDS = 30.0
-_LONGEST_ADDRESS_WAIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,9 +175,7 @@ class Reconciler:
             release = release_for(app, self._cache.all(WEATHER_RELEASE))
         except CatalogueError as error:
             unknown = Blocker(reason=error.reason, message=error.message)
-            # What is tried, or serves, needs no catalogue: it is scaled and repaired all the same.
-            tried = revision_tried(app.status) if trial_before(app.status) else None
-            known = _release_of(app, tried) or _release_of(app, observed.live) or _taken_back(app)
+            known = known_release(app, observed.live)
             return replace(observed, release=known, apply_errors=(unknown,))
         is_looked_up = (
             self._lookups is None
@@ -318,17 +287,10 @@ class Reconciler:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
             self._rolling_out.discard(app.key)
-            seconds = _until_begin(planned, observed.now) or _look_for_address(found, observed.now)
-            return Outcome(requeue_after=seconds)
+            return Outcome(requeue_after=next_look.at_rest(planned, found, observed.now))
         self._rolling_out.add(app.key)
         soonest = diagnostics_delay(self.rolling_out)
-        if planned.rollout.trial:
-            # What follows a trial may wait; its end does not.
-            is_over = planned.rollout.trial.phase in ENDING
-            if not is_over and (until := _until_begin(planned, observed.now)):
-                return Outcome(requeue_after=until)
-            return Outcome(requeue_after=_next_look_at_trial(observed, planned.rollout, soonest))
-        return Outcome(requeue_after=_next_look(planned.rollout, observed.now, soonest))
+        return Outcome(requeue_after=next_look.while_changing(observed, planned, soonest))
 
     def _watch(self, observed: Observed, planned: Plan) -> None:
         """Have the revision analysed that is tried, until it serves, and no other."""
@@ -348,55 +310,6 @@ class Reconciler:
             since=trial.set_at or "",
         )
         self._analyst.watch(target)
-
-
-def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: float) -> float | None:
-    """Look at a trial when its interval or step may be over; of its objects we hear at once.
-
-    What waits for a person is looked at when that one has written something.
-    """
-    app, trial = observed.app, rollout.trial
-    look = _next_look(rollout, observed.now, soonest)
-    if trial is None:
-        return look
-    if observed.is_analysed and app.rollout.analysis:
-        return min(look, app.rollout.analysis.interval_seconds)
-    if trial.phase == AWAITING_APPROVAL or (trial.phase in TRYING and app.rollout.paused):
-        return None
-    seconds = 0
-    if trial.phase in ENDING:
-        seconds = router_seconds(app) if is_anything_left(observed) else LOAD_SECONDS
-    if trial.phase == ANALYSING:
-        seconds = seconds_of(app, trial.step)
-    if trial.set_at is None or not seconds:
-        return look
-    return min(look, max(seconds - seconds_between(trial.set_at, observed.now), 0.5))
-
-
-def _release_of(app: WeatherApp, revision: Revision | None) -> Release | None:
-    """Return the release that the app asks for as a revision has it, None if it has another."""
-    if revision is None:
-        return None
-    release = Release(version=revision.version, colour=revision.colour, image=revision.image)
-    return release if selects(app, release) else None
-
-
-def _taken_back(app: WeatherApp) -> Release | None:
-    """Return the release that the app still asks for though it has failed, None where it has not.
-
-    What served before serves on, and needs to be scaled and repaired as long as that is so.
-    """
-    for each in app.status.get("history", ()):
-        names = ("version", "colour", "image")
-        release = Release(**{name: each.get(name, "") for name in names})
-        has_failed = failure(app.status, each["revision"], attempt=app.rollout.attempt)
-        if (
-            has_failed
-            and selects(app, release)
-            and render.revision(app, release) == each["revision"]
-        ):
-            return release
-    return None
 
 
 def _blocker_or_raise(kind: Kind, app: WeatherApp, error: ApiError) -> Blocker:
@@ -419,31 +332,3 @@ def _deployment_of(app: WeatherApp, track: Track) -> Key:
 
 def _namespace_of(app: WeatherApp) -> Key:
     return Key(namespace=app.key.namespace, name="")
-
-
-def _until_begin(planned: Plan, now: str) -> float | None:
-    """Say when the rollout begins that waits for a change window or an image."""
-    decision = planned.decision
-    if decision is None:
-        return None
-    at = decision.outside_window.opens_at if decision.outside_window else None
-    if decision.missing_image and decision.action is Action.HOLD:
-        at = decision.missing_image.until
-    return None if at is None else max(seconds_between(now, at), 1.0)
-
-
-def _look_for_address(status: Manifest, now: str) -> float | None:
-    """Say when to look again why there is no address: of warnings about a route nobody tells us."""
-    ready = condition(status, "Ready")
-    if ready["reason"] != ADDRESS_PENDING:
-        return None
-    age = seconds_between(ready["lastTransitionTime"], now)
-    return min(max(age, DIAGNOSTICS_DELAY_SECONDS), _LONGEST_ADDRESS_WAIT_SECONDS)
-
-
-def _next_look(change: RolloutState, now: str, soonest: float) -> float:
-    """Look soon at a young change, seldom at an old one, and at its deadline."""
-    age = seconds_between(change.started_at, now)
-    look = max(min(age, _LONGEST_WAIT_SECONDS), soonest)
-    left = seconds_between(now, change.deadline) if change.deadline else look
-    return min(look, left) if left > 0 else look
