@@ -76,6 +76,10 @@ BACK_OFF = waiting("ImagePullBackOff", f'Back-off pulling image "{IMAGE}"')
 CRASH = waiting("CrashLoopBackOff", "back-off 40s")
 KILLED = {"exitCode": 137, "reason": "OOMKilled"}
 LOST = {"exitCode": 137, "reason": "ContainerStatusUnknown"}
+NO_RUNTIME = 'connection error: desc = "transport: Error while dialing: dial unix containerd.sock"'
+DISK_FULL = "failed to create shim task: mkdir /run/containerd/io: no space left on device"
+NOT_BEGUN = {"exitCode": 128, "reason": "StartError", "message": DISK_FULL}
+NO_PROGRAM = {**NOT_BEGUN, "message": 'exec: "weather": executable file not found in $PATH'}
 NO_NODE = condition("PodScheduled", "False", reason="Unschedulable", message="0/3 nodes")
 SIDECAR = {"name": "proxy", "ready": False, "state": {"waiting": CRASH}}
 LATE_KUBELET = "failed to sync secret cache: timed out waiting for the condition"
@@ -86,6 +90,7 @@ LATE_KUBELET = "failed to sync secret cache: timed out waiting for the condition
     [
         (pod(waiting=CRASH), "CrashLoopBackOff", "back-off 40s"),
         (pod(waiting=CRASH, last=KILLED), "CrashLoopBackOff", "OOMKilled, exit code 137"),
+        (pod(waiting=CRASH, last=NO_PROGRAM), "CrashLoopBackOff", "StartError, exit code 128"),
         (pod(state={"terminated": KILLED}), "CrashLoopBackOff", "ended with OOMKilled"),
         (pod(state={"terminated": {"exitCode": 0}}), "CrashLoopBackOff", "exit code 0"),
         (pod(last=KILLED), "CrashLoopBackOff", "runs again and is not ready"),
@@ -126,6 +131,14 @@ def test_what_its_own_container_shows_condemns_a_version(
             "RunContainerError",
             "temporarily unavailable",
         ),
+        (
+            pod(waiting=waiting("CreateContainerError", NO_RUNTIME)),
+            "CreateContainerError",
+            "Error while dialing",
+        ),
+        (pod(waiting=CRASH, last=NOT_BEGUN), "CrashLoopBackOff", "no space left on device"),
+        (pod(state={"terminated": NOT_BEGUN}), "CrashLoopBackOff", "no space left on device"),
+        (pod(waiting=CRASH, last=LOST), "CrashLoopBackOff", "ContainerStatusUnknown"),
         (pod(state={"terminated": LOST}), "CrashLoopBackOff", "ContainerStatusUnknown"),
         (
             pod(ready=True, containers=(SIDECAR,)),

@@ -22,20 +22,17 @@ from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import image_errors
 from weather_operator.status.blockers import last_seen
+from weather_operator.status.container_ends import (
+    has_done_its_work,
+    how,
+    is_its_own,
+    is_of_the_node,
+    last_end,
+)
 
 # What a container waits for while all is well: its pod is on the way, or its events have the cause.
 _QUIET = frozenset({"", "ContainerCreating", "PodInitializing"})
 _CREATING = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-# What a kubelet says of a container that it cannot make because its node is late, or has no room.
-_LATE = ("timed out", "deadline exceeded", "failed to sync", "failed to reserve", "connection re")
-_NO_ROOM = (
-    "no space left on device",
-    "resource temporarily unavailable",
-    "too many open files",
-    "input/output error",
-)
-# How a container ended of which nobody knows, since its node was away.
-_UNSEEN = frozenset({"ContainerStatusUnknown", "Unknown"})
 _CRASHES, _UNHEALTHY = "CrashLoopBackOff", "Unhealthy"
 # Which container an event is about, in the words of its kubelet.
 _FIELD_PATH = re.compile(r"spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}")
@@ -146,7 +143,7 @@ def _of_pod(pod: Manifest, observed: Observed | None) -> Iterator[Blocker]:
         yield Blocker(reason="NodeNotReady", message=message, object=_reference(pod))
         return
     for kind, container in _containers(pod):
-        if kind == "initContainers" and _has_done_its_work(container):
+        if kind == "initContainers" and has_done_its_work(container):
             continue
         if blocker := _of_container(pod, container, observed if is_judged else None):
             is_own = (kind, container["name"]) == _OWN
@@ -182,8 +179,8 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
     state, is_judged = container.get("state", {}), judged_by is not None
     about = _reference(pod)
     if ended := state.get("terminated"):
-        condemns = is_judged and ended.get("reason") not in _UNSEEN
-        message = f"it {_how(ended)}"
+        condemns = is_judged and is_its_own(ended)
+        message = f"it {how(ended)}"
         return Blocker(reason=_CRASHES, message=message, object=about, condemns=condemns)
     if (waiting := state.get("waiting")) and (reason := waiting.get("reason", "")) not in _QUIET:
         message = waiting.get("message", reason)
@@ -192,17 +189,18 @@ def _of_container(pod: Manifest, container: Manifest, judged_by: Observed | None
             if judged_by is None:
                 return replace(found, condemns=False)
             return _in_the_catalogues_words(found, pod, judged_by)
-        condemns = reason == _CRASHES or (
-            reason in _CREATING and not any(each in message for each in (*_LATE, *_NO_ROOM))
+        ended = last_end(container)
+        condemns = (reason == _CRASHES and (ended is None or is_its_own(ended))) or (
+            reason in _CREATING and not is_of_the_node(message)
         )
-        message += _last_end(container)
+        message += _after(container)
         return Blocker(
             reason=reason, message=message, object=about, condemns=condemns and is_judged
         )
     if "running" not in state or container.get("ready"):
         return None
-    if (ended := _last(container)) and ended.get("reason") not in _UNSEEN:
-        message = f"it runs again and is not ready{_last_end(container)}"
+    if (ended := last_end(container)) and is_its_own(ended):
+        message = f"it runs again and is not ready{_after(container)}"
         return Blocker(reason=_CRASHES, message=message, object=about, condemns=is_judged)
     if judged_by is None or not _had_its_time(pod, state["running"], judged_by):
         return None
@@ -312,23 +310,9 @@ def _unscheduled(pod: Manifest) -> Blocker | None:
     return Blocker(reason=reason, message=message, object=_reference(pod))
 
 
-def _has_done_its_work(container: Manifest) -> bool:
-    ended = container.get("state", {}).get("terminated")
-    return ended is not None and ended["exitCode"] == 0
-
-
-def _last(container: Manifest) -> Manifest | None:
-    ended: Manifest | None = container.get("lastState", {}).get("terminated")
-    return ended
-
-
-def _last_end(container: Manifest) -> str:
-    ended = _last(container)
-    return f"; it last {_how(ended)}" if ended else ""
-
-
-def _how(ended: Manifest) -> str:
-    return f"ended with {ended.get('reason', 'Error')}, exit code {ended['exitCode']}"
+def _after(container: Manifest) -> str:
+    ended = last_end(container)
+    return f"; it last {how(ended)}" if ended else ""
 
 
 def _names_a_cause(event: Manifest, pod: Manifest) -> bool:
