@@ -25,6 +25,8 @@ from weather_cluster.clusters import Cluster
 from weather_cluster.demo import Client
 
 GATES_BY_LABEL = "elbv2.k8s.aws/pod-readiness-gate-inject"
+AWAY = "test/webhook-is-away"
+"""A label of the namespaces whose controller's webhook does not answer."""
 HOST = "weather.example.com"
 CERTIFICATE = "arn:aws:acm:eu-west-2:123456789012:certificate/11111111-2222-3333-4444-555555555555"
 VERSIONS = {"yellow": "1.0.0", "green": "2.0.0"}
@@ -67,12 +69,12 @@ class Surroundings:
     def stop_controller(self) -> None:
         """Let the controller do nothing more, nor its webhook; the data plane goes on."""
         self.controller.send_signal(signal.SIGUSR1)
-        self.shell.kubectl("delete", _POLICIES[0], "gates")
+        self.shell.kubectl("label", "namespace", self.namespace, f"{AWAY}=yes")
         eventually(lambda: not self._gives_gates())
 
     def start_controller(self) -> None:
         """Let the controller and its webhook work again."""
-        _bind_gates(self.shell)
+        self.shell.kubectl("label", "namespace", self.namespace, f"{AWAY}-")
         eventually(self._gives_gates)
         self.controller.send_signal(signal.SIGUSR2)
 
@@ -168,17 +170,18 @@ def inject_gates(shell: Shell) -> Iterator[None]:
         "resources": ["pods"],
         "operations": ["CREATE"],
     }
-    match = {
-        "namespaceSelector": {"matchLabels": {GATES_BY_LABEL: "enabled"}},
-        "resourceRules": [rule],
+    namespaces = {
+        "matchLabels": {GATES_BY_LABEL: "enabled"},
+        "matchExpressions": [{"key": AWAY, "operator": "DoesNotExist"}],
     }
+    match = {"namespaceSelector": namespaces, "resourceRules": [rule]}
     spec = {
         "matchConstraints": match,
         "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": gate}}],
         "reinvocationPolicy": "Never",
     }
     _apply_policy(shell, "MutatingAdmissionPolicy", spec)
-    _bind_gates(shell)
+    _apply_policy(shell, "MutatingAdmissionPolicyBinding", {"policyName": "gates"})
     yield
     for kind in _POLICIES:
         shell.kubectl("delete", kind, "gates")
@@ -297,10 +300,6 @@ def _evict(site: Site, name: str, seconds: float) -> None:
 def _prefix(number: int) -> str:
     """The network of a cluster's nodes, without the last number."""
     return f"10.231.{number}"
-
-
-def _bind_gates(shell: Shell) -> None:
-    _apply_policy(shell, "MutatingAdmissionPolicyBinding", {"policyName": "gates"})
 
 
 def _apply_policy(shell: Shell, kind: str, spec: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ health check, 10 from the control plane to the data plane. The whole matrix is a
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -44,26 +44,50 @@ def webhook(installed: Shell) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def slow(
+@pytest.fixture(scope="module")
+def losses(
     installed: Shell, webhook: None, node_cluster: Cluster, directory: Path
-) -> Iterator[list[Surroundings]]:
-    """A namespace without readiness gates, and one where pods have them."""
+) -> Iterator[Future[list[list[str]]]]:
+    """What visitors lose behind slow load balancers, which shows while the other tests run."""
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_losses, installed, node_cluster, directory)
+
+
+def _losses(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
+    """Change six sites, without readiness gates and with them; return each one's failures."""
     with ExitStack() as stack:
-        yield [
+        plain, gated = (
             stack.enter_context(
                 surroundings(
-                    installed,
-                    node_cluster,
+                    shell,
+                    cluster,
                     directory,
-                    has_gates=number > 110,
+                    has_gates=has_gates,
                     first_number=number,
                     first_check=15,
                     lag=10,
                 )
             )
-            for number in (101, 121)
+            for has_gates, number in ((False, 101), (True, 121))
+        )
+        hardest = [
+            *((plain, name) for name in ("upgrade", "scale-in", "drain")),
+            *((gated, name) for name in ("downgrade", "scale-in", "drain")),
         ]
+        sites = [around.site(name) for around, name in hardest]
+        begin(sites)
+        assert [has_gates(each) for each in sites] == 3 * [False] + 3 * [True]
+        clients = [stack.enter_context(each.client(each.site(name))) for each, name in hardest]
+        eventually(lambda: all(each.served.total() > 20 for each in clients), every=1)
+        before = [len(each.failures) for each in clients]
+        with ThreadPoolExecutor(len(sites)) as workers:
+            for each in [workers.submit(ACTIONS[site.name], site) for site in sites]:
+                each.result()
+        # Through the lag, in which pods that are gone would be asked.
+        until = [client.sent + 15 * REQUESTS_PER_SECOND for client in clients]
+        pairs = list(zip(clients, until, strict=True))
+        eventually(lambda: all(client.sent > sent for client, sent in pairs), every=1)
+    return [client.failures[count:] for client, count in zip(clients, before, strict=True)]
 
 
 @pytest.fixture
@@ -87,31 +111,8 @@ def quick(
         yield found
 
 
-@pytest.mark.timeout(600)  # as slow as the real ones, and the first test of a run installs all
-def test_no_request_is_lost(slow: list[Surroundings]) -> None:
-    plain, gated = slow
-    hardest = [
-        *((plain, name) for name in ("upgrade", "scale-in", "drain")),
-        *((gated, name) for name in ("downgrade", "scale-in", "drain")),
-    ]
-    sites = [around.site(name) for around, name in hardest]
-    begin(sites)
-    assert [has_gates(each) for each in sites] == 3 * [False] + 3 * [True]
-    with ExitStack() as stack:
-        clients = [stack.enter_context(each.client(each.site(name))) for each, name in hardest]
-        eventually(lambda: all(each.served.total() > 20 for each in clients), every=1)
-        before = [len(each.failures) for each in clients]
-        with ThreadPoolExecutor(len(sites)) as workers:
-            for each in [workers.submit(ACTIONS[site.name], site) for site in sites]:
-                each.result()
-        # Through the lag, in which pods that are gone would be asked.
-        until = [client.sent + 15 * REQUESTS_PER_SECOND for client in clients]
-        pairs = list(zip(clients, until, strict=True))
-        eventually(lambda: all(client.sent > sent for client, sent in pairs), every=1)
-    failed = [client.failures[count:] for client, count in zip(clients, before, strict=True)]
-    assert failed == 6 * [[]]
-
-
+@pytest.mark.usefixtures("losses")  # begins here, since nothing takes longer
+@pytest.mark.timeout(600)  # the first test of a run installs all
 def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings) -> None:
     grouped = {"annotations": {"alb.ingress.kubernetes.io/group.name": "shared"}}
     first, second = quick.site("a-root"), quick.site("london")
@@ -198,6 +199,11 @@ def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
     assert client.failures == []
     # Of more than a hundred requests: four standard deviations on each side.
     assert 0.08 < share < 0.42
+
+
+@pytest.mark.timeout(600)  # as slow as the real ones
+def test_no_request_is_lost(losses: Future[list[list[str]]]) -> None:
+    assert losses.result() == 6 * [[]]
 
 
 def _phase(site: Site) -> str:
