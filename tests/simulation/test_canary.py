@@ -618,3 +618,26 @@ async def test_a_canary_that_hangs_in_its_deletion_is_named(phase: str) -> None:
     simulation.server.remove(SERVICE, CANARY)
     await simulation.converge()
     assert "rollout" not in status(simulation)
+
+
+@pytest.mark.parametrize("left", [3, 0])
+async def test_what_pods_that_serve_show_does_not_condemn_what_is_tried_beside_them(
+    left: int,
+) -> None:
+    simulation = await serving(**canary())
+    simulation.change(**canary())
+    await until(simulation, lambda: simulation.server.body(DEPLOYMENT, CANARY) is not None)
+    pending = {"observedGeneration": 9, "replicas": 1, "updatedReplicas": 1}
+    tried = simulation.server.edit(DEPLOYMENT, CANARY, status=pending)
+    stable = simulation.body(DEPLOYMENT)
+    ill = {**stable["status"], "availableReplicas": left, "readyReplicas": left}
+    simulation.server.edit(DEPLOYMENT, LONDON, status=ill)
+    simulation.crash(stable["spec"]["template"], "london-serves")
+    for _ in range(20):
+        await simulation.reconcile()
+        simulation.seconds += 30
+    assert "failedRevisions" not in status(simulation)
+    assert rollout(simulation)["phase"] == "Preparing"
+    simulation.crash(tried["spec"]["template"], "london-tried")
+    await simulation.reconcile()
+    assert status(simulation)["failedRevisions"][0]["version"] == "2.0.0"

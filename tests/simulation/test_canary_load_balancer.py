@@ -131,3 +131,14 @@ async def test_without_an_address_no_weight_counts_as_taken_up() -> None:
         await simulation.reconcile()
         simulation.seconds += 30
     assert rollout(simulation)["phase"] == "Shifting"
+
+
+async def test_a_clock_that_was_ahead_when_a_trial_began_does_not_hold_its_pods() -> None:
+    simulation = await in_trial("Preparing", **SPEC)
+    simulation.seconds -= 3600
+    for _ in range(10):
+        outcome = await simulation.reconcile()
+        simulation.turn()
+        simulation.wait(outcome)
+    assert rollout(simulation)["startedAt"] <= simulation.now()
+    assert simulation.server.body(DEPLOYMENT, CANARY)

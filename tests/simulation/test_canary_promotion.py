@@ -2,7 +2,7 @@
 
 import pytest
 from support.fake_api_server import Request
-from support.simulation import LONDON, Simulation, check_kills
+from support.simulation import CATALOGUE, LONDON, Simulation, check_kills
 from support.trials import (
     BAD,
     CHECKS,
@@ -188,3 +188,48 @@ async def test_a_kill_at_any_write_of_a_promotion_that_fails_leads_to_the_same_s
         Watched(simulation).weights = [100]
 
     await check_kills(promoting, undisturbed, writes, watch=watch)
+
+
+@pytest.mark.parametrize(("passes", "phase"), [(0, "Aborting"), (2, "Draining")])
+async def test_another_wish_meanwhile_is_tried_as_any_other(passes: int, phase: str) -> None:
+    simulation = await promoting(GOOD)
+    for _ in range(passes):
+        await simulation.reconcile()
+        simulation.turn()
+    images, watched = watch_images(simulation), Watched(simulation)
+    watched.weights = [100]
+    simulation.change(**canary(WHOLE, colour="red", rollout={"analysis": CHECKS}))
+    await simulation.converge()
+    assert CATALOGUE["red"] not in images
+    assert watched.phases[:2] == [phase, "Preparing"]
+    assert watched.weights == [100, 0]
+    assert simulation.ready() == "RolledBack"
+    assert status(simulation)["failedRevisions"][0]["version"] == "3.0.0"
+    assert status(simulation)["version"] == ("2.0.0" if passes else "1.0.0")
+    assert nothing_left(simulation)
+
+
+async def test_another_wish_on_the_way_back_is_tried_as_any_other() -> None:
+    simulation = await promoting(BAD)
+    await until(simulation, phase_is(simulation, "RollingBack"))
+    await simulation.reconcile()
+    simulation.turn()
+    images = watch_images(simulation)
+    simulation.change(**canary(WHOLE, colour="red", rollout={"analysis": CHECKS}))
+    await simulation.converge()
+    assert images == {CATALOGUE["yellow"]}
+    failed = [each["version"] for each in status(simulation)["failedRevisions"]]
+    assert failed == ["3.0.0", "2.0.0"]
+    assert simulation.ready() == "RolledBack"
+
+
+def watch_images(simulation: Simulation) -> set[str]:
+    """Which images the pods that serve are given from now on."""
+    images: set[str] = set()
+
+    def note(_: Request) -> None:
+        template = simulation.body(DEPLOYMENT)["spec"]["template"]
+        images.add(template["spec"]["containers"][0]["image"])
+
+    simulation.server.after = note
+    return images

@@ -306,6 +306,27 @@ def test_a_pod_that_its_node_has_ended_does_not_speak_for_its_successor() -> Non
     assert told.late([ended]) is None
 
 
+@pytest.mark.parametrize(
+    ("started_at", "reasons"), [(CREATED, ["Evicted"]), (STARTED, [])], ids=["in", "before"]
+)
+def test_a_pod_that_was_ended_speaks_of_the_change_in_which_it_was_made(
+    started_at: str, reasons: list[str]
+) -> None:
+    seen = observed()
+    seen = replace(seen, app=replace(seen.app, status={"rollout": {"startedAt": started_at}}))
+    pods = [pod("a", **EVICTED), pod("b", ready=True)]
+    assert [each.reason for each in told.of_pods(pods, seen)] == reasons
+
+
+def test_a_pod_that_was_ended_needs_no_readiness_gate_any_more() -> None:
+    pods = [pod("a", **EVICTED), pod("b")]
+    for each in pods:
+        each["metadata"]["labels"]["weather.quantspark.io/track"] = "stable"
+    live = observed().live
+    assert live
+    assert told.without_gates(pods, live, since="2026-01-01T09:00:00Z") == ("b",)
+
+
 def test_a_pod_that_its_node_has_ended_condemns_nothing() -> None:
     one = pod(state={"terminated": {"exitCode": 137, "reason": "Error"}}, phase="Failed")
     (found,) = told.of_pods([one], observed(END))

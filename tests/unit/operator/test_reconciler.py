@@ -274,6 +274,58 @@ async def test_an_edit_of_the_good_version_is_put_back_though_it_has_all_the_pod
     assert simulation.ready() == "RolledBack"
 
 
+async def deleted_at(reason: str, spec: Manifest) -> Simulation:
+    """London, which served yellow, once somebody has deleted its Deployment at this moment."""
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.change(**spec)
+    while simulation.ready() != reason:
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+    for kind, key in list(simulation.server.bodies()):
+        if kind in (DEPLOYMENT, REPLICA_SET):
+            simulation.server.remove(kind, key)
+    return simulation
+
+
+@pytest.mark.parametrize("reason", ["RolledBack", "RollingBack"])
+async def test_a_failed_version_is_not_tried_again_where_its_deployment_is_deleted(
+    reason: str,
+) -> None:
+    simulation = await deleted_at(reason, {"colour": "red"})
+    await simulation.converge()
+    template = simulation.body(DEPLOYMENT)["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"] == "weather:1.0.0"
+    assert simulation.ready() == "RolledBack"
+    history = simulation.body(WEATHER_APP)["status"]["history"]
+    assert [each["outcome"] for each in history] == ["RolledBack", "Succeeded"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "held"),
+    [
+        ("Paused", {"paused": True}),
+        ("WaitingForWindow", {"windows": [{"start": "02:00", "end": "03:00"}]}),
+    ],
+)
+async def test_what_has_to_wait_waits_where_the_deployment_is_deleted_and_the_site_serves(
+    reason: str, held: Manifest
+) -> None:
+    simulation = await deleted_at(reason, {"colour": "green", "rollout": held})
+    for _ in range(5):
+        await simulation.reconcile()
+        simulation.turn()
+    deployment = simulation.body(DEPLOYMENT)
+    template = deployment["spec"]["template"]
+    assert template["spec"]["containers"][0]["image"] == "weather:1.0.0"
+    assert deployment["status"]["availableReplicas"] == deployment["spec"]["replicas"]
+    assert simulation.ready() == reason
+    simulation.change(colour="green")
+    await simulation.converge()
+    assert simulation.body(WEATHER_APP)["status"]["version"] == "2.0.0"
+
+
 def in_doubt(simulation: Simulation) -> None:
     """Somebody writes the Deployment just before the operator repairs it: its cache is behind."""
     edit_image(simulation, "weather:other")

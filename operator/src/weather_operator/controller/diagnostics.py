@@ -151,7 +151,7 @@ def _labelled_since(metadata: Manifest) -> str | None:
 
 def _unfinished(observed: Observed) -> tuple[Manifest | None, Progress]:
     """Return the Deployment that is late, the canary's where that is, and how far it is."""
-    if observed.progress.complete and observed.tried and not observed.canary_progress.complete:
+    if observed.awaits_tried:
         name = child_name(observed.app, Track.CANARY)
         return observed.child(DEPLOYMENT, name), observed.canary_progress
     return observed.child(DEPLOYMENT), observed.progress

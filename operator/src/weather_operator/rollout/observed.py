@@ -9,6 +9,7 @@ from weather_operator.render import Track, child_name, is_ours
 from weather_operator.rollout.interval import Interval
 from weather_operator.rollout.progress import Progress, progress_of
 from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.trial import TRYING, trial_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,16 @@ class Observed:
     @property
     def judged(self) -> Revision | None:
         """The revision that pods speak for or against: the one that is tried, else the live one."""
-        return self.tried if self.tried and self.progress.complete else self.live
+        is_tried = self.progress.complete or self.awaits_tried
+        return self.tried if self.tried and is_tried else self.live
+
+    @property
+    def awaits_tried(self) -> bool:
+        """Whether a trial waits for its own pods, whatever becomes of those that serve."""
+        if self.tried is None or self.canary_progress.complete:
+            return False
+        trial = trial_before(self.app.status)
+        return self.progress.complete or (trial is not None and trial.phase in TRYING)
 
     @property
     def evidence(self) -> tuple[Blocker, ...]:

@@ -39,6 +39,7 @@ from weather_operator.rollout.state import (
     revision_tried,
     rollback_state,
     rollout_state,
+    started_at,
 )
 from weather_operator.rollout.strategies import Action, Decision, canary, rolling_update
 from weather_operator.rollout.strategies.canary import canary_reached
@@ -223,7 +224,6 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
     rolls = trial.phase == PROMOTING
     reached = None if ends or rolls else canary_reached(observed)
     at = None if reached is None else progressed_at(before, reached, now)
-    started = before.get("startedAt", now)
     limit = progress_deadline_seconds(app)
     if trial.phase in TRYING and at is None and not rolls:
         at = min(before.get("progressedAt", now), now)
@@ -233,7 +233,7 @@ def _trial_state(observed: Observed, tried: Revision | None, trial: Trial) -> Ro
         target=tried,
         min_available=min_available(observed.progress.desired, app.rollout),
         attempt=app.rollout.attempt,
-        started_at=started,
+        started_at=started_at(before, now),
         reached=reached,
         progressed_at=at,
         deadline=later(at, limit) if at and trial.phase == PREPARING else None,

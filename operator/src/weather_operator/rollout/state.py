@@ -108,7 +108,7 @@ def rollout_state(
         target=live,
         min_available=_min_available(app, progress),
         attempt=app.rollout.attempt,
-        started_at=before["startedAt"] if same else now,
+        started_at=started_at(before, now),
         reached=reached,
         progressed_at=at,
         deadline=later(at, limit) if at else None,
@@ -125,7 +125,7 @@ def rollback_state(app: WeatherApp, failed: Revision, good: Revision, *, now: st
         target=good,
         min_available=before.get("floor", 0),
         attempt=app.rollout.attempt,
-        started_at=before["startedAt"] if begun else now,
+        started_at=started_at(before if begun else {}, now),
     )
 
 
@@ -156,6 +156,12 @@ def _reached(before: Manifest, progress: Progress) -> Reached | None:
     if not progress.observed:
         return known
     return known.after(progress) if known else Reached.of(progress)
+
+
+def started_at(before: Manifest, now: str) -> str:
+    """Return when a change began: now where it is new, or a fast clock wrote another time."""
+    at: str = before.get("startedAt", now)
+    return min(at, now)
 
 
 def progressed_at(before: Manifest, reached: Reached | None, now: str) -> str | None:

@@ -46,11 +46,12 @@ def of_pods(pods: Sequence[Manifest], observed: Observed | None = None) -> tuple
 
     Without `observed` nothing is known of which revision is tried, and nothing condemns. A pod that
     its node has ended stays as an object, and its successor is what is waited for: it speaks where
-    no other pod is there to speak.
+    no other pod is there to speak, of the change in which it was made.
     """
     found: dict[str, Blocker] = {}
     awaited = [pod for pod in pods if _is_awaited(pod)]
-    for pod in sorted(awaited or pods, key=_name):
+    others = (pod for pod in pods if not _ended_before(pod, observed))
+    for pod in sorted(awaited or others, key=_name):
         for blocker in _of_pod(pod, observed):
             known = found.get(blocker.reason)
             if known is None or (blocker.condemns and not known.condemns):
@@ -98,7 +99,7 @@ def without_gates(pods: Sequence[Manifest], revision: Revision, *, since: str) -
         sorted(
             _name(pod)
             for pod in pods
-            if not _is_terminating(pod)
+            if not (_is_terminating(pod) or _has_ended(pod))
             and pod["metadata"].get("labels", {}).get(TRACK_LABEL) == Track.STABLE
             and _revision(pod) == revision.revision
             and pod["metadata"].get("creationTimestamp", "") > since
@@ -378,6 +379,13 @@ def _is_awaited(pod: Manifest) -> bool:
 def _has_ended(pod: Manifest) -> bool:
     """Tell whether no container of a pod will run again."""
     return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+
+
+def _ended_before(pod: Manifest, observed: Observed | None) -> bool:
+    """Tell whether a pod has ended that was made before the change that is under way."""
+    change = observed.app.status.get("rollout", {}) if observed else {}
+    since: str = change.get("startedAt", "")
+    return _has_ended(pod) and pod["metadata"].get("creationTimestamp", since) < since
 
 
 def _is_terminating(pod: Manifest) -> bool:

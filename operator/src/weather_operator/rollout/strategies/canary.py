@@ -302,7 +302,8 @@ def _next_step(observed: Observed, trial: Trial) -> Decision:
 def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | None:
     """Roll the pods that serve; the canary stays, with its visitors, until they are complete.
 
-    It goes on to be judged by what they get, unless a person has promoted it.
+    It goes on to be judged by what they get, unless a person has promoted it. Another wish that is
+    to be tried waits for the end of this trial, and not for what is half-way.
     """
     app = observed.app
     is_taken_back = trial.phase == ROLLING_BACK and _why_taken_back(observed, desired, trial)
@@ -311,8 +312,14 @@ def _promote(observed: Observed, desired: Revision, trial: Trial) -> Decision | 
         return plain and replace(plain, trial=trial)
     if observed.progress.complete and (trial.phase != PROMOTING or observed.live == desired):
         return _go_on(trial, DRAINING)
+    rolled = app.status["rollout"].get("revision")
+    is_tried = rolled == desired.revision
+    if not is_tried and _may_be_tried(observed, desired):
+        if observed.live and observed.live.revision == rolled:
+            return _go_on(trial, DRAINING)  # the Deployment's controller completes it
+        if trial.phase == PROMOTING:
+            return _go_on(trial, ABORTING, ended=Ended(cause=None))
     plain = rolling_update.decide(observed, desired)
-    is_tried = app.status["rollout"].get("revision") == desired.revision
     if plain is None or plain.rollback_to or not is_tried:
         return plain and replace(plain, trial=_without_visitors(observed, desired, trial))
     if not app.rollout.paused:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
+from weather_operator.model import Release, WeatherApp
+from weather_operator.render import pod_template
 from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.revisions import (
@@ -15,6 +17,7 @@ from weather_operator.rollout.revisions import (
     Revision,
     genuine,
     replica_set_revisions,
+    revision_in,
 )
 from weather_operator.rollout.state import failure, last_good, recorded_image, rollout_state
 from weather_operator.rollout.strategies import Action, Decision
@@ -31,7 +34,7 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
     if failure(app.status, desired.revision, attempt=app.rollout.attempt):
         return go_back(observed, desired)
     if live is None:
-        return Decision(paused=is_paused(observed, desired))
+        return _make(observed, desired)
     if live == desired:
         return _supervise(observed, desired)
     if app.rollout.paused and desired.revision != last_good(app.status):
@@ -104,7 +107,10 @@ def go_back(
     """Leave a failed revision for the last good one, or stay where that would make it worse."""
     live, revisions = observed.live, _revisions(observed)
     if live is None:
-        return Decision()  # the ReplicaSets went with their Deployment
+        again = _made_again(observed.app)
+        if again is None:
+            return Decision()
+        return Decision(action=Action.ROLL_BACK, template_from=again, rollback_to=again.revision)
     if revisions is None:
         return None
     good = _last_good(observed, desired, revisions)
@@ -116,6 +122,34 @@ def go_back(
     if good and not blocked:
         return Decision(action=Action.ROLL_BACK, template_from=good, rollback_to=good.revision)
     return replace(_hold(observed, desired, live, revisions), rollback_blocked=blocked)
+
+
+def _make(observed: Observed, desired: Revision) -> Decision:
+    """Make the Deployment: what served last comes again while what is desired has to wait."""
+    app = observed.app
+    outside = None if app.rollout.paused else closed(app.rollout.windows, observed.now)
+    waits = desired.revision != last_good(app.status) and (app.rollout.paused or outside)
+    good = _made_again(app) if waits else None
+    if good is None:
+        return Decision(paused=is_paused(observed, desired))
+    return Decision(action=Action.HOLD, template_from=good, outside_window=outside)
+
+
+def _made_again(app: WeatherApp) -> ReplicaSetRevision | None:
+    """Return the last good revision, whose ReplicaSets went with their Deployment.
+
+    The history has its image; where the app's other settings are not those of then, it is lost.
+    """
+    name = last_good(app.status)
+    for each in app.status.get("history", ()):
+        release = Release(
+            version=each["version"], colour=each.get("colour", ""), image=each.get("image", "")
+        )
+        template = pod_template(app, release)
+        revision = revision_in(template)
+        if revision and name == each["revision"] == revision.revision:
+            return ReplicaSetRevision(revision=revision, template=template, desired=0, available=0)
+    return None
 
 
 def _hold(
