@@ -61,7 +61,7 @@ BUGS = {
     ),
     "a child that is asked for no longer stays": Bug(
         file="rollout/plan.py",
-        old="        if not asked_for or (kind is AUTOSCALER and recreate_autoscaler):",
+        old="        if kind not in manifests or (kind is AUTOSCALER and recreate_autoscaler):",
         new="        if kind is AUTOSCALER and recreate_autoscaler:",
     ),
     "no status after a refusal": Bug(
