@@ -34,21 +34,27 @@ async def _serve(
     backends: Sequence[int], host: str, port: int
 ) -> tuple[int, Callable[[], Coroutine[Any, Any, None]]]:
     turns = cycle(backends)
+    passing: set[asyncio.Task[Any] | None] = set()
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
-            await _pass_on(host, next(turns), reader, writer)
+        passing.add(asyncio.current_task())
+        with suppress(asyncio.CancelledError):
+            async with _closing(writer):
+                await _pass_on(host, next(turns), reader, writer)
 
     server = await asyncio.start_server(connect, "127.0.0.1", port)
 
     async def close() -> None:
+        # Python forgets a connection that it has just taken when its server is closed.
+        for each in server.sockets:
+            asyncio.get_running_loop().remove_reader(each.fileno())
+        await asyncio.sleep(0.05)
         server.close()
-        # A connection that was just taken begins while the others end.
-        while connections := asyncio.all_tasks() - {asyncio.current_task()}:
-            for task in connections:
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks & passing:
                 task.cancel()
-            await asyncio.gather(*connections, return_exceptions=True)
-            await asyncio.sleep(0)
+            await asyncio.wait(tasks, timeout=0.1)
+        await asyncio.sleep(0.05)  # in which the sockets are closed
 
     return server.sockets[0].getsockname()[1], close
 
