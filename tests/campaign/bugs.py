@@ -100,6 +100,12 @@ BUGS = {
                 old="await refresh(self._client, self._cache, app, DEPLOYMENT, key)",
                 new="self._cache.forget(DEPLOYMENT, key)",
             ),
+            # What served last would come again, and nobody would notice.
+            Bug(
+                file="rollout/strategies/rolling_update.py",
+                old="        again = _made_again(observed.app)\n",
+                new="        again = None\n",
+            ),
         ),
     ),
     "edited fields stay": Bug(
