@@ -64,9 +64,7 @@ class Commands(click.Group):
         """Run the command and turn its errors into exit codes."""
         try:
             return super().invoke(ctx)
-        except PluginError as error:
-            raise click.ClickException(in_one_line(str(error))) from error
-        except UnreadableError as error:
+        except (PluginError, UnreadableError) as error:
             raise click.ClickException(in_one_line(str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)

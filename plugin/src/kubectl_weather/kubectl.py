@@ -103,7 +103,7 @@ def run(*arguments: str) -> str:
     finally:
         stop(process)
     if process.returncode:
-        raise PluginError(_asked(out) or error_message(err))
+        raise PluginError(_login_problem(out) or error_message(err))
     return out
 
 
@@ -114,7 +114,12 @@ def error_message(stderr: str) -> str:
     return "; ".join(messages).replace(":; ", ": ") or "kubectl failed"
 
 
-def _asked(stdout: str) -> str:
+def _error_in(log: Path) -> str:
+    """Return the error that kubectl has written to a file."""
+    return error_message(log.read_text(encoding="utf-8", errors="replace"))
+
+
+def _login_problem(stdout: str) -> str:
     """Return what is wrong where kubectl asked how to log in, which nobody can answer here."""
     if not stdout.startswith(_PROMPT):
         return ""
@@ -140,9 +145,7 @@ def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line.startswith("Starting to serve"):
-                raise PluginError(
-                    _asked(line) or error_message(log.read_text(encoding="utf-8", errors="replace"))
-                )
+                raise PluginError(_login_problem(line) or _error_in(log))
             opened = re.search(rf"{re.escape(LOOPBACK)}:(\d+)", line)
             yield Address(port=int(opened[1]), prefix=prefix) if opened else Address(socket=path)
         finally:
@@ -166,9 +169,7 @@ def port_forward(target: Target, service: Key, *, local: int, remote: int) -> It
                 line = process.stdout.readline() if process.stdout else ""
                 opened = re.match(rf"Forwarding from {LOOPBACK}:(\d+)", line)
                 if opened is None:
-                    raise PluginError(
-                        error_message(log.read_text(encoding="utf-8", errors="replace"))
-                    )
+                    raise PluginError(_error_in(log))
                 local = int(opened[1])
                 yield local
                 for _ in process.stdout or ():

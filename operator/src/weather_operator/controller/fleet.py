@@ -133,9 +133,9 @@ class Fleet:
 
     def _waiting(self, state: FleetState) -> list[Key]:
         """Return who waits, the oldest first, and last those who did not begin in their turn."""
-        since = self._clock() - _TURN_SECONDS
+        now = self._clock()
         waiting = (key for key in state.waiting if key not in self._begun)
-        return sorted(waiting, key=lambda key: self._turns.get(key, since + 1) <= since)
+        return sorted(waiting, key=lambda key: now - self._turns.get(key, now) >= _TURN_SECONDS)
 
     def _log_failed(self, state: FleetState) -> None:
         """Log once of each image that no more apps get it."""

@@ -8,7 +8,14 @@ from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.state import RolloutState, seconds_between
 from weather_operator.rollout.strategies import Action
 from weather_operator.rollout.traffic import is_anything_left
-from weather_operator.rollout.trial import ANALYSING, AWAITING_APPROVAL, ENDING, TRYING, seconds_of
+from weather_operator.rollout.trial import (
+    ANALYSING,
+    AWAITING_APPROVAL,
+    ENDING,
+    TRYING,
+    Trial,
+    seconds_of,
+)
 from weather_operator.rollout.weights import LOAD_SECONDS
 from weather_operator.status.conditions import condition
 from weather_operator.status.ready import ADDRESS_PENDING
@@ -32,18 +39,16 @@ def while_changing(observed: Observed, planned: Plan, soonest: float) -> float |
     # What follows a trial may wait; its end does not.
     if rollout.trial.phase not in ENDING and (until := _until_begin(planned, observed.now)):
         return until
-    return _next_look_at_trial(observed, rollout, soonest)
+    return _next_look_at_trial(observed, rollout.trial, _next_look(rollout, observed.now, soonest))
 
 
-def _next_look_at_trial(observed: Observed, rollout: RolloutState, soonest: float) -> float | None:
-    """Look at a trial when its interval or step may be over; of its objects we hear at once.
+def _next_look_at_trial(observed: Observed, trial: Trial, look: float) -> float | None:
+    """Look at a trial when its interval or step may be over, or else after `look`.
 
-    What waits for a person is looked at when that one has written something.
+    Of its objects we hear at once. What waits for a person is looked at when that one has written
+    something.
     """
-    app, trial = observed.app, rollout.trial
-    look = _next_look(rollout, observed.now, soonest)
-    if trial is None:
-        return look
+    app = observed.app
     if observed.is_analysed and app.rollout.analysis:
         return min(look, app.rollout.analysis.interval_seconds)
     if trial.phase == AWAITING_APPROVAL or (trial.phase in TRYING and app.rollout.paused):

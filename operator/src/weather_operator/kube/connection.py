@@ -38,6 +38,7 @@ from weather_operator.kube.errors import (
     UnavailableError,
     UnconfiguredError,
     error_of,
+    object_in,
 )
 from weather_operator.kube.resources import LEASE, Kind, Manifest
 
@@ -384,11 +385,7 @@ def _certificates(configuration: client.Configuration) -> str:
 
 def _object_in(answer: Any) -> Manifest:
     """Return the object of an answer; what has none comes from something in between."""
-    try:
-        found = json.loads(answer.data)
-    except ValueError:
-        found = None
-    if isinstance(found, dict):
+    if (found := object_in(answer.data)) is not None:
         return found
     message = f"something answers in the API server's place: {answer.data[:_LONGEST_QUOTE]!r}"
     raise UnavailableError(answer.status, "Unavailable", message)

@@ -88,13 +88,18 @@ def error_of(status: int, data: bytes, retry_after: float = 0) -> ApiError:
     return RefusedError(status, reason or "Refused", message)
 
 
+def object_in(data: bytes) -> dict[str, Any] | None:
+    """Return the object in an answer; None where it has none, as a proxy's own page."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _status_in(data: bytes) -> dict[str, Any]:
     """Return the API's Status; of what is none, as a proxy's own answer, the text as a message."""
-    try:
-        answer = json.loads(data)
-    except (ValueError, RecursionError):
-        answer = None
-    if isinstance(answer, dict):
+    if (answer := object_in(data)) is not None:
         message, details = answer.get("message"), answer.get("details")
         if isinstance(message, str | None) and isinstance(details, dict | None):
             return answer

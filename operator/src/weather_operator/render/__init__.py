@@ -47,8 +47,8 @@ __all__ = [
     "http_route",
     "ingress",
     "is_ours",
-    "kept_route",
     "pod_template",
+    "previous_route",
     "replicas",
     "revision",
     "revision_of",
@@ -102,7 +102,7 @@ def routes_at(app: WeatherApp, path: str, canary: int | None = None) -> dict[Kin
     return manifests
 
 
-def kept_route(
+def previous_route(
     app: WeatherApp, kind: Kind, live: Manifest, path: str, canary: int | None
 ) -> Manifest:
     """Return a live route that the app asks for no longer, to this path and with this share."""

@@ -4,7 +4,7 @@ from weather_operator import render
 from weather_operator.model import Release, WeatherApp
 from weather_operator.releases.catalogue import selects
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import failure, revision_tried
+from weather_operator.rollout.state import failure, recorded_releases, revision_tried
 from weather_operator.rollout.trial import trial_before
 
 
@@ -28,11 +28,9 @@ def _release_of(app: WeatherApp, revision: Revision | None) -> Release | None:
 
 def _failed(app: WeatherApp) -> Release | None:
     """Return the release that has failed and is asked for in the very form in which it failed."""
-    for each in app.status.get("history", ()):
-        names = ("version", "colour", "image")
-        release = Release(**{name: each.get(name, "") for name in names})
-        has_failed = failure(app.status, each["revision"], attempt=app.rollout.attempt)
-        is_same = selects(app, release) and render.revision(app, release) == each["revision"]
+    for revision, release in recorded_releases(app.status):
+        has_failed = failure(app.status, revision, attempt=app.rollout.attempt)
+        is_same = selects(app, release) and render.revision(app, release) == revision
         if has_failed and is_same:
             return release
     return None

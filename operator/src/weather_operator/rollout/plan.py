@@ -109,7 +109,7 @@ def plan(observed: Observed) -> Plan | None:
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
     routes = render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
-    manifests |= routes | _kept_routes(observed, routes, path, weight)
+    manifests |= routes | _previous_routes(observed, routes, path, weight)
     if trial:
         manifests[SERVICE] = render.service(app, service_selector(app, weight or 0))
     if decision.trial and app.autoscaling:
@@ -351,7 +351,7 @@ def _begins_without_pods(observed: Observed) -> bool:
     return observed.child(DEPLOYMENT) is None and observed.app.first_replicas == 0
 
 
-def _kept_routes(
+def _previous_routes(
     observed: Observed, asked_for: dict[Kind, Manifest], path: str, weight: int | None
 ) -> dict[Kind, Manifest]:
     """Return the routes that go once those that the app asks for lead somewhere.
@@ -365,7 +365,7 @@ def _kept_routes(
         live = observed.child(kind)
         if live and kind not in asked_for and "deletionTimestamp" not in live["metadata"]:
             canary = weight if divides_requests(app) else None
-            kept[kind] = render.kept_route(app, kind, live, path, canary)
+            kept[kind] = render.previous_route(app, kind, live, path, canary)
     return kept
 
 

@@ -1,12 +1,12 @@
 """How far a change is, since when and until when it may take, and how those before it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from weather_operator.kube.resources import Manifest
-from weather_operator.model import WeatherApp
+from weather_operator.model import Release, WeatherApp
 from weather_operator.render.load_balancers import progress_deadline_seconds
 from weather_operator.rollout.progress import Progress, Reached, min_available, reached_before
 from weather_operator.rollout.revisions import Revision
@@ -194,6 +194,13 @@ def recorded_image(status: Status, revision: str) -> str | None:
             image: str | None = each.get("image")
             return image
     return None
+
+
+def recorded_releases(status: Status) -> Iterator[tuple[str, Release]]:
+    """Yield each revision that has ended, the newest first, with the release that it was of."""
+    for each in status.get("history", ()):
+        names = ("version", "colour", "image")
+        yield each["revision"], Release(**{name: each.get(name, "") for name in names})
 
 
 def revision_tried(status: Status) -> Revision | None:

@@ -117,14 +117,17 @@ def of_canarys_end(observed: Observed, rollout: RolloutState | None) -> tuple[Bl
     name = child_name(observed.app, Track.CANARY)
     children = {kind: observed.child(kind, name) for kind in CHILDREN}
     return tuple(
-        Blocker(
-            reason=WAITING_FOR_DELETION,
-            message=deletion(kind, child),
-            object=f"{kind.name}/{name}",
-        )
+        of_deletion(kind, child)
         for kind, child in children.items()
         if child and "deletionTimestamp" in child["metadata"]
     )
+
+
+def of_deletion(kind: Kind, live: Manifest, *, consequence: str = "") -> Blocker:
+    """Return that an object waits for its end, and what follows from that."""
+    about = f"{kind.name}/{live['metadata']['name']}"
+    message = deletion(kind, live) + consequence
+    return Blocker(reason=WAITING_FOR_DELETION, message=message, object=about)
 
 
 def deletion(kind: Kind, live: Manifest) -> str:

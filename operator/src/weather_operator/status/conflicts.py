@@ -14,7 +14,7 @@ from weather_operator.model import Blocker
 from weather_operator.render import selector
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.routes import ROUTES
-from weather_operator.status.blockers import WAITING_FOR_DELETION, deletion
+from weather_operator.status.blockers import of_deletion
 
 AUTOSCALER_CONFLICT = "AutoscalerConflict"
 """The reason where somebody else's autoscaler sets the number of pods."""
@@ -31,7 +31,7 @@ def conflicts(observed: Observed) -> tuple[Blocker, ...]:
             for each in observed.disruption_budgets
             if _matches(each["spec"].get("selector"), labels)
         ),
-        *_of_former_routes(observed),
+        *_of_previous_routes(observed),
     )
 
 
@@ -56,18 +56,15 @@ def _of_budget(budget: Manifest) -> Blocker:
     return Blocker(reason="DisruptionBudgetConflict", message=message, object=about)
 
 
-def _of_former_routes(observed: Observed) -> Iterator[Blocker]:
+def _of_previous_routes(observed: Observed) -> Iterator[Blocker]:
     """Say which route is asked for no longer and still leads here, held by a finalizer."""
     app = observed.app
     asked_for = {INGRESS: app.ingress, HTTP_ROUTE: app.gateway}
     for kind in ROUTES:
         child = observed.child(kind)
         if child and asked_for[kind] is None and "deletionTimestamp" in child["metadata"]:
-            yield Blocker(
-                reason=WAITING_FOR_DELETION,
-                message=f"{deletion(kind, child)}, and may lead visitors here until then",
-                object=f"{kind.name}/{child['metadata']['name']}",
-            )
+            consequence = ", and may lead visitors here until then"
+            yield of_deletion(kind, child, consequence=consequence)
 
 
 def _matches(label_selector: Manifest | None, labels: Mapping[str, str]) -> bool:

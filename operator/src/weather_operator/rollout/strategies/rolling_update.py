@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weather_operator.kube.resources import DEPLOYMENT
-from weather_operator.model import Release, WeatherApp
+from weather_operator.model import WeatherApp
 from weather_operator.render import pod_template
 from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
@@ -19,7 +19,13 @@ from weather_operator.rollout.revisions import (
     replica_set_revisions,
     revision_in,
 )
-from weather_operator.rollout.state import failure, last_good, recorded_image, rollout_state
+from weather_operator.rollout.state import (
+    failure,
+    last_good,
+    recorded_image,
+    recorded_releases,
+    rollout_state,
+)
 from weather_operator.rollout.strategies import Action, Decision
 from weather_operator.rollout.windows import closed
 
@@ -141,13 +147,10 @@ def _made_again(app: WeatherApp) -> ReplicaSetRevision | None:
     The history has its image; where the app's other settings are not those of then, it is lost.
     """
     name = last_good(app.status)
-    for each in app.status.get("history", ()):
-        release = Release(
-            version=each["version"], colour=each.get("colour", ""), image=each.get("image", "")
-        )
+    for recorded, release in recorded_releases(app.status):
         template = pod_template(app, release)
         revision = revision_in(template)
-        if revision and name == each["revision"] == revision.revision:
+        if revision and name == recorded == revision.revision:
             return ReplicaSetRevision(revision=revision, template=template, desired=0, available=0)
     return None
 
