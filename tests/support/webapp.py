@@ -111,6 +111,10 @@ def wait_for_end(process: subprocess.Popen[str], seconds: float) -> int | None:
 
 
 def ready(site: Site) -> Site:
-    """Return once the site is ready for traffic."""
-    eventually(lambda: site.get("/readyz").status == 200, seconds=20, every=0.02)
+    """Return once the site is ready for traffic; fail with what it logged when it is not."""
+    try:
+        eventually(lambda: site.get("/readyz").status == 200, seconds=20, every=0.02)
+    except AssertionError as error:
+        error.add_note(f"exit code {site.process.poll()}; logged:\n{site.output.read_text()}")
+        raise
     return site
