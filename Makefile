@@ -8,6 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
+PROGRAMS := $(VENV)/.programs
 READY := $(VENV)/.ready
 CHECKOV := .venv-checkov/.ready
 DISTRIBUTIONS := operator webapp cluster plugin
@@ -27,8 +28,9 @@ help: ## list the targets
 
 # -- set-up --
 
-.PHONY: setup
+.PHONY: setup programs
 setup: packages $(READY) ## what the machine lacks, and the virtual environment
+programs: packages $(PROGRAMS)
 
 # Debian packages that are missing, from the lists; the second is for tests alone. Elsewhere the programs' own errors name them.
 .PHONY: packages
@@ -42,11 +44,16 @@ packages:
 	$$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive \
 	  apt-get -qq install --yes --no-install-recommends $$missing >/dev/null
 
-$(READY): $(wildcard requirements/*.txt) $(DISTRIBUTIONS:%=%/pyproject.toml) | packages
+# What runs needs less than half of what the tests do, and the demo shall not wait for these.
+$(PROGRAMS): requirements/uv.txt requirements/programs.txt $(DISTRIBUTIONS:%=%/pyproject.toml) | packages
 	python3 -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/programs.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation $(DISTRIBUTIONS:%=-e %)
+	@touch $@
+
+$(READY): requirements/dev.txt $(PROGRAMS)
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
 $(CHECKOV): requirements/checkov.txt | $(READY)
@@ -58,7 +65,8 @@ $(CHECKOV): requirements/checkov.txt | $(READY)
 requirements: $(READY) ## the newest versions, pinned with hashes
 	$(COMPILE) operator/pyproject.toml -o requirements/operator.txt
 	$(COMPILE) webapp/pyproject.toml -o requirements/webapp.txt
-	$(COMPILE) $(DISTRIBUTIONS:%=%/pyproject.toml) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(DISTRIBUTIONS:%=%/pyproject.toml) requirements/programs.in requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(DISTRIBUTIONS:%=%/pyproject.toml) requirements/programs.in -c requirements/dev.txt -o requirements/programs.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) requirements/go.in -o requirements/go.txt
 	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
@@ -90,7 +98,7 @@ places: build/geonames ## the page's bundled places, made anew from GeoNames' da
 # -- see it --
 
 .PHONY: demo
-demo: setup ## a cluster, the operator and London in it, upgraded by colour; leaves it running
+demo: programs ## a cluster, the operator and London in it, upgraded by colour; leaves it running
 ifdef CLUSTER
 	$(BIN)/weather-cluster demo --cluster $(CLUSTER) --registry "$(REGISTRY)"
 else
@@ -109,7 +117,7 @@ demo-aws: setup ## terraform/RUNBOOK.md walked to its end and back, with AWS pla
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=tests $(BIN)/python -m terraform.demo
 
 .PHONY: demo-canary
-demo-canary: setup ## on the same cluster: a canary that passes, and one that fails by 5 % errors
+demo-canary: programs ## on the same cluster: a canary that passes, and one that fails by 5 % errors
 	$(BIN)/weather-cluster build --no-metrics --gateway --images
 	$(BIN)/weather-cluster up --no-metrics --gateway
 	@eval "$$($(BIN)/weather-cluster env)" && \
@@ -118,19 +126,19 @@ demo-canary: setup ## on the same cluster: a canary that passes, and one that fa
 	  $(BIN)/weather-cluster demo-canary
 
 .PHONY: cluster-up cluster-down
-cluster-up: setup ## the cluster alone
+cluster-up: programs ## the cluster alone
 	$(BIN)/weather-cluster up
-cluster-down: $(READY) ## take the cluster away, with all that is in it
+cluster-down: $(PROGRAMS) ## take the cluster away, with all that is in it
 	$(BIN)/weather-cluster down $(if $(CLUSTER),--cluster $(CLUSTER))
 
 # -- use it --
 
 .PHONY: images
-images: setup ## the operator's image and the page's three colours
+images: programs ## the operator's image and the page's three colours
 	$(BIN)/weather-cluster images
 
 .PHONY: push
-push: $(READY) require-registry ## tag and push the images: make push REGISTRY=registry.example/team
+push: $(PROGRAMS) require-registry ## tag and push the images: make push REGISTRY=registry.example/team
 	@mkdir -p build
 	@$(BIN)/weather-cluster push $(REGISTRY) $(if $(REPLACE),--replace) $(if $(INSECURE),--insecure) \
 	  > build/pushed.txt
