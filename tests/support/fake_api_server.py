@@ -103,9 +103,10 @@ class FakeApiServer(Client):
 
     async def replace(self, kind: Kind, key: Key, body: Manifest) -> Manifest:
         request = self._begin("replace", kind, key)
-        if (live := self._objects.get((kind, key))) is None:
-            raise NotFoundError(404, "NotFound", f"{key} not found")
+        live = self._objects.get((kind, key))
         _check_preconditions(body, live, "")
+        if live is None:
+            raise NotFoundError(404, "NotFound", f"{key} not found")
         replaced = server_side_apply.copy_of(body)
         server_side_apply.update(live, replaced)
         return self._store(request, replaced)

@@ -205,6 +205,32 @@ async def test_a_lease_that_another_took_is_lost_and_not_given_back() -> None:
 
 
 @in_virtual_time
+async def test_a_lease_that_somebody_deletes_is_made_again_by_who_leads() -> None:
+    server = FakeApiServer()
+    one = elector(server, "one")
+    told = []
+    one.on_history_lost = lambda: told.append(now())
+    await one.acquire()
+    server.remove(LEASE, KEY)
+    await lead(one, seconds=30)
+    assert spec(server)["holderIdentity"] == "one"
+    assert len(told) == 1, "a backup may be of a time before it"
+
+
+@in_virtual_time
+async def test_of_two_that_find_the_lease_deleted_one_leads() -> None:
+    server = FakeApiServer()
+    one, two = elector(server, "one"), elector(server.another_client(), "two")
+    await one.acquire()
+    server.remove(LEASE, KEY)
+    await two.acquire()
+    with pytest.raises(LeaseLostError, match="another process took it"):
+        await one.renew()
+    await lead(two, seconds=30)
+    assert spec(server)["holderIdentity"] == "two"
+
+
+@in_virtual_time
 async def test_a_renewal_whose_answer_got_lost_is_still_ours() -> None:
     server = FakeApiServer()
     one = elector(server, "one")

@@ -42,7 +42,8 @@ class LeaderElector:
     """This process's part in the election; `identity` is how the Lease names it.
 
     The same identity again, after a restart in the same pod, leads at once. `on_history_lost` is
-    called where the Lease is older than it was: the API server was restored from a backup.
+    called where the Lease is older than it was, or is gone: the API server was restored from a
+    backup, unless somebody has just deleted it.
     """
 
     def __init__(
@@ -159,9 +160,12 @@ class LeaderElector:
             # Another wrote meanwhile, or we did and never saw the answer: the Lease says which.
             written, self._lease = self._lease, None
             live = await self._client.get(LEASE, self._key)
-            if live and written and _version(live) < _version(written):
+            if written and (live is None or _version(live) < _version(written)):
                 self.on_history_lost()
-            if live is None or live["spec"].get("holderIdentity") != self._identity:
+            if live is None:
+                await self._create()
+                return True
+            if live["spec"].get("holderIdentity") != self._identity:
                 return False
             await self._write(live, holder=self._identity, seconds=LEASE_SECONDS)
         return True
