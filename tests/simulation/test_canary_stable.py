@@ -15,6 +15,7 @@ from support.trials import (
     weight_in,
 )
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, Manifest
+from weather_operator.render import MANAGED_BY
 
 AWAITED = canary({"weight": 50, "approval": True})
 
@@ -81,6 +82,29 @@ async def test_what_somebody_takes_from_what_serves_is_put_back_while_a_revision
     simulation.server.edit(DEPLOYMENT, LONDON, spec={**spec, "template": edited})
     await simulation.converge()
     assert template(simulation) == before
+
+
+@pytest.mark.parametrize("kind", ["paused", "strategy", "ownerReferences", "labels"])
+async def test_whatever_of_what_serves_is_edited_while_a_revision_is_tried_is_put_back(
+    kind: str,
+) -> None:
+    simulation = await in_trial("AwaitingApproval", **AWAITED)
+    before = simulation.body(DEPLOYMENT)
+    spec, metadata = before["spec"], before["metadata"]
+    edits: dict[str, Manifest] = {
+        "paused": {"spec": {**spec, "paused": True}},
+        "strategy": {"spec": {**spec, "strategy": {"type": "Recreate"}}},
+        "ownerReferences": {"metadata": {**metadata, "ownerReferences": []}},
+        "labels": {"metadata": {**metadata, "labels": MANAGED_BY}},
+    }
+    simulation.server.edit(DEPLOYMENT, LONDON, **edits[kind])
+    await simulation.converge()
+    after = simulation.body(DEPLOYMENT)
+    assert after["spec"] == spec
+    for each in ("ownerReferences", "labels"):
+        assert after["metadata"][each] == metadata[each]
+    assert phase_is(simulation, "AwaitingApproval")()
+    assert await simulation.converge() == 0
 
 
 async def test_what_a_tried_revision_has_beside_what_serves_writes_nothing_to_that() -> None:

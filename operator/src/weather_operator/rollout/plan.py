@@ -150,7 +150,7 @@ def _with_edits_undone(
     live = observed.child(DEPLOYMENT)
     if live is None or not decision.keeps_stable:
         return decision
-    suspects = _of_template(manifest, live, Cause.EDITED, Cause.MISSING, Cause.UNOWNED)
+    suspects = _differing(manifest, live, Cause.EDITED, Cause.MISSING, Cause.UNOWNED)
     if not suspects:
         return decision
     name = f"f:{render.REVISION_ANNOTATION}"
@@ -159,15 +159,14 @@ def _with_edits_undone(
     if undone is None or undone is decision:
         return undone
     # What the trial's own template has beside it is nobody's edit.
-    edits = _of_template(with_decision(manifest, undone), live, Cause.EDITED, Cause.MISSING)
+    edits = _differing(with_decision(manifest, undone), live, Cause.EDITED, Cause.MISSING)
     return undone if edits else decision
 
 
-def _of_template(manifest: Manifest, live: Manifest, *causes: Cause) -> list[Field]:
-    """Return the fields of a Deployment's template that differ for one of these causes."""
+def _differing(manifest: Manifest, live: Manifest, *causes: Cause) -> list[Field]:
+    """Return the fields of a Deployment that differ for one of these causes."""
     found = difference(manifest, live, manager=FIELD_MANAGER).fields
-    of_template = (each for each in found if each.keys[:2] == ("f:spec", "f:template"))
-    return [each for each in of_template if each.cause in causes]
+    return [each for each in found if each.cause in causes]
 
 
 def no_action(observed: Observed) -> Plan:
