@@ -6,6 +6,7 @@ previews every pass of it.
 """
 
 import copy
+import itertools
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -131,7 +132,8 @@ class World:
                 cache.put(kind, body)
         recorder = Recorder(self.server, component=FIELD_MANAGER, now=self.time)
         writer = StatusWriter(self.server, cache, recorder, METRICS)
-        reconciler = Reconciler(self.server, cache, writer, now=self.time)
+        clock = itertools.count(step=60).__next__  # it has looked for a while
+        reconciler = Reconciler(self.server, cache, writer, now=self.time, clock=clock)
         run(reconciler.reconcile(LONDON, Priority.USER))
 
     def child(self, kind: Kind) -> Manifest | None:

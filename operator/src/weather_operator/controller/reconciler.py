@@ -59,6 +59,9 @@ from weather_operator.status.url import lost_nodes, node_address, url
 
 log = logging.getLogger(__name__)
 
+_EARLY_SECONDS = 20.0
+"""Within so many nodes that heard nothing of the API server have told it how their pods are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -97,6 +100,8 @@ class Reconciler:
         self._analyst = analyst
         self._now = now
         self._repairs = Repairs(clock)
+        self._clock = clock
+        self._began_at = clock()
         self._rolling_out: set[Key] = set()
 
     @property
@@ -163,6 +168,7 @@ class Reconciler:
             lost_nodes=lost_nodes(self._cache.all(NODE)),
             interval=self._analyst.latest(app.key) if self._analyst else None,
             is_analysed=self._analyst is not None,
+            is_early=self._clock() - self._began_at < _EARLY_SECONDS,
             autoscalers=tuple(
                 each
                 for track in Track

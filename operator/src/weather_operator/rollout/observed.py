@@ -42,7 +42,9 @@ class Observed:
     `disruption_budgets` are somebody else's, of the same pods on either track; `conflicts` is what
     others do to the app's objects, and the site bears. `waits_for` says which others are first
     where the app's own spec does not ask for the rollout. `interval` is the newest complete one of
-    the app's analysis, None while there is none; `is_analysed` whether anybody analyses.
+    the app's analysis, None while there is none; `is_analysed` whether anybody analyses. `is_early`
+    says that pods are read for a moment only: the API server may have been away before, and what
+    nodes had said of them until then condemns nothing yet.
 
     `live` is the revision that the Deployment has now, and `progress` how far it is. `tried` and
     `canary_progress` are the same of the canary's.
@@ -65,6 +67,7 @@ class Observed:
     waits_for: str = ""
     interval: Interval | None = None
     is_analysed: bool = False
+    is_early: bool = False
     gates: Gates | None = None
     live: Revision | None = field(init=False)
     progress: Progress = field(init=False)

@@ -227,7 +227,7 @@ def _try(observed: Observed, desired: Revision, trial: Trial) -> Decision | None
     if _may_go_straight_on(observed, trial, analysis):
         if observed.pod_blockers is None:
             return None
-        if observed.evidence:
+        if observed.evidence and not observed.is_early:
             return _go_on(trial, PROMOTING)
     outside = closed(app.rollout.windows, observed.now)
     if outside:
@@ -246,7 +246,7 @@ def _wait_for_pods(observed: Observed, trial: Trial) -> Decision | None:
         return _stay(trial)
     if observed.pod_blockers is None:
         return None if observed.child(DEPLOYMENT, _name(observed)) else _stay(trial)
-    if not observed.evidence:
+    if not observed.evidence or observed.is_early:
         return _stay(trial)
     causes = "; ".join(f"{each.reason}: {each.message}" for each in observed.evidence)
     return _fail(trial, causes)

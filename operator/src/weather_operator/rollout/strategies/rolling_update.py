@@ -85,7 +85,9 @@ def _supervise(observed: Observed, desired: Revision) -> Decision | None:
         return go_on
     if observed.pod_blockers is None:
         return None
-    return mark_failed(observed, desired, go_on) if observed.evidence else go_on
+    failed = mark_failed(observed, desired, go_on) if observed.evidence else go_on
+    is_marked = failed is not None and failed.action is Action.MARK_FAILED
+    return go_on if is_marked and observed.is_early else failed
 
 
 def mark_failed(
