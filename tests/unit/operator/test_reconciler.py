@@ -326,6 +326,18 @@ async def test_what_has_to_wait_waits_where_the_deployment_is_deleted_and_the_si
     assert simulation.body(WEATHER_APP)["status"]["version"] == "2.0.0"
 
 
+async def test_the_last_good_version_comes_back_though_its_replica_set_is_gone() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    (serving,) = (key for kind, key in simulation.server.bodies() if kind is REPLICA_SET)
+    simulation.change(colour="red")
+    await simulation.reconcile()
+    simulation.server.remove(REPLICA_SET, serving)
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    assert simulation.body(WEATHER_APP)["status"]["version"] == "1.0.0"
+
+
 def in_doubt(simulation: Simulation) -> None:
     """Somebody writes the Deployment just before the operator repairs it: its cache is behind."""
     edit_image(simulation, "weather:other")

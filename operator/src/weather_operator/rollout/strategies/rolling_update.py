@@ -144,7 +144,7 @@ def _make(observed: Observed, desired: Revision) -> Decision:
 
 
 def _made_again(app: WeatherApp) -> ReplicaSetRevision | None:
-    """Return the last good revision, whose ReplicaSets went with their Deployment.
+    """Return the last good revision, whose ReplicaSets went with their Deployment or before it.
 
     The history has its image; where the app's other settings are not those of then, it is lost.
     """
@@ -199,7 +199,8 @@ def _last_good(
     revision = last_good(status)
     if revision == desired.revision:
         return None
-    if revision and (found := _find(observed, revisions, revision)):
+    found = _find(observed, revisions, revision) if revision else None
+    if found := found or _made_again(observed.app):
         return found
     failed = {each["revision"] for each in status.get("failedRevisions", ())}
     others = (
