@@ -63,14 +63,28 @@ def app(name: str, told: Manifest = SERVING, *, born: int = 0, generation: int =
     return body
 
 
-def observed(body: Manifest, *, release: Release = NEW, **counts: Any) -> Observed:
+def served(name: str, told: Manifest = SERVING, *, release: Release = OLD) -> Manifest:
+    """A WeatherApp that has served with this release."""
+    body = app(name, told)
+    ended = {
+        "outcome": "Succeeded",
+        "revision": render.revision(parse_app(body), release),
+        **{each: getattr(release, each) for each in ("version", "colour", "image")},
+    }
+    body["status"] = {**told, "history": [*told["history"], ended]}
+    return body
+
+
+def observed(
+    body: Manifest, *, release: Release = NEW, runs: Release = OLD, **counts: Any
+) -> Observed:
     """The app with its Deployment of the old image, and the release's image of now."""
     parsed = parse_app(body)
-    live = deployment(version="2.0.0", **counts)
+    live = deployment(version=runs.version, **counts)
     live["metadata"]["ownerReferences"] = [
         {"kind": "WeatherApp", "name": parsed.key.name, "uid": parsed.uid, "controller": True}
     ]
-    live["spec"]["template"] = render.pod_template(parsed, OLD)
+    live["spec"]["template"] = render.pod_template(parsed, runs)
     return Observed(
         app=parsed,
         now="2026-01-01T10:00:00Z",
@@ -94,10 +108,10 @@ class Apps:
             body["metadata"]["resourceVersion"] = str(self.version)
             self.cache.put(WEATHER_APP, body)
 
-    def ask(self, name: str) -> str:
+    def ask(self, name: str, **counts: Any) -> str:
         """What this app waits for."""
         bodies = {body["metadata"]["name"]: body for body in self.cache.all(WEATHER_APP)}
-        return self.fleet.waits_for(observed(bodies[name]))
+        return self.fleet.waits_for(observed(bodies[name], **counts))
 
 
 @in_virtual_time
@@ -199,9 +213,7 @@ async def test_a_few_failures_stop_nothing(others: list[Manifest]) -> None:
 def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> None:
     assert is_fleet_rollout(observed(app("a")))
     assert not is_fleet_rollout(observed(app("a"), release=OLD))
-    assert not is_fleet_rollout(observed(app("a", generation=2))), "a user has just changed it"
     assert not is_fleet_rollout(observed(app("a"), updated=1)), "it rolls out already"
-    assert not is_fleet_rollout(observed(app("a", {})))
     other = Release(version="3.0.0", colour="red", image="w:3")
     assert not is_fleet_rollout(observed(app("a"), release=other))
     paused = app("a")
@@ -265,3 +277,82 @@ async def test_an_app_that_does_not_begin_in_its_turn_holds_up_no_other() -> Non
     await asyncio.sleep(15)
     assert apps.ask("a") == "", "once nobody else waits"
     running.cancel()
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"desired": 3, "replicas": 3, "updated": 3, "available": 2},
+        {"desired": 5, "replicas": 3, "updated": 3, "available": 3},
+        {"desired": 3, "replicas": 3, "updated": 3, "available": 3, "observed": False},
+    ],
+    ids=["a pod is lost", "the load has more pods made", "a number is yet to be seen"],
+)
+def test_how_many_pods_there_are_begins_no_rollout(counts: Manifest) -> None:
+    assert is_fleet_rollout(observed(served("a", WAITS), **counts))
+
+
+def test_a_new_spec_goes_on_alone_where_it_asks_for_other_pods_and_not_for_more() -> None:
+    scaled = served("a", WAITS)
+    scaled["metadata"]["generation"], scaled["spec"]["replicas"] = 2, 9
+    assert is_fleet_rollout(observed(scaled))
+    before = observed(served("a", WAITS))
+    moved = served("a", WAITS)
+    moved["metadata"]["generation"], moved["spec"]["city"] = 2, "Paris"
+    assert not is_fleet_rollout(replace(before, app=parse_app(moved)))
+
+
+@in_virtual_time
+async def test_where_nothing_serves_nobody_waits_but_for_an_image_that_fails() -> None:
+    apps = Apps(app("a", ROLLS), app("b", ROLLS), served("c", WAITS))
+    assert apps.ask("c").startswith("2 others")
+    assert apps.ask("c", available=0) == ""
+    apps = Apps(*(app(f"failed-{n}", FAILED) for n in range(2)), served("c", WAITS))
+    assert apps.ask("c", available=0).startswith("a person")
+
+
+def test_what_served_comes_again_where_the_deployment_of_one_that_waits_is_deleted() -> None:
+    body = served("a", WAITS)
+    deleted = replace(observed(body), children={})
+    assert is_fleet_rollout(deleted)
+    planned = plan(replace(deleted, waits_for="a person"))
+    assert planned
+    made = next(each.manifest for each in planned.writes if each.kind is DEPLOYMENT)
+    assert made
+    assert made["spec"]["template"] == render.pod_template(parse_app(body), OLD)
+
+
+@in_virtual_time
+async def test_a_new_image_of_a_version_that_failed_takes_turns_as_any_other() -> None:
+    first = Release(version="1.0.0", colour="yellow", image="w:1")
+    failed = {**FAILED, "history": [{**FAILED["history"][0], "version": "2.0.0", "image": "w:bad"}]}
+    rolls = {**UPGRADES, "history": failed["history"]}
+    apps = Apps(served("a", failed, release=first), app("b", rolls), app("c", rolls))
+    assert apps.ask("a", runs=first).startswith("2 others")
+
+
+@in_virtual_time
+async def test_an_app_that_waits_for_its_end_takes_nobodys_turn() -> None:
+    ending = [app("a", ROLLS), app("b", WAITS)]
+    for body in ending:
+        body["metadata"]["deletionTimestamp"] = "2026-01-01T09:00:00Z"
+    apps = Apps(*ending, app("c"), limit="1")
+    assert apps.ask("c") == ""
+
+
+@in_virtual_time
+async def test_failures_count_where_the_history_holds_the_last_success_alone() -> None:
+    failure = {
+        "revision": "r",
+        "version": "2.0.0",
+        "image": NEW.image,
+        "at": "2026-01-01T09:00:00Z",
+    }
+    good = {"outcome": "Succeeded", "image": OLD.image, "at": "2026-01-01T08:00:00Z"}
+    short = {**FAILED, "history": [good], "failedRevisions": [{**failure, "attempt": 0}]}
+    apps = Apps(*(app(f"failed-{n}", short) for n in range(2)), app("c", WAITS))
+    assert apps.ask("c").startswith("a person: 2 of 2 apps failed")
+    better = {**good, "image": NEW.image, "at": "2026-01-01T10:00:00Z"}
+    apps.put(*(app(f"failed-{n}", {**short, "history": [better]}) for n in range(2)))
+    await asyncio.sleep(2)
+    assert apps.ask("c") == ""

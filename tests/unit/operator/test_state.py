@@ -56,9 +56,15 @@ def test_a_failure_is_remembered_with_its_cause_and_attempt() -> None:
         app(history=[entry(R1)], attempt=2), R2, HALF, cause="it crashed", now=NOW
     )
     assert outcomes(found) == [("2.0.0", "RolledBack"), ("1.0.0", "Succeeded")]
-    assert found["failedRevisions"] == [
-        {"revision": "r2", "version": "2.0.0", "at": NOW, "reason": "it crashed", "attempt": 2}
-    ]
+    (failed,) = found["failedRevisions"]
+    assert failed == {
+        "revision": "r2",
+        "version": "2.0.0",
+        "image": R2.image,
+        "at": NOW,
+        "reason": "it crashed",
+        "attempt": 2,
+    }
     healed = record_outcome(app(**found), R2, DONE, cause=None, now=NOW)
     assert healed["failedRevisions"] == []
     assert outcomes(healed)[0] == ("2.0.0", "Succeeded")

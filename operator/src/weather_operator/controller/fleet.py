@@ -12,20 +12,32 @@ those who wait might have begun.
 """
 
 import asyncio
+import itertools
 import logging
 import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from weather_operator import render
 from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import Key, Manifest, key_of
-from weather_operator.model import WEATHER_APP
+from weather_operator.model import WEATHER_APP, WeatherApp
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.state import ROLLED_BACK, ROLLING_OUT, SUCCEEDED, failure
+from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.state import (
+    ROLLED_BACK,
+    ROLLING_OUT,
+    SCALING,
+    SUCCEEDED,
+    failure,
+    last_good,
+    recorded_releases,
+    rollout_state,
+)
 from weather_operator.rollout.trial import trial_before
 from weather_operator.rollout.windows import closed
 from weather_operator.status.conditions import condition
@@ -107,6 +119,8 @@ class Fleet:
             return ""
         if state.has_failed(image):
             return _stopped(state, image)
+        if not observed.progress.available:
+            return ""  # nothing serves that waiting would keep
         waiting, free = self._waiting(state), self._free(state)
         if key in waiting[:free] or len(waiting) < free:
             self._begun[key] = self._clock()
@@ -166,25 +180,66 @@ class Fleet:
 
 
 def is_fleet_rollout(observed: Observed) -> bool:
-    """Tell whether the app is at rest, and would begin a rollout that its spec does not ask for.
+    """Tell whether the app would begin a rollout that its spec does not ask for.
 
-    Another version is always what its spec asks for, also where that had to wait for something.
+    Another version is what its spec asks for, also where that had to wait for something, unless it
+    has failed here just before. So are pods that differ by more than their image. How many pods
+    there are makes no rollout: somebody scales, some are lost, or the Deployment is deleted.
     """
-    app, live, release = observed.app, observed.live, observed.release
-    if live is None or release is None or live.version != release.version:
+    app, release, live = observed.app, observed.release, observed.live or _served(observed.app)
+    if live is None or release is None:
+        return False
+    if release.version not in (live.version, _failed_version(app.status)):
         return False
     if observed.is_digest_pending or app.suspend or app.rollout.paused:
         return False
-    if closed(app.rollout.windows, observed.now):
+    if closed(app.rollout.windows, observed.now) or not observed.progress.desired:
         return False
-    if trial_before(app.status):
+    if trial_before(app.status) or _rolls(observed):
         return False  # it has begun
-    is_told = app.status.get("observedGeneration") == app.generation
-    if not is_told or not observed.progress.complete or not observed.progress.desired:
-        return False
     desired = render.revision(app, release)
-    has_failed = failure(app.status, desired, attempt=app.rollout.attempt) is not None
-    return desired != live.revision and not has_failed
+    if desired == live.revision or failure(app.status, desired, attempt=app.rollout.attempt):
+        return False
+    is_told = app.status.get("observedGeneration") == app.generation
+    return is_told or render.revision(app, replace(release, image=live.image)) == live.revision
+
+
+def _rolls(observed: Observed) -> bool:
+    """Tell whether pods of one revision give way to those of another."""
+    rollout = rollout_state(
+        observed.app, observed.live, observed.progress, now=observed.now, has_deadline=False
+    )
+    return rollout is not None and rollout.phase != SCALING
+
+
+def _served(app: WeatherApp) -> Revision | None:
+    """Return the revision that served last, whose Deployment is gone."""
+    name = last_good(app.status)
+    for revision, release in recorded_releases(app.status):
+        if revision == name:
+            return Revision(
+                revision=revision,
+                version=release.version,
+                colour=release.colour,
+                image=release.image,
+            )
+    return None
+
+
+def _failed_version(status: Mapping[str, Any]) -> str | None:
+    """Return the version of the rollout that ended last, None where that has not failed."""
+    last = _last_end(status)
+    return last.get("version") if last.get("outcome") == ROLLED_BACK else None
+
+
+def _last_end(status: Mapping[str, Any]) -> Manifest:
+    """Return the rollout that ended last, empty where none is known.
+
+    A history that holds one alone has the last success, whatever failed since.
+    """
+    failures = ({**each, "outcome": ROLLED_BACK} for each in status.get("failedRevisions", ()))
+    ends = [*status.get("history", ())[:1], *itertools.islice(failures, 1)]
+    return max(ends, key=lambda each: each.get("at", ""), default={})
 
 
 def limit_of(limit: str, size: int) -> int:
@@ -197,23 +252,26 @@ def limit_of(limit: str, size: int) -> int:
 def fleet_state(apps: Iterable[Manifest]) -> FleetState:
     """Read the statuses of all apps.
 
-    A rollout from a version to the same one is none that a user asked for by another version: it is
-    the release's new image, the operator's new template, or new settings of the app itself. A trial
-    is one from its first canary on until that has gone.
+    A rollout from a version to the same one, or to the one that failed last, is none that a user
+    asked for by another version: it is the release's new image, the operator's new template, or new
+    settings of the app itself. A trial is one from its first canary on until that has gone. An app
+    that is being deleted rolls nothing out, however long it waits for its end.
     """
     rolling, waiting, size = set(), [], 0
     ended: dict[str, Counter[str]] = {SUCCEEDED: Counter(), ROLLED_BACK: Counter()}
     for body in apps:
         size += 1
         status: Manifest = body.get("status", {})
-        rollout, history = status.get("rollout", {}), status.get("history", ())
+        rollout, last = status.get("rollout", {}), _last_end(status)
+        if "deletionTimestamp" in body["metadata"]:
+            continue
         if condition(status, "Ready").get("reason") == WAITING:
             waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
         elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
-            if rollout.get("from") == rollout.get("to"):
+            if rollout.get("to") in (rollout.get("from"), _failed_version(status)):
                 rolling.add(key_of(body))
-        elif history and history[0]["outcome"] in ended and "image" in history[0]:
-            ended[history[0]["outcome"]][history[0]["image"]] += 1
+        elif last.get("outcome") in ended and "image" in last:
+            ended[last["outcome"]][last["image"]] += 1
     waiting.sort(key=lambda each: (each[0], str(each[1])))
     return FleetState(
         size=size,
@@ -228,5 +286,5 @@ def _stopped(state: FleetState, image: str) -> str:
     failed, succeeded = state.failed[image], state.succeeded.get(image, 0)
     return (
         f"a person: {failed} of {failed + succeeded} apps failed with {image}, so no more begin. "
-        "Give the release another image, or change an app's spec to have it go on alone"
+        "Give the release another image, or have an app go on alone by a change of its spec.pod"
     )

@@ -337,7 +337,8 @@ def _applies(
 
 
 def _writes_deployment(decision: Decision) -> bool:
-    return not (decision.waits_for or decision.keeps_stable)
+    """Tell whether the Deployment is not left as it is: what served last may have to come again."""
+    return bool(decision.template_from) or not (decision.waits_for or decision.keeps_stable)
 
 
 def _set_replicas(app: WeatherApp) -> Write:

@@ -274,6 +274,7 @@ def _failure(live: Revision, attempt: int, cause: str, now: str) -> Manifest:
     return {
         "revision": live.revision,
         "version": live.version,
+        "image": live.image,
         "at": now,
         "reason": cause[:_LONGEST_REASON],
         "attempt": attempt,

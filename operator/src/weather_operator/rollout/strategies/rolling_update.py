@@ -136,11 +136,16 @@ def _make(observed: Observed, desired: Revision) -> Decision:
     """Make the Deployment: what served last comes again while what is desired has to wait."""
     app = observed.app
     outside = None if app.rollout.paused else closed(app.rollout.windows, observed.now)
-    waits = desired.revision != last_good(app.status) and (app.rollout.paused or outside)
-    good = _made_again(app) if waits else None
+    waits = app.rollout.paused or outside or observed.waits_for
+    good = _made_again(app) if waits and desired.revision != last_good(app.status) else None
     if good is None:
         return Decision(paused=is_paused(observed, desired))
-    return Decision(action=Action.HOLD, template_from=good, outside_window=outside)
+    return Decision(
+        action=Action.HOLD,
+        template_from=good,
+        waits_for=observed.waits_for,
+        outside_window=outside,
+    )
 
 
 def _made_again(app: WeatherApp) -> ReplicaSetRevision | None:
