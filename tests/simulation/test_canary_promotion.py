@@ -20,6 +20,7 @@ from support.trials import (
     until,
     weight_in,
 )
+from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, Manifest
 from weather_operator.model import ABORT_ANNOTATION, PROMOTE_ANNOTATION
 from weather_operator.rollout.interval import AnalysisTarget, Verdict
@@ -101,6 +102,32 @@ async def test_the_status_names_the_failure_before_anything_goes_back() -> None:
     assert revision_of(simulation) != before
     await simulation.reconcile()
     assert (revision_of(simulation), weight(simulation)) == (before, 0)
+
+
+async def test_what_is_taken_back_has_not_succeeded_though_a_refusal_let_it_complete() -> None:
+    simulation = await promoting()
+    before = revision_of(simulation)
+    await until(simulation, lambda: "failedRevisions" in status(simulation))
+    simulation.turns_of_rollout = 0
+    check = simulation.server.before
+
+    def refuse(request: Request) -> None:
+        check(request)
+        if request.verb == "apply" and request.kind is DEPLOYMENT and request.key == LONDON:
+            raise RefusedError(500, "InternalError", "failed calling webhook: refused")
+
+    simulation.server.before = refuse
+    for _ in range(8):
+        simulation.turn()
+        simulation.wait(await simulation.reconcile())
+    assert revision_of(simulation) != before
+    assert simulation.body(DEPLOYMENT)["status"]["updatedReplicas"] == 4
+    simulation.server.before = check
+    await simulation.converge()
+    assert revision_of(simulation) == before
+    assert simulation.ready() == "RolledBack"
+    outcomes = [each["outcome"] for each in status(simulation)["history"]]
+    assert outcomes == ["RolledBack", "Succeeded"]
 
 
 async def test_a_revision_that_has_replaced_the_rest_meanwhile_goes_back_all_the_same() -> None:

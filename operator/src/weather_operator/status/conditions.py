@@ -42,6 +42,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
     failed = plan.decision is not None and plan.decision.action is Action.MARK_FAILED
     cause = why_failed(observed) if failed else None
     ended = plan.decision.ended if plan.decision else None
+    goes = plan.decision is not None and plan.decision.action is Action.ROLL_BACK
     scaling = app.autoscaling
     ready = ready_condition(observed, plan, address)
     in_the_way = [
@@ -68,7 +69,8 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         "blockers": in_the_way,
         **record_outcome(
             app,
-            observed.live,
+            # What is taken back has not succeeded, though all of its pods may be there.
+            None if goes else observed.live,
             progress,
             cause=ended.cause if ended else cause,
             now=observed.now,
