@@ -1,6 +1,6 @@
 """Routes follow what serves: to which path, and when an old way in may go."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Kind, Manifest
 from weather_operator.render.pods import path_in
@@ -35,19 +35,27 @@ def serving_path(observed: Observed, desired: Revision, decision: Decision) -> s
     return next((path_in(each.template) for each in serving), path)
 
 
-def routed_paths(observed: Observed) -> list[str]:
-    """Return to which paths the app's live routes lead."""
-    return [path for path in map(path_of, map(observed.child, ROUTES)) if path]
+def routed_paths(observed: Observed) -> list[str | None]:
+    """Return to which path each of the app's live routes leads."""
+    return [path_of(route) for route in map(observed.child, ROUTES) if route]
 
 
 def path_of(route: Manifest | None) -> str | None:
-    """Return to which path a live route leads, None without a route."""
-    if route is None:
-        return None
-    rule: Manifest = route["spec"]["rules"][0]
-    matches = rule["http"]["paths"] if "http" in rule else [rule["matches"][0]["path"]]
-    path: str = matches[0].get("path") or matches[0].get("value", "/")
-    return path
+    """Return at which path a live route leads to the site, None where it leads there at none.
+
+    Others may have given it any shape that is valid, and have put paths of theirs before ours.
+    """
+    return next(_paths(route), None) if route else None
+
+
+def _paths(route: Manifest) -> Iterator[str]:
+    service = route["metadata"]["name"]
+    for rule in route["spec"].get("rules", ()):
+        for each in rule.get("http", {}).get("paths", ()):
+            if each["backend"].get("service", {}).get("name") == service:
+                yield each.get("path", "/")
+        for each in rule.get("matches", ()):
+            yield each.get("path", {}).get("value", "/")
 
 
 def leads_somewhere(kind: Kind, route: Manifest | None) -> bool:

@@ -129,7 +129,10 @@ def _of_service(observed: Observed) -> str | None:
     if service is None:
         return None
     spec = service["spec"]
-    port = spec["ports"][0]
+    # Others may add ports of theirs, or have made it one without any.
+    port = min(spec.get("ports", ()), key=lambda each: each.get("name") != "http", default=None)
+    if port is None:
+        return None
     if spec["type"] == "NodePort":
         return _url("http", observed.node_address, port.get("nodePort"), app.path)
     if spec["type"] == "LoadBalancer":
@@ -140,9 +143,10 @@ def _of_service(observed: Observed) -> str | None:
 def _through_ingress(observed: Observed, spec: IngressSpec) -> str | None:
     app, live = observed.app, observed.child(INGRESS)
     address = _load_balancer(live) if live and _is_of_its_class(observed, live) else None
+    path = path_of(live)
     scheme = "https" if spec.secret or spec.certificate else "http"
-    host = address and (_host(app, spec.host) or address)
-    return _url(scheme, host, _PORTS[scheme], path_of(live))
+    host = address and path and (_host(app, spec.host) or address)
+    return _url(scheme, host, _PORTS[scheme], path)
 
 
 def _is_of_its_class(observed: Observed, ingress: Manifest) -> bool:
@@ -176,7 +180,8 @@ def _written_at(live: Manifest, *, by: str | None = None) -> str | None:
 
 def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
     app, route = observed.app, observed.child(HTTP_ROUTE)
-    if route is None or not leads_somewhere(HTTP_ROUTE, route):
+    path = path_of(route)
+    if path is None or not leads_somewhere(HTTP_ROUTE, route):
         return None
     found = [
         (listener["protocol"] != "HTTPS", listener, gateway)
@@ -186,12 +191,12 @@ def _through_gateway(observed: Observed, spec: GatewaySpec) -> str | None:
         if _matches(listener, parent)
     ]
     if not found:
-        return _without_gateway(app, spec, path_of(route))
+        return _without_gateway(app, spec, path)
     _, listener, gateway = min(found, key=lambda each: each[0])
     host = next(iter(spec.hostnames), None) or listener.get("hostname")
     scheme = listener["protocol"].lower()
     address = _host(app, host) or gateway["status"]["address"]
-    return _url(scheme, address, listener["port"], path_of(route))
+    return _url(scheme, address, listener["port"], path)
 
 
 def _without_gateway(app: WeatherApp, spec: GatewaySpec, path: str | None) -> str | None:
@@ -215,7 +220,7 @@ def _matches(listener: Manifest, parent: Manifest) -> bool:
 def _refusal(route: Manifest | None) -> str:
     """Return why a Gateway does not take the route, in its own words."""
     for parent in parents_of(route):
-        for each in parent["conditions"]:
+        for each in parent.get("conditions", ()):
             if each["type"] == ACCEPTED and each["status"] == "False":
                 name, why = parent["parentRef"]["name"], f"{each['reason']}: {each['message']}"
                 return f"Gateway {name} does not take the HTTPRoute, {why}"

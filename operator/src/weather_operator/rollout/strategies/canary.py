@@ -156,7 +156,7 @@ def _why_not_tried(observed: Observed) -> str:
     if app.rollout.strategy.type not in _TRYING_STRATEGIES or deployment is None:
         return ""
     paths = (path_in(deployment["spec"]["template"]), *routed_paths(observed))
-    before = next((each for each in paths if each != app.path), None)
+    before = next((each for each in paths if each not in (None, app.path)), None)
     if before is None:
         return ""
     return f"its path changes from {before} to {app.path}, and a route leads to one path alone"
