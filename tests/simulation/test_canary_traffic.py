@@ -365,11 +365,15 @@ async def test_a_stable_that_crashes_promotes_nothing_that_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"path": "/london"}, {"parentRefs": [{"name": "another"}]}, {"hostnames": ["b.example"]}],
+    ("change", "words"),
+    [
+        ({"path": "/london"}, "taken the HTTPRoute's last change"),
+        ({"parentRefs": [{"name": "another"}]}, "taken the HTTPRoute and has an address"),
+        ({"hostnames": ["b.example"]}, "taken the HTTPRoute's last change"),
+    ],
 )
 async def test_a_site_is_ready_once_a_gateway_has_taken_the_route_as_it_is_now(
-    change: Manifest,
+    change: Manifest, words: str
 ) -> None:
     gateway = {**GATEWAY["gateway"], "hostnames": ["a.example"]}
     simulation = await serving(gateway=gateway)
@@ -378,7 +382,7 @@ async def test_a_site_is_ready_once_a_gateway_has_taken_the_route_as_it_is_now(
     simulation.change(gateway={**gateway, **change})
     await simulation.converge()
     assert simulation.ready() == "AddressPending"
-    assert "last change" in condition(status(simulation), "Ready")["message"]
+    assert words in condition(status(simulation), "Ready")["message"]
     simulation.gateway_is_away = False
     await simulation.converge()
     assert simulation.ready() == "Serving"

@@ -74,6 +74,8 @@ class Simulation:
         self.priority = Priority.RESYNC
         self.seconds = 0.0
         self.gateway_is_away = False
+        self.other_parents: list[Manifest] = []
+        """What others beside the gateway say of a route."""
         self.turns_of_rollout = 0
         """How many turns a rollout of stable pods takes before its last one."""
         self._turns: tuple[Manifest, int] = ({}, 0)
@@ -233,7 +235,8 @@ class Simulation:
             {"type": type_, "status": "True", "observedGeneration": generation}
             for type_ in ("Accepted", "ResolvedRefs")
         ]
-        status = {"parents": [{"parentRef": {"name": "public"}, "conditions": conditions}]}
+        gateway = {"parentRef": route["spec"]["parentRefs"][0], "conditions": conditions}
+        status = {"parents": [*self.other_parents, gateway]}
         if route.get("status") == status:
             return False
         self.server.edit(HTTP_ROUTE, LONDON, status=status)

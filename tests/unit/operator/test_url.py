@@ -103,9 +103,9 @@ def gateway(name: str, *listeners: dict[str, Any], at: str | None = "10.9.9.9") 
     return {"metadata": {"name": name}, "status": {"address": at, "listeners": list(listeners)}}
 
 
-def route(accepted: str, message: str = "") -> dict[str, Any]:
+def route(accepted: str, message: str = "", **parent_ref: str) -> dict[str, Any]:
     condition = {"type": "Accepted", "status": accepted, "reason": "Because", "message": message}
-    parent = {"parentRef": {"name": "public"}, "conditions": [condition]}
+    parent = {"parentRef": {"name": "public", **parent_ref}, "conditions": [condition]}
     return {"status": {"parents": [parent]}}
 
 
@@ -148,7 +148,8 @@ def test_a_gateway_that_may_not_be_read_is_believed_through_its_route(
 ) -> None:
     parents = [{"name": "public", "namespace": "infra", **parent}]
     london = app(gateway={"parentRefs": parents, "hostnames": ["w.example.com"], "path": "/london"})
-    assert url(london, route=route("True"), gateways=(None,)) == expected
+    live = route("True", namespace="infra")
+    assert url(london, route=live, gateways=(None,)) == expected
     assert url(london, route=route("False"), gateways=(None,)) is None
 
 

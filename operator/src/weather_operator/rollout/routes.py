@@ -1,6 +1,7 @@
 """Routes follow what serves: to which path, and when an old way in may go."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from weather_operator.kube.resources import DEPLOYMENT, HTTP_ROUTE, INGRESS, Kind, Manifest
 from weather_operator.render.pods import path_in
@@ -67,9 +68,21 @@ def leads_somewhere(kind: Kind, route: Manifest | None) -> bool:
 
 
 def parents_of(route: Manifest | None) -> Sequence[Manifest]:
-    """Return the parents of an HTTPRoute, each as the route's status has it."""
-    parents: Sequence[Manifest] = route.get("status", {}).get("parents", ()) if route else ()
-    return parents
+    """Return what the status of an HTTPRoute has of each Gateway that the route names.
+
+    Of one that it names no longer the status may tell for ever.
+    """
+    if route is None:
+        return ()
+    named = {parent_key(route, each)[:2] for each in route["spec"].get("parentRefs", ())}
+    said: Sequence[Manifest] = route.get("status", {}).get("parents", ())
+    return [each for each in said if parent_key(route, each["parentRef"])[:2] in named]
+
+
+def parent_key(route: Manifest, ref: Manifest) -> tuple[Any, ...]:
+    """Return by what one parent of an HTTPRoute is known: its Gateway, and the listener there."""
+    namespace = ref.get("namespace", route["metadata"]["namespace"])
+    return namespace, ref["name"], ref.get("sectionName"), ref.get("port")
 
 
 def holds(parent: Manifest, type_: str, *, generation: int = 0) -> bool:

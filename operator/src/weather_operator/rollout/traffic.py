@@ -16,6 +16,7 @@ from weather_operator.rollout.routes import (
     RESOLVED_REFS,
     holds,
     leads_somewhere,
+    parent_key,
     parents_of,
 )
 from weather_operator.rollout.state import seconds_between
@@ -97,8 +98,14 @@ def is_routed(observed: Observed, weight: int) -> bool:
     if not parents:
         return app.gateway is None or weight == 0
     generation = route["metadata"].get("generation", 0)
-    # What a parent that names no generation does with the visitors is counted at the pods.
-    return all(holds(each, RESOLVED_REFS, generation=generation) for each in parents)
+    # What a parent that names no generation does with the visitors is counted at the pods. One that
+    # has another controller by now has the former one's word too, which nobody renews.
+    taken_up = {
+        parent_key(route, each["parentRef"])
+        for each in parents
+        if holds(each, RESOLVED_REFS, generation=generation)
+    }
+    return all(parent_key(route, each["parentRef"]) in taken_up for each in parents)
 
 
 def weight_in_rule(observed: Observed) -> float | None:
