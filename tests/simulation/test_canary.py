@@ -74,7 +74,7 @@ async def test_a_trial_writes_what_says_something_new() -> None:
     simulation.server.writes.clear()
     await simulation.converge()
     written = Counter((each.kind.name, each.part) for each in simulation.server.writes)
-    assert written["HTTPRoute", "weather-operator"] == 4, "in the rule, two weights, and out of it"
+    assert written["HTTPRoute", "weather-operator"] == 3, "two weights, and out of it"
     # Each phase once, that the last weight is taken up, and that nothing is left.
     assert written["WeatherApp", "status"] <= 10
     assert written["Event", "weather-operator"] <= 6

@@ -108,8 +108,10 @@ def plan(observed: Observed) -> Plan | None:
         return None
     trial = decision.trial if not decision.removes_canary else None
     weight = routed_weight(observed, trial) if trial else None
-    routes = render.routes_at(app, path, None if _is_off_route(app, trial) else weight)
-    manifests |= routes | _previous_routes(observed, routes, path, weight)
+    # Visitors that a route sends to a Service which is not there get errors.
+    share = weight if observed.child(SERVICE, child_name(app, Track.CANARY)) else None
+    routes = render.routes_at(app, path, None if _is_off_route(app, trial) else share)
+    manifests |= routes | _previous_routes(observed, routes, path, share)
     if trial:
         manifests[SERVICE] = render.service(app, service_selector(app, weight or 0))
     if decision.trial and app.autoscaling:

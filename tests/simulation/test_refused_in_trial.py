@@ -1,0 +1,83 @@
+"""What of a trial the API refuses, as a quota or a policy does, hinders nothing but itself."""
+
+from collections.abc import Callable
+
+import pytest
+from support.fake_api_server import Request
+from support.simulation import CANARY, LONDON, Simulation
+from support.trials import (
+    ALB,
+    Watched,
+    canary,
+    in_trial,
+    rollout,
+    serving,
+    status,
+    until,
+    weight_in,
+    without_none,
+)
+from weather_operator.kube.errors import RefusedError
+from weather_operator.kube.resources import (
+    HTTP_ROUTE,
+    INGRESS,
+    SERVICE,
+    Key,
+    Kind,
+    Manifest,
+)
+from weather_operator.status.conditions import condition
+
+QUOTA = "exceeded quota: objects"
+
+
+def refuse(simulation: Simulation, kind: Kind, key: Key) -> Callable[[], None]:
+    """Refuse every write of an object; return how to end that."""
+    server = simulation.server
+    before = server.before
+
+    def check(request: Request) -> None:
+        before(request)
+        if request.is_write and (request.kind, request.key) == (kind, key):
+            raise RefusedError(403, "Forbidden", QUOTA)
+
+    def end() -> None:
+        server.before = before
+
+    server.before = check
+    return end
+
+
+async def passes(simulation: Simulation, number: int = 20) -> None:
+    for _ in range(number):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += 10
+
+
+@pytest.mark.parametrize(("spec", "route"), [({}, HTTP_ROUTE), (ALB, INGRESS)])
+async def test_no_route_names_a_canarys_service_that_is_not_there(
+    spec: Manifest, route: Kind
+) -> None:
+    """A Gateway answers with 500 for it, and a load balancer's controller takes no rule with it."""
+    spec = without_none(canary(**spec))
+    simulation = await serving(**spec)
+    watched = Watched(simulation)
+    end = refuse(simulation, SERVICE, CANARY)
+    simulation.change(**spec)
+    await passes(simulation)
+    assert watched.weights == [0]
+    assert CANARY.name not in str(simulation.server.body(route, LONDON))
+    assert condition(status(simulation), "Ready")["reason"] == "QuotaExceeded"
+    end()
+    await until(simulation, lambda: "rollout" not in status(simulation))
+    assert status(simulation)["version"] == "2.0.0"
+
+
+async def test_a_canary_loses_its_visitors_with_its_service() -> None:
+    simulation = await in_trial("Analysing", **canary({"weight": 50, "durationSeconds": 6000}))
+    refuse(simulation, SERVICE, CANARY)
+    simulation.server.remove(SERVICE, CANARY)
+    await passes(simulation, 4)
+    assert weight_in(simulation.server.body(HTTP_ROUTE, LONDON)) == 0
+    assert rollout(simulation)["phase"] == "Shifting"
