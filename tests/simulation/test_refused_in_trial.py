@@ -7,6 +7,10 @@ from support.fake_api_server import Request
 from support.simulation import CANARY, LONDON, Simulation
 from support.trials import (
     ALB,
+    BAD,
+    CHECKS,
+    GOOD,
+    Analyst,
     Watched,
     canary,
     in_trial,
@@ -19,6 +23,8 @@ from support.trials import (
 )
 from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import (
+    DEPLOYMENT,
+    DISRUPTION_BUDGET,
     HTTP_ROUTE,
     INGRESS,
     SERVICE,
@@ -26,6 +32,7 @@ from weather_operator.kube.resources import (
     Kind,
     Manifest,
 )
+from weather_operator.rollout.interval import Verdict
 from weather_operator.status.conditions import condition
 
 QUOTA = "exceeded quota: objects"
@@ -81,3 +88,26 @@ async def test_a_canary_loses_its_visitors_with_its_service() -> None:
     await passes(simulation, 4)
     assert weight_in(simulation.server.body(HTTP_ROUTE, LONDON)) == 0
     assert rollout(simulation)["phase"] == "Shifting"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "version", "outcome"),
+    [(GOOD, "2.0.0", "Succeeded"), (BAD, "1.0.0", "RolledBack")],
+    ids=["good", "bad"],
+)
+async def test_a_revision_is_judged_though_something_beside_it_is_refused(
+    verdict: Verdict, version: str, outcome: str
+) -> None:
+    analyst = Analyst(*[verdict] * 40)
+    steps = {"weight": 10, "durationSeconds": 30}
+    spec = canary(steps, rollout={"analysis": CHECKS})
+    simulation = await Simulation.of(**{**spec, "colour": "yellow"})
+    simulation.analyst = lambda _: analyst
+    simulation.restart()
+    await simulation.converge()
+    refuse(simulation, DISRUPTION_BUDGET, CANARY)
+    simulation.change(**spec)
+    await passes(simulation, 40)
+    assert status(simulation)["version"] == version
+    assert status(simulation)["history"][0]["outcome"] == outcome
+    assert simulation.server.body(DEPLOYMENT, CANARY) is None

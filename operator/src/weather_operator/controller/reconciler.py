@@ -286,9 +286,9 @@ class Reconciler:
         )
         found = status(observed, planned)
         await self._status_writer.write_status(app, found)
+        self._watch(observed, planned)
         if any(each.object for each in observed.apply_errors):
             return Outcome(failed=True)  # of the catalogue's errors we hear when they end
-        self._watch(observed, planned)
         if planned.decision and planned.decision.action.only_says:
             return Outcome(requeue_after=0)
         if planned.rollout is None or app.suspend:
