@@ -39,6 +39,7 @@ REFUSED = 'pods "london-5d8" is forbidden: exceeded quota: small, requested: pod
         ("", []),
         (REFUSED, ["QuotaExceeded"]),
         ('admission webhook "x" denied the request', ["AdmissionDenied"]),
+        ("ValidatingAdmissionPolicy 'x' with binding 'y' denied request", ["AdmissionDenied"]),
         ("something else", ["FailedCreate"]),
     ],
 )
@@ -57,3 +58,12 @@ def test_what_refuses_the_pods_is_named_and_condemns_nothing(
 def test_only_who_gave_a_wrong_image_is_told_to_correct_it(condemns: bool, advice: str) -> None:
     found = Blocker(reason="ImagePullBackOff", message="no", condemns=condemns)
     assert advice in blockers.manifest(found)["message"]
+
+
+def test_a_policys_audit_hides_no_warning_about_a_way_in() -> None:
+    """Kyverno warns of each object that breaks a rule, every hour."""
+    refused = {"reason": "FailedBuildModel", "message": "no subnets", "lastTimestamp": "1"}
+    audit = {"reason": "PolicyViolation", "message": "no team label", "lastTimestamp": "2"}
+    (found,) = blockers.of_warnings("Ingress/london", [refused, audit])
+    assert found.reason == "FailedBuildModel"
+    assert blockers.of_warnings("Ingress/london", [audit]) == ()

@@ -85,9 +85,9 @@ def test_a_failed_try_by_tag_is_not_tried_again_because_the_digest_is_known_now(
 
 
 def test_the_way_back_meets_the_pods_that_still_serve() -> None:
-    serving = {"image": GREEN.image}
+    serving = {"history": [{"outcome": "Succeeded", "image": GREEN.image}]}
     assert image(app(status=serving), KNOWN, live(RED), awaited=True) == GREEN.image
-    serving = {"image": RED.image}
+    serving = {"history": [{"outcome": "Succeeded", "image": RED.image}]}
     assert image(app(status=serving), KNOWN, live(RED)) == f"{GREEN.image}@{ONE}"
 
 

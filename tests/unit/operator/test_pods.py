@@ -446,6 +446,22 @@ def test_the_newest_warning_of_a_pod_is_its_blocker() -> None:
     assert told.with_events((), pod(), []) == ()
 
 
+@pytest.mark.parametrize(
+    "reason", ["PolicyViolation", "DNSConfigForming", "FailedToRetrieveImagePullSecret"]
+)
+def test_a_warning_that_well_pods_have_too_hides_no_cause(reason: str) -> None:
+    """Kyverno audits each object, and a kubelet counts its name servers, every few minutes."""
+    mount = {
+        "reason": "FailedMount",
+        "message": "no Secret",
+        "lastTimestamp": "2026-01-01T09:00:00Z",
+    }
+    always = {"reason": reason, "message": "so it is", "lastTimestamp": "2026-01-01T10:00:00Z"}
+    (found,) = told.with_events((), pod(), [mount, always])
+    assert found.reason == "FailedMount"
+    assert told.with_events((), pod(), [always]) == ()
+
+
 def test_a_probe_that_fails_condemns_once_the_container_has_had_its_time() -> None:
     words = "Readiness probe failed: 503"
     events = [warning("containers{web}", words, reason="Unhealthy")]

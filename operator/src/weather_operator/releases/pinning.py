@@ -5,6 +5,7 @@ a status. None of that restarts a pod: what an app runs it keeps until its templ
 What a canary runs counts as what serves does, so that none of it ends a trial either.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,17 +27,20 @@ def pinned(
         return release
     best = f"{release.image}@{release.digest}" if release.digest else release.image
     run = [image for image in _images_of(live) if without_digest(image) == release.image]
-    tried = _tried(app).get("image", "")
-    on_trial = [tried] if without_digest(tried) == release.image else []
+    recorded = [
+        image
+        for image in (_tried(app).get("image", ""), *_images_that_served(app))
+        if without_digest(image) == release.image
+    ]
     choices = [
         replace(release, image=image)
-        for image in dict.fromkeys((best, *run, *on_trial, release.image))
+        for image in dict.fromkeys((best, *run, *recorded, release.image))
     ]
     settled = _settled(app, live)
     for choice in choices:
         if render.revision(app, choice) in settled:
             return choice
-    serving = app.status.get("image", "")
+    serving = next(_images_that_served(app), "")
     if not run and without_digest(serving) == release.image:
         # The way back, while pods of this release still serve.
         return replace(release, image=serving)
@@ -57,6 +61,13 @@ def _tried(app: WeatherApp) -> Manifest:
     """Return the change in the status if it is a trial, else nothing."""
     rollout: Manifest = app.status.get("rollout", {})
     return rollout if "strategy" in rollout else {}
+
+
+def _images_that_served(app: WeatherApp) -> Iterator[str]:
+    """Yield the images as they were declared, the newest first: policies make others of them."""
+    for each in app.status.get("history", ()):
+        if each["outcome"] == "Succeeded" and "image" in each:
+            yield each["image"]
 
 
 def _images_of(live: Manifest | None) -> list[str]:

@@ -1,10 +1,17 @@
 """The release that an app asks for, from its own status, where the catalogue has none to give."""
 
+from dataclasses import replace
+
 from weather_operator import render
 from weather_operator.model import Release, WeatherApp
 from weather_operator.releases.catalogue import selects
 from weather_operator.rollout.revisions import Revision
-from weather_operator.rollout.state import failure, recorded_releases, revision_tried
+from weather_operator.rollout.state import (
+    failure,
+    recorded_image,
+    recorded_releases,
+    revision_tried,
+)
 from weather_operator.rollout.trial import trial_before
 
 
@@ -15,6 +22,8 @@ def known_release(app: WeatherApp, live: Revision | None) -> Release | None:
     for something that it never had.
     """
     tried = revision_tried(app.status) if trial_before(app.status) else None
+    if live and (image := recorded_image(app.status, live.revision)):
+        live = replace(live, image=image)
     return _release_of(app, tried) or _release_of(app, live) or _failed(app)
 
 

@@ -29,7 +29,7 @@ from weather_operator.render.load_balancers import (
 )
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Progress, min_available
-from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.revisions import Revision, as_declared, revision_in
 from weather_operator.rollout.routes import ROUTES, leads_somewhere, path_of, serving_path
 from weather_operator.rollout.state import (
     ROLLING_BACK,
@@ -203,7 +203,8 @@ def current_rollout(
         state = rollback_state(app, desired, decision.rollback_to, now=now)
         return replace(state, trial=trial and replace(trial, phase=ROLLING_BACK))
     runs = decision is not None and not decision.paused
-    rolling = rollout_state(app, observed.live, observed.progress, now=now, has_deadline=runs)
+    live = as_declared(observed.live, desired)
+    rolling = rollout_state(app, live, observed.progress, now=now, has_deadline=runs)
     if trial is None:
         return rolling
     if rolling is None or observed.live != desired:

@@ -69,6 +69,14 @@ def revision_in(template: Manifest) -> Revision | None:
     )
 
 
+def as_declared(live: Revision | None, desired: Revision | None) -> Revision | None:
+    """Return the live revision with the image that was declared, as far as that is known.
+
+    In the live template is what a policy of the cluster made of it.
+    """
+    return desired if live == desired else live
+
+
 def replica_set_revisions(
     replica_sets: Iterable[Manifest], deployment: Manifest
 ) -> tuple[ReplicaSetRevision, ...]:

@@ -188,9 +188,12 @@ def last_good(status: Status) -> str | None:
 
 
 def recorded_image(status: Status, revision: str) -> str | None:
-    """Return the image that a revision had when it ended, None if that is not known."""
-    for each in status.get("history", ()):
-        if each["revision"] == revision:
+    """Return the image that a revision was declared with, None if that is not known.
+
+    What a policy of the cluster made of it is another one.
+    """
+    for each in (*status.get("history", ()), status.get("rollout", {})):
+        if each.get("revision") == revision:
             image: str | None = each.get("image")
             return image
     return None

@@ -32,6 +32,10 @@ _NEXT = {
     IMAGE_NOT_FOUND: "Push it, or correct the WeatherRelease's image",
     "AdmissionDenied": "Change the spec, or the policy that denies it",
 }
+_DENIALS = ("violates PodSecurity", "admission webhook", "ValidatingAdmissionPolicy")
+# Warnings that come again and again with objects that are well: what a policy engine audits, how
+# many name servers a node has, a password that an image may do without.
+_NO_CAUSES = frozenset({"PolicyViolation", "DNSConfigForming", "FailedToRetrieveImagePullSecret"})
 _OUT_OF_MEMORY = "Raise spec.resources.limits.memory"
 _ADDED = "Whoever adds it to the pods, often a webhook, has to correct it"
 _LIMIT = 10
@@ -76,14 +80,14 @@ def of_deployment(deployment: Manifest, failure: str) -> tuple[Blocker, ...]:
     reason = "FailedCreate"
     if "exceeded quota" in failure:
         reason = "QuotaExceeded"
-    elif "violates PodSecurity" in failure or "admission webhook" in failure:
+    elif any(each in failure for each in _DENIALS):
         reason = "AdmissionDenied"
     return (Blocker(reason=reason, message=failure, object=_reference(deployment)),)
 
 
 def of_warnings(about: str, events: Sequence[Manifest]) -> tuple[Blocker, ...]:
     """Return what the newest of these warnings about an object says."""
-    newest = max(events, key=last_seen, default=None)
+    newest = max(filter(may_name_a_cause, events), key=last_seen, default=None)
     if newest is None:
         return ()
     reason, message = newest.get("reason") or "Warning", newest.get("message", "")
@@ -136,6 +140,11 @@ def deletion(kind: Kind, live: Manifest) -> str:
     finalizers = ", ".join(metadata.get("finalizers", ()))
     cause = f"for whoever is to remove {finalizers}" if finalizers else "until its pods are gone"
     return f"the {kind.name} {metadata['name']} is being deleted and waits {cause}"
+
+
+def may_name_a_cause(event: Manifest) -> bool:
+    """Tell whether a warning may say why something waits."""
+    return event.get("reason") not in _NO_CAUSES
 
 
 def last_seen(event: Manifest) -> str:

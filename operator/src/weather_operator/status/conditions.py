@@ -14,7 +14,7 @@ from weather_operator.render.load_balancers import (
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.progress import min_available
-from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.revisions import Revision, as_declared
 from weather_operator.rollout.state import record_outcome, revision_tried
 from weather_operator.rollout.strategies import Action
 from weather_operator.status import blockers
@@ -70,7 +70,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         **record_outcome(
             app,
             # What is taken back has not succeeded, though all of its pods may be there.
-            None if goes else observed.live,
+            None if goes else as_declared(observed.live, plan.desired),
             progress,
             cause=ended.cause if ended else cause,
             now=observed.now,

@@ -21,7 +21,7 @@ from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.revisions import Revision
 from weather_operator.rollout.state import seconds_between
 from weather_operator.status import image_errors
-from weather_operator.status.blockers import last_seen
+from weather_operator.status.blockers import last_seen, may_name_a_cause
 from weather_operator.status.container_ends import (
     has_done_its_work,
     how,
@@ -324,7 +324,9 @@ def _names_a_cause(event: Manifest, pod: Manifest) -> bool:
     """
     message: str = event.get("message", "")
     subject = _subject(event)
-    if message.startswith("Error: ") or (subject and subject[0] == "ephemeralContainers"):
+    if message.startswith("Error: ") or not may_name_a_cause(event):
+        return False
+    if subject and subject[0] == "ephemeralContainers":
         return False
     return not any(
         subject == (kind, each["name"]) and each.get("ready") for kind, each in _containers(pod)
