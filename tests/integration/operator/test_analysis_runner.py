@@ -277,6 +277,18 @@ async def test_another_step_begins_anew_and_the_same_trial_goes_on(
     assert analyses.runner.latest(LONDON) is None
 
 
+async def test_a_site_that_is_scaled_all_the_time_is_analysed_all_the_same(
+    site: Site, analyses: Analyses
+) -> None:
+    """An autoscaler of somebody's may set the WeatherApp's own replicas."""
+    await begun(site, analyses, trial(SUCCESS))
+    first = await analyses.next()
+    analyses.runner.watch(trial(SUCCESS, generation=2))
+    assert analyses.runner.latest(LONDON) == first
+    analyses.runner.watch(trial(SUCCESS, PAGE, generation=3))
+    assert analyses.runner.latest(LONDON) is None, "by other checks it is judged anew"
+
+
 async def test_an_analysis_that_breaks_is_unknown_and_goes_on(
     site: Site, analyses: Analyses, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -359,6 +359,6 @@ def pods_of(bodies: Iterable[Manifest], *, revision: str) -> tuple[Pod, ...]:
 
 
 def _identity(trial: AnalysisTarget) -> tuple[object, ...]:
-    """Return what a trial is another one by; an app's status is not."""
+    """Return what a trial is another one by: no number of pods, which may change all the time."""
     app = trial.app
-    return app.key, app.uid, app.generation, trial.revision, trial.step, trial.since
+    return app.key, app.uid, trial.analysis, trial.revision, trial.step, trial.since

@@ -10,7 +10,7 @@ class Analyst(Protocol):
     """Measures, and is asked what it has found; none of its methods waits for anything.
 
     The reconciler calls `watch` at the end of every pass in which a revision is tried, always with
-    the same trial until the revision, the step or the app's spec is another one, and `forget` once
+    the same trial until the revision, the step or its analysis is another one, and `forget` once
     none is or the app is gone. While a trial is watched its pass comes again at least once an
     interval; whoever has an interval complete may enqueue the app's key before.
     """
