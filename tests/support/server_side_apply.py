@@ -72,7 +72,7 @@ def update(live: Manifest, body: Manifest) -> None:
 
 
 def _who(entry: Manifest) -> tuple[str, str, str]:
-    return entry["manager"], entry["operation"], entry.get("subresource", "")
+    return entry.get("manager", ""), entry["operation"], entry.get("subresource", "")
 
 
 def paths(fields: Manifest, prefix: Path = ()) -> Iterator[Path]:

@@ -333,6 +333,19 @@ async def test_a_backup_without_owners_and_managed_fields_is_adopted_and_no_pod_
     assert simulation.ready() == "Serving"
 
 
+async def test_what_a_client_without_a_name_restored_is_adopted() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    before, body = simulation.state(), simulation.body(SERVICE)
+    entry = {"operation": "Update", "fieldsV1": {"f:spec": {"f:type": {}}}}
+    kept = {name: body["metadata"][name] for name in ("name", "namespace", "labels")}
+    restored = {**body, "metadata": {**kept, "uid": "restored", "managedFields": [entry]}}
+    simulation.server.remove(SERVICE, LONDON)
+    simulation.server.put(SERVICE, LONDON, restored)
+    await simulation.converge()
+    assert simulation.state() == before
+
+
 async def test_an_object_without_owner_and_our_labels_stays_untouched() -> None:
     simulation = await Simulation.of()
     metadata = {"name": "london", "namespace": "default", "labels": {"app": "theirs"}}

@@ -276,7 +276,7 @@ class Children:
         """
         entries = live["metadata"]["managedFields"]
         ours = (FIELD_MANAGER, REPLICAS_MANAGER)
-        kept = [each for each in entries if each["manager"] in ours or each.get("subresource")]
+        kept = [each for each in entries if each.get("manager") in ours or each.get("subresource")]
         return await self._client.set_managed_fields(kind, live, kept)
 
     async def _delete(self, write: Write) -> None:
