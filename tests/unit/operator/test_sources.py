@@ -128,6 +128,10 @@ VECTOR = b'{"status":"success","data":{"resultType":"vector","result":[%s]}}'
 SERIES = b'{"metric":{},"value":[1,"2.5"]}'
 
 
+def warned(text: bytes) -> bytes:
+    return (VECTOR % SERIES)[:-1] + b',"warnings":["' + text + b'"]}'
+
+
 async def ask(server: AnsweringServer, **files: str) -> QueryAnswer:
     at = PrometheusServer(url=f"{server.url}/prefix/", **files)
     async with Sources(prometheus=at) as sources:
@@ -136,7 +140,12 @@ async def ask(server: AnsweringServer, **files: str) -> QueryAnswer:
 
 @pytest.mark.parametrize(
     "body",
-    [VECTOR % SERIES, b'{"status":"success","data":{"resultType":"scalar","result":[1,"2.5"]}}'],
+    [
+        VECTOR % SERIES,
+        b'{"status":"success","data":{"resultType":"scalar","result":[1,"2.5"]}}',
+        warned(b"PromQL warning: ignored a histogram"),
+        (VECTOR % SERIES)[:-1] + b',"warnings":null}',
+    ],
 )
 async def test_one_number_is_an_answer(server: AnsweringServer, body: bytes) -> None:
     server.answer = always(body)
@@ -155,7 +164,10 @@ async def test_one_number_is_an_answer(server: AnsweringServer, body: bytes) -> 
             always(b'{"status":"error","errorType":"bad_data","error":"parse error"}', 400),
             "refuses the query: bad_data: parse error",
         ),
+        (always(warned(b"receive series from store: unavailable")), "the whole answer: receive"),
+        (always(warned(b"x")[:-3] + b"[]]}"), "is no Prometheus"),
         (always(b"<html>", 502), "HTTP 502 is no Prometheus"),
+        (always(b"Unauthorized", 401), "HTTP 401: see whether PROMETHEUS_TOKEN_FILE"),
         (always(b"[" * 100_000), "is no Prometheus"),
         (always(VECTOR % b'{"value":[1,"many"]}'), "is no Prometheus"),
         (always(VECTOR % b'{"value":[1]}'), "is no Prometheus"),

@@ -34,6 +34,9 @@ _LARGEST_SAMPLE = 1024 * 1024
 _LARGEST_PAGE = 4 * 1024 * 1024
 _LARGEST_RESULT = 256 * 1024
 _KEEPALIVE_SECONDS = 30
+# What Prometheus remarks about the query itself; its other warnings are of data that it lacks, as
+# where one of several stores is away.
+_OF_QUERY = "PromQL "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,11 @@ def parse_result(status: int, body: bytes) -> QueryAnswer:
         if answer["status"] != "success":
             text = f"{answer.get('errorType', 'error')}: {answer.get('error', '')}"
             return QueryAnswer(problem=f"Prometheus refuses the query: {_short(text)}")
+        if gaps := [
+            each for each in answer.get("warnings") or () if not each.startswith(_OF_QUERY)
+        ]:
+            problem = f"Prometheus does not vouch for the whole answer: {_short(gaps[0])}"
+            return QueryAnswer(problem=problem)
         kind, result = answer["data"]["resultType"], answer["data"]["result"]
         if kind == "vector":
             if not result:
@@ -181,6 +189,8 @@ def parse_result(status: int, body: bytes) -> QueryAnswer:
             return QueryAnswer(problem=f"the query gives a {_short(kind)}, not one number")
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         problem = f"what answers at PROMETHEUS_URL with HTTP {status} is no Prometheus"
+        if status in (401, 403):
+            problem = f"HTTP {status}: see whether PROMETHEUS_TOKEN_FILE has a token that is let in"
         return QueryAnswer(problem=problem)
     return QueryAnswer(value=value)
 
