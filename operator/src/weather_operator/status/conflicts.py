@@ -11,7 +11,7 @@ from weather_operator.kube.resources import (
     controller_of,
 )
 from weather_operator.model import Blocker
-from weather_operator.render import selector
+from weather_operator.render import Track, selector
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.routes import ROUTES
 from weather_operator.status.blockers import of_deletion
@@ -22,14 +22,16 @@ AUTOSCALER_CONFLICT = "AutoscalerConflict"
 
 def conflicts(observed: Observed) -> tuple[Blocker, ...]:
     """Return the conflicts that were noted, and those that others' objects are."""
-    labels = {**observed.app.pod.get("labels", {}), **selector(observed.app)}
+    app = observed.app
+    tracks = [Track.STABLE, *([Track.CANARY] if observed.tried else [])]
+    labels = [{**app.pod.get("labels", {}), **selector(app, track)} for track in tracks]
     return (
         *observed.conflicts,
         *map(_of_autoscaler, observed.autoscalers),
         *(
             _of_budget(each)
             for each in observed.disruption_budgets
-            if _matches(each["spec"].get("selector"), labels)
+            if any(_matches(each["spec"].get("selector"), track) for track in labels)
         ),
         *_of_previous_routes(observed),
     )
