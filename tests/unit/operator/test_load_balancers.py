@@ -66,7 +66,8 @@ def observed(
     fields = [{**entry, "time": ADDRESS_AT, "fieldsV1": {}}]
     metadata = owned(managedFields=fields, uid="ingress-1", resourceVersion="1")
     balancer = {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}
-    rule = {"http": {"paths": [{"path": "/"}]}}
+    backend = {"service": {"name": "london", "port": {"number": 80}}}
+    rule = {"http": {"paths": [{"path": "/", "backend": backend}]}}
     ingress = {"metadata": metadata, "spec": {"rules": [rule]}, "status": balancer}
     cache = new_cache()
     cache.put(INGRESS, ingress)
