@@ -167,3 +167,13 @@ def test_a_gateway_that_is_not_there_or_has_no_address_or_takes_no_route_answers
         assert "the HTTPRoute" in address.pending(waiting)
     words = address.pending(observed(london, route=route("False", "no listener allows it")))
     assert words == "Gateway public does not take the HTTPRoute, Because: no listener allows it"
+
+
+def test_a_gateway_may_have_no_listeners_of_its_own() -> None:
+    """Those of a ListenerSet are not read, so only what the app says itself is known."""
+    gateway = {"spec": {"gatewayClassName": "x"}, "status": {"addresses": [{"value": "192.0.2.1"}]}}
+    reached = {"status": address.reach_of_gateway(gateway)}
+    assert reached == {"status": {"address": "192.0.2.1", "listeners": []}}
+    spec = {"parentRefs": [{"name": "public"}], "hostnames": ["w.example.com"], "path": "/"}
+    live = route("True")
+    assert url(app(gateway=spec), route=live, gateways=(reached,)) == "http://w.example.com/"

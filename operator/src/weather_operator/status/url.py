@@ -90,7 +90,9 @@ def pending(observed: Observed) -> str:
 def reach_of_gateway(gateway: Manifest) -> Manifest:
     """Return what is read of a Gateway: its `address` and its `listeners`."""
     addresses = gateway.get("status", {}).get("addresses") or [{}]
-    return {"address": addresses[0].get("value"), "listeners": gateway["spec"]["listeners"]}
+    # It has none of its own where ListenerSets bring them.
+    listeners = gateway["spec"].get("listeners", [])
+    return {"address": addresses[0].get("value"), "listeners": listeners}
 
 
 def reach_of_node(node: Manifest) -> Manifest:
