@@ -30,7 +30,7 @@ from weather_operator.render.load_balancers import (
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Progress, min_available
 from weather_operator.rollout.revisions import Revision, as_declared, revision_in
-from weather_operator.rollout.routes import ROUTES, leads_somewhere, path_of, serving_path
+from weather_operator.rollout.routes import ROUTES, brings_visitors, leads_somewhere, serving_path
 from weather_operator.rollout.state import (
     ROLLING_BACK,
     RolloutState,
@@ -366,16 +366,10 @@ def _previous_routes(
     app, kept = observed.app, {}
     for kind in ROUTES:
         live = observed.child(kind)
-        if live and kind not in asked_for and _is_to_be_kept(live):
+        if live and kind not in asked_for and brings_visitors(live):
             canary = weight if divides_requests(app) else None
             kept[kind] = render.previous_route(app, kind, live, path, canary)
     return kept
-
-
-def _is_to_be_kept(route: Manifest) -> bool:
-    """Tell whether a route brings visitors: others may have taken it apart, or it goes already."""
-    is_whole = path_of(route) and route["spec"].keys() & {"ingressClassName", "parentRefs"}
-    return bool(is_whole) and "deletionTimestamp" not in route["metadata"]
 
 
 def _starts_from_no_pods(observed: Observed) -> bool:

@@ -59,6 +59,12 @@ def _paths(route: Manifest) -> Iterator[str]:
             yield each.get("path", {}).get("value", "/")
 
 
+def brings_visitors(route: Manifest) -> bool:
+    """Tell whether a live route leads to the site: others may have taken it apart, or it goes."""
+    is_whole = path_of(route) and route["spec"].keys() & {"ingressClassName", "parentRefs"}
+    return bool(is_whole) and "deletionTimestamp" not in route["metadata"]
+
+
 def leads_somewhere(kind: Kind, route: Manifest | None) -> bool:
     """Tell whether a controller has taken up a live route."""
     if kind is INGRESS:
