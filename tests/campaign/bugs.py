@@ -97,8 +97,8 @@ BUGS = {
         more=(
             Bug(
                 file="controller/reconciler.py",
-                old="await refresh(self._client, self._cache, app, DEPLOYMENT, key)",
-                new="self._cache.forget(DEPLOYMENT, key)",
+                old="await refresh(self._client, self._cache, app, kind, key)",
+                new="self._cache.forget(kind, key)",
             ),
             # What served last would come again, and nobody would notice.
             Bug(

@@ -34,6 +34,7 @@ from weather_operator.kube.resources import (
     EVENT,
     HTTP_ROUTE,
     SERVICE,
+    Kind,
     Manifest,
 )
 from weather_operator.metrics import Metrics, WeatherAppCollector
@@ -562,10 +563,11 @@ async def test_a_canary_goes_though_what_is_wished_instead_waits_for_its_window(
     assert outcome.requeue_after == 12 * 3600 - simulation.seconds
 
 
-async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one() -> None:
+@pytest.mark.parametrize("kind", [DEPLOYMENT, SERVICE])
+async def test_a_canary_that_the_cache_lacks_is_not_taken_for_a_deleted_one(kind: Kind) -> None:
     simulation = await in_trial("AwaitingApproval", **canary({"weight": 10, "approval": True}))
     await simulation.sync()
-    simulation.cache.forget(DEPLOYMENT, CANARY)
+    simulation.cache.forget(kind, CANARY)
     await simulation.reconciler.reconcile(LONDON, simulation.priority)
     assert rollout(simulation)["phase"] == "AwaitingApproval"
     assert weight_in(simulation.body(HTTP_ROUTE)) == 10

@@ -35,6 +35,7 @@ from weather_operator.kube.resources import (
     NODE,
     POD,
     REPLICA_SET,
+    SERVICE,
     Key,
     Kind,
     Manifest,
@@ -61,6 +62,11 @@ log = logging.getLogger(__name__)
 
 _EARLY_SECONDS = 20.0
 """Within so many nodes that heard nothing of the API server have told it how their pods are."""
+_NEVER_MISSED = (
+    (DEPLOYMENT, Track.STABLE),
+    (DEPLOYMENT, Track.CANARY),
+    (SERVICE, Track.CANARY),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +160,7 @@ class Reconciler:
     async def _observe(self, app: WeatherApp) -> Observed:
         """Put together what the cache knows of an app, and its Deployment in any case."""
         try:
-            await self._find_deployments(app)
+            await self._find_children(app)
         except (RefusedError, UnavailableError) as error:
             refused = _blocker_or_raise(DEPLOYMENT, app, error)
             return Observed(app=app, now=self._now(), apply_errors=(refused,))
@@ -172,7 +178,7 @@ class Reconciler:
             autoscalers=tuple(
                 each
                 for track in Track
-                for each in self._foreign(app, AUTOSCALER, _deployment_of(app, track))
+                for each in self._foreign(app, AUTOSCALER, _child_of(app, track))
             ),
             disruption_budgets=self._foreign(app, DISRUPTION_BUDGET, _namespace_of(app)),
         )
@@ -192,22 +198,23 @@ class Reconciler:
         observed = replace(observed, release=image or release, is_digest_pending=image is None)
         return replace(observed, waits_for=self._fleet.waits_for(observed) if self._fleet else "")
 
-    async def _find_deployments(self, app: WeatherApp) -> None:
+    async def _find_children(self, app: WeatherApp) -> None:
         """Look for a Deployment that the cache does not follow although it has been made before.
 
         Where none is there the newest template is written whatever failed, and the autoscaler and
         the number of pods begin anew: nothing to conclude from a label that somebody took away.
+        Nor is there from that of a canary's Service, for want of which it would lose its visitors.
         """
         has_autoscaler = self._cache.get(AUTOSCALER, app.key) is not None
         was_made = {
             Track.STABLE: app.status.get("observedGeneration", -1) > 0 or has_autoscaler,
             Track.CANARY: trial_before(app.status) is not None,
         }
-        for track in Track:
-            key = _deployment_of(app, track)
-            live = self._cache.get(DEPLOYMENT, key)
+        for kind, track in _NEVER_MISSED:
+            key = _child_of(app, track)
+            live = self._cache.get(kind, key)
             if was_made[track] and not (live and is_managed(live)):
-                await refresh(self._client, self._cache, app, DEPLOYMENT, key)
+                await refresh(self._client, self._cache, app, kind, key)
 
     async def _finds_routes(self, observed: Observed) -> bool:
         """Find routes that a new spec asks for no longer, and that the cache does not follow.
@@ -332,7 +339,7 @@ def _sooner(outcome: Outcome, seconds: float | None) -> Outcome:
     return replace(outcome, requeue_after=min(outcome.requeue_after or seconds, seconds))
 
 
-def _deployment_of(app: WeatherApp, track: Track) -> Key:
+def _child_of(app: WeatherApp, track: Track) -> Key:
     return Key(namespace=app.key.namespace, name=child_name(app, track))
 
 
