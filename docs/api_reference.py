@@ -67,8 +67,9 @@ def _fields(schema: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
 
 
 def _rules(schema: Schema, where: str) -> Iterator[str]:
-    for rule in schema.get("x-kubernetes-validations", ()):
-        yield f"- {where}: {rule.get('message') or _sentence(rule['messageExpression'])}"
+    for part in (schema, schema.get("additionalProperties", {})):
+        for rule in part.get("x-kubernetes-validations", ()):
+            yield f"- {where}: {rule.get('message') or _sentence(rule['messageExpression'])}"
 
 
 def _sentence(expression: str) -> str:

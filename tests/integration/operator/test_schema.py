@@ -66,6 +66,22 @@ def check(**kinds: Any) -> dict[str, Any]:
     return analysis({"name": "one", **kinds})
 
 
+def parent(**fields: Any) -> dict[str, Any]:
+    return gateway(parentRefs=[{"name": "public", **fields}])
+
+
+def pod(**fields: Any) -> dict[str, Any]:
+    return {"pod": fields}
+
+
+def toleration(**fields: Any) -> dict[str, Any]:
+    return pod(tolerations=[fields])
+
+
+def variable(**reference: Any) -> dict[str, Any]:
+    return pod(env=[{"name": "A", "valueFrom": reference}])
+
+
 PROBE = {"name": "page", "probe": {}}
 
 NAMES = [
@@ -116,6 +132,14 @@ SPECS: list[tuple[dict[str, Any], str]] = [
         {"service": {"type": "LoadBalancer", "loadBalancerClass": "a b"}},
         '"a b" is not a class of load balancers: write for example service.k8s.aws/nlb',
     ),
+    (
+        {"service": {"annotations": {"my note": "x"}}},
+        '"my note" is not the key of an annotation: write for example example.com/team',
+    ),
+    (
+        {"service": {"type": "LoadBalancer", "loadBalancerClass": "a..b/lb"}},
+        '"a..b/lb" is not a class of load balancers',
+    ),
     ({"autoscaling": {}}, "spec.autoscaling.maxReplicas: Required value"),
     (scaling(minReplicas=11), "minReplicas (11) is above maxReplicas (10): lower the one"),
     (scaling(maxReplicas=1), "minReplicas (2) is above maxReplicas (1)"),
@@ -128,6 +152,10 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     (
         scaling(scaleDownStabilizationSeconds=3601),
         "scaleDownStabilizationSeconds is 3601: write a number from 0 to 3600",
+    ),
+    (
+        {**scaling(), "resources": {"requests": {"cpu": 0}}},
+        "autoscaling counts the load in percent of what a pod requests",
     ),
     ({"ingress": {}}, "spec.ingress.className: Required value"),
     (ingress(className="A b"), '"A b" is not the name of an IngressClass: write for example alb'),
@@ -146,6 +174,8 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     ),
     (ingress(className="nginx", tls={"secretName": "A_b"}), '"A_b" is not the name of a Secret'),
     (ingress(tls={"certificateArn": "arn:aws:s3:::x"}), "is not the ARN of a certificate"),
+    (ingress(className="a..b"), '"a..b" is not the name of an IngressClass'),
+    (ingress(className="nginx", tls={"secretName": "a..b"}), '"a..b" is not the name of a Secret'),
     (ingress(sslRedirect=True), "sslRedirect needs className alb and tls.certificateArn"),
     (
         ingress(className="nginx", tls={"secretName": "cert"}, sslRedirect=True),
@@ -165,9 +195,22 @@ SPECS: list[tuple[dict[str, Any], str]] = [
         ingress(annotations=INSTANCE),
         "target-type instance reaches the pods through a port of the nodes: set service.type",
     ),
+    (ingress(annotations={"a/b/c": "y"}), '"a/b/c" is not the key of an annotation'),
     ({"gateway": {}}, "spec.gateway.parentRefs: Required value"),
     (gateway(parentRefs=[]), "parentRefs is empty: name at least one Gateway"),
     (gateway(parentRefs=[{}]), "spec.gateway.parentRefs[0].name: Required value"),
+    (parent(name=""), '"" is not a name: it holds only a-z, 0-9, "-" and "."'),
+    (parent(namespace="A_b"), '"A_b" is not the name of a namespace: it holds only a-z, 0-9 and'),
+    (parent(sectionName=""), '"" is not a name'),
+    (parent(port=0), "port 0 is outside 1-65535"),
+    (
+        gateway(parentRefs=[{"name": "a"}, {"name": "a"}]),
+        "parentRefs names a Gateway more than once",
+    ),
+    (
+        gateway(parentRefs=[{"name": "a", "sectionName": "https"}, {"name": "a"}]),
+        "give each reference to it a sectionName of its own",
+    ),
     (gateway(hostnames=["10.0.0.1"]), '"10.0.0.1" is not a host'),
     (gateway(hostnames=["a.b", "a.b"]), "Duplicate value"),
     (gateway(path="x"), '"x" is not a path'),
@@ -224,6 +267,25 @@ SPECS: list[tuple[dict[str, Any], str]] = [
         {"pod": {"env": [{"name": "A", "valueFrom": {}}]}},
         "give exactly one of secretKeyRef and configMapKeyRef",
     ),
+    (variable(secretKeyRef={"name": "", "key": "b"}), '"" is not the name of a Secret'),
+    (variable(configMapKeyRef={"name": "A", "key": "b"}), '"A" is not a name'),
+    (
+        variable(secretKeyRef={"name": "a", "key": ".."}),
+        '".." is not a key of a Secret or ConfigMap: it holds only letters, digits',
+    ),
+    (pod(labels={"my team": "x"}), '"my team" is not the key of a label: write for example team'),
+    (pod(labels={"team": "of us"}), '"of us" is not the value of a label: it holds only letters'),
+    (pod(annotations={"": "x"}), '"" is not the key of an annotation'),
+    (pod(nodeSelector={"a/b/c": "x"}), '"a/b/c" is not the key of a label'),
+    (pod(nodeSelector={"disk": "-ssd"}), '"-ssd" is not the value of a label'),
+    (pod(imagePullSecrets=[{"name": "A b"}]), '"A b" is not the name of a Secret'),
+    (pod(serviceAccountName="A_b"), '"A_b" is not a name'),
+    (pod(priorityClassName="A_b"), '"A_b" is not a name'),
+    (toleration(effect="NoSchedule"), "a toleration without key is for every taint, and needs"),
+    (toleration(key="a", operator="Exists", value="x"), "operator Exists takes no value: leave"),
+    (toleration(key="a", tolerationSeconds=5), "tolerationSeconds needs effect NoExecute: set"),
+    (toleration(key="a b", value="x"), '"a b" is not the key of a taint: write for example'),
+    (toleration(key="a", value="x y"), '"x y" is not the value of a label'),
     ({"pod": {"tolerations": [{"operator": "Like"}]}}, 'supported values: "Equal"'),
     ({"servise": {}}, 'unknown field "spec.servise"'),
     (
@@ -237,6 +299,7 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     ({"rollout": {"maxSurge": "0%"}}, "maxSurge and maxUnavailable are both 0"),
     ({"rollout": {"maxSurge": "many"}}, '"many" is not a number of pods: write for example 1'),
     ({"rollout": {"maxSurge": "3"}}, '"3" is not a number of pods'),
+    ({"rollout": {"maxSurge": "00%"}}, '"00%" is not a number of pods'),
     ({"rollout": {"maxUnavailable": "101%"}}, '"101%" is not a number of pods'),
     ({"rollout": {"maxUnavailable": -1}}, '"-1" is not a number of pods'),
     ({"rollout": {"progressDeadlineSeconds": 0}}, "progressDeadlineSeconds is 0: write a number"),
@@ -307,6 +370,10 @@ SPECS: list[tuple[dict[str, Any], str]] = [
     (check(probe={"requests": 0}), "requests is 0: write a number from 1 to 1000"),
     (check(prometheus={"query": "up"}), "prometheus has no bound: give min, max or both"),
     (check(prometheus={"query": " ", "max": 1}), "prometheus.query is empty: write an expression"),
+    (
+        check(prometheus={"query": "up", "min": 2, "max": 1}),
+        "prometheus.min is above max, so no value passes: lower the one or raise the other",
+    ),
 ]
 
 
@@ -371,6 +438,12 @@ def test_a_bad_spec_is_refused_in_words(shell: Shell, spec: dict[str, Any], word
             }
         },
         {"pod": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"disk": "ssd"}}},
+        toleration(key="a", effect="NoExecute", operator="Exists", tolerationSeconds=5),
+        toleration(key="example.com/a", value=""),
+        pod(labels={"example.com/Team_a": ""}, annotations={"Example.com/a": " "}),
+        pod(serviceAccountName="", priorityClassName="", nodeSelector={"disk": ""}),
+        gateway(parentRefs=[{"name": "a", "namespace": "b"}, {"name": "a", "namespace": "c"}]),
+        gateway(parentRefs=[{"name": "a", "sectionName": each} for each in ("http", "https")]),
         {"rollout": {"strategy": {}}},
         canary({"weight": 1}, {"weight": 100, "durationSeconds": 86400, "approval": True}),
         canary(*({"weight": weight} for weight in range(1, 21))),

@@ -187,6 +187,11 @@ def test_the_users_labels_never_replace_ours() -> None:
     assert template["metadata"]["labels"]["team"] == "clouds"
 
 
+def test_a_name_that_is_empty_counts_as_left_out() -> None:
+    empty = app(pod={"serviceAccountName": "", "priorityClassName": ""})
+    assert render.pod_template(empty, YELLOW) == render.pod_template(app(), YELLOW)
+
+
 def test_the_pod_is_restricted() -> None:
     spec = render.pod_template(app(), YELLOW)["spec"]
     assert spec["automountServiceAccountToken"] is False

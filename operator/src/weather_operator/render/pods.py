@@ -83,7 +83,7 @@ def _pod_spec(app: WeatherApp, release: Release, track: Track) -> Manifest:
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace_seconds(app),
         # Left out it could not be taken back: the field's old alias would restore it.
-        "serviceAccountName": app.pod.get("serviceAccountName", "default"),
+        "serviceAccountName": app.pod.get("serviceAccountName") or "default",
         "securityContext": {
             "runAsNonRoot": True,
             "seccompProfile": {"type": "RuntimeDefault"},
