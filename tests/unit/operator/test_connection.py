@@ -14,7 +14,7 @@ from kubernetes.aio.client import Configuration
 from weather_operator.kube import connection as connections
 from weather_operator.kube.client import Client
 from weather_operator.kube.connection import Connection, connect
-from weather_operator.kube.errors import NotLeadingError, UnavailableError
+from weather_operator.kube.errors import NotLeadingError, UnavailableError, UnconfiguredError
 from weather_operator.kube.resources import DEPLOYMENT, LEASE, Key, Manifest
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -149,7 +149,7 @@ class Authority:
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
-        self._file = kubeconfig.with_name("ca.crt")
+        self.file = kubeconfig.with_name("ca.crt")
         self.token = "first"  # noqa: S105
         self.renew()
         self.publish()
@@ -166,11 +166,11 @@ class Authority:
 
     def publish(self) -> None:
         """Tell clients of the authority of now."""
-        self._ca.cert_pem.write_to_path(str(self._file))
+        self._ca.cert_pem.write_to_path(str(self.file))
 
     def write(self, url: str) -> None:
         """Write a kubeconfig with the token of now."""
-        cluster = {"server": url, "certificate-authority": str(self._file)}
+        cluster = {"server": url, "certificate-authority": str(self.file)}
         config = {
             "current-context": "one",
             "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
@@ -210,6 +210,40 @@ async def test_a_new_certificate_authority_is_trusted_once_it_is_there(
                 await apply(client)
                 assert renewed.is_set()
     assert server.received == ["GET", "PATCH"]
+
+
+async def test_certificates_that_are_half_written_leave_the_former_ones(
+    authority: Authority,
+) -> None:
+    server = Recording()
+    async with server_of(server.answer, tls=authority.tls()) as url:
+        authority.write(url)
+        async with connect(user_agent="test", observe=lambda *_: None) as connection:
+            authority.file.write_text("-----BEGIN CERT")
+            await connection.reload_credentials()
+            await apply(Client(connection))
+            authority.publish()
+            await connection.reload_credentials()
+            await apply(Client(connection))
+    assert server.received == ["PATCH", "PATCH"]
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "a: [", "current-context: one"])
+async def test_a_kubeconfig_that_is_none_leads_to_no_cluster(
+    authority: Authority, text: str
+) -> None:
+    authority.kubeconfig.write_text(text)
+    with pytest.raises(UnconfiguredError):
+        async with connect(user_agent="test", observe=lambda *_: None):
+            pass
+
+
+async def test_a_certificate_that_is_none_is_named(authority: Authority) -> None:
+    authority.write("https://127.0.0.1:1")
+    authority.file.write_text("none")
+    with pytest.raises(UnconfiguredError, match="the certificates cannot be used"):
+        async with connect(user_agent="test", observe=lambda *_: None):
+            pass
 
 
 async def test_a_token_that_ran_out_is_read_again_once_for_all(

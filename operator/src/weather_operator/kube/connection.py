@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from kubernetes.aio import client, config
+from yaml import YAMLError
 
 from weather_operator.kube.clock import ServerClock, boot_seconds
 from weather_operator.kube.errors import (
@@ -65,6 +66,10 @@ _PROBES = (
     # What was sent and not acknowledged is not sent for longer than another needs to lead.
     (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 4000),
 )
+
+
+_UNREADABLE = (config.ConfigException, YAMLError, OSError, ValueError, TypeError, LookupError)
+"""What the library raises about a kubeconfig, of which it expects one."""
 
 
 class _Pool(NamedTuple):
@@ -157,19 +162,18 @@ class Connection:
 
         Those that cannot be read just now leave the former ones as they are.
         """
+        certificates, pools = self._certificates, self._pools
         try:
             await _load_credentials(self.configuration)
-            certificates = _certificates(self.configuration)
-        except (UnconfiguredError, OSError) as error:
+            self._open(unless=certificates)
+        except UnconfiguredError as error:
             log.warning("the credentials cannot be read again", extra={"error": str(error)})
             return
         if certificates != self._certificates:
             log.info("the certificates have changed", extra={"server": self.configuration.host})
-            former = self._pools
-            self._open()
             renewed, self.renewed = self.renewed, asyncio.Event()
             renewed.set()
-            await _close(former)
+            await _close(pools)
 
     async def request(
         self,
@@ -221,11 +225,20 @@ class Connection:
         """Close the pool."""
         await _close(self._pools)
 
-    def _open(self) -> None:
-        self._certificates = _certificates(self.configuration)
-        self._pool = self._new_pool(self.configuration)
-        self._unpooled = self._new_pool(copy(self.configuration), reuse=False)
-        self._pools = (self._pool, self._unpooled)
+    def _open(self, *, unless: str = "") -> None:
+        """Open the pools, unless the certificates are these.
+
+        Raises UnconfiguredError, and then everything is as it was.
+        """
+        try:
+            if (certificates := _certificates(self.configuration)) == unless:
+                return
+            pool = self._new_pool(self.configuration)
+            unpooled = self._new_pool(copy(self.configuration), reuse=False)
+        except OSError as error:  # of files, and of what is in them
+            raise UnconfiguredError(f"the certificates cannot be used: {error}") from error
+        self._certificates, self._pool, self._unpooled = certificates, pool, unpooled
+        self._pools = (pool, unpooled)
 
     def _new_pool(self, configuration: client.Configuration, *, reuse: bool = True) -> _Pool:
         api_client = client.ApiClient(configuration)
@@ -371,8 +384,9 @@ async def _load_credentials(configuration: client.Configuration) -> None:
     except config.ConfigException:
         try:
             await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call] # the library's own
-        except (config.ConfigException, OSError, ValueError) as error:
-            raise UnconfiguredError(str(error)) from error
+        except _UNREADABLE as error:
+            words = " ".join(str(error).split())
+            raise UnconfiguredError(f"the kubeconfig cannot be used: {words}") from error
 
 
 def _certificates(configuration: client.Configuration) -> str:
