@@ -5,9 +5,27 @@ import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class _Item(NamedTuple):
+    """What a list holds: how each is written, and what it is with an example, for a refusal."""
+
+    pattern: str
+    description: str
+
+
+_NAMESPACE = _Item(
+    "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+    "the name of a namespace: give for example sites, or nothing for all namespaces",
+)
+_REGISTRY = _Item(
+    r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?",
+    "a registry: give for example registry.example:5000, a host without scheme and path",
+)
 
 
 class SettingsError(Exception):
@@ -40,11 +58,11 @@ class Settings:
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings that the variables give. Raises SettingsError."""
-    log_level = environment.get("LOG_LEVEL", "INFO").upper()
+    log_level = (environment.get("LOG_LEVEL") or "INFO").upper()
     if log_level not in LOG_LEVELS:
         raise SettingsError(f"LOG_LEVEL is {log_level!r}: give one of {', '.join(LOG_LEVELS)}")
     return Settings(
-        namespaces=_names(environment, "WATCH_NAMESPACES"),
+        namespaces=_list(environment, "WATCH_NAMESPACES", _NAMESPACE),
         pod_name=environment.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(4)}",
         pod_namespace=environment.get("POD_NAMESPACE") or "default",
         lease_name=environment.get("LEASE_NAME") or "weather-operator",
@@ -53,7 +71,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         workers=_number(environment, "WORKERS", default=20, low=1, high=256),
         resync_seconds=_number(environment, "RESYNC_SECONDS", default=600, low=1, high=86400),
         refresh_seconds=_number(environment, "REFRESH_SECONDS", default=600, low=0, high=86400),
-        insecure_registries=_names(environment, "INSECURE_REGISTRIES"),
+        insecure_registries=_list(environment, "INSECURE_REGISTRIES", _REGISTRY),
         max_concurrent_rollouts=_number_or_percentage(
             environment, "MAX_CONCURRENT_ROLLOUTS", default="10%"
         ),
@@ -63,9 +81,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    given = environment.get(name, "").split(",")
-    return tuple(each.strip() for each in given if each.strip())
+def _list(environment: Mapping[str, str], name: str, of: _Item) -> tuple[str, ...]:
+    """Return the items of a list, parted by commas, each once."""
+    given = (each.strip() for each in environment.get(name, "").split(","))
+    items = tuple(dict.fromkeys(filter(None, given)))
+    for each in items:
+        if not re.fullmatch(of.pattern, each):
+            raise SettingsError(f"{name}: {each!r} is not {of.description}")
+    return items
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from weather_operator.settings import SettingsError, from_environment
 
@@ -16,6 +18,31 @@ def test_the_environment_decides() -> None:
     )
     assert settings.namespaces == ("a", "b")
     assert (settings.pod_name, settings.log_level, settings.workers) == ("p", "DEBUG", 3)
+
+
+def test_a_variable_that_is_empty_counts_as_left_out() -> None:
+    names = ("WATCH_NAMESPACES", "LOG_LEVEL", "LEASE_NAME", "HTTP_PORT", "INSECURE_REGISTRIES")
+    empty = from_environment({"POD_NAME": "p", **dict.fromkeys(names, "")})
+    assert empty == from_environment({"POD_NAME": "p"})
+
+
+def test_what_is_listed_twice_counts_once() -> None:
+    assert from_environment({"WATCH_NAMESPACES": "b,a,b"}).namespaces == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("WATCH_NAMESPACES", "*", "'*' is not the name of a namespace"),
+        ("WATCH_NAMESPACES", "sites,My Sites", "'My Sites' is not the name of a namespace"),
+        ("WATCH_NAMESPACES", "a" * 64, "is not the name of a namespace: give for example"),
+        ("INSECURE_REGISTRIES", "http://registry:5000", "is not a registry: give for example"),
+        ("INSECURE_REGISTRIES", "registry:5000/team", "'registry:5000/team' is not a registry"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(name: str, value: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        from_environment({name: value})
 
 
 @pytest.mark.parametrize("name", ["HTTP_PORT", "WORKERS", "RESYNC_SECONDS"])
