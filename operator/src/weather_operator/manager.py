@@ -16,8 +16,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-import aiohttp
-
 from weather_operator.analysis.runner import AnalysisRunner
 from weather_operator.analysis.sources import PrometheusServer, Sources
 from weather_operator.controller.controller import Controller
@@ -44,7 +42,7 @@ from weather_operator.model import (
 from weather_operator.releases.controller import ReleaseController
 from weather_operator.releases.digests import DigestResolver
 from weather_operator.releases.lookups import Lookups
-from weather_operator.releases.oci import RegistryClient
+from weather_operator.releases.oci import RegistryClient, new_session
 from weather_operator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -170,7 +168,7 @@ class Manager:
     async def _resolve_releases(
         self, cache: Cache, handlers: EventHandlers, lookups: Lookups
     ) -> None:
-        async with aiohttp.ClientSession(auto_decompress=False) as session:
+        async with new_session() as session:
             registry = RegistryClient(
                 session, insecure_registries=self._settings.insecure_registries
             )

@@ -5,12 +5,11 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 from aiohttp import web
 from support.answering_server import Answer, AnsweringServer, answering
 from weather_operator.releases.digests import DigestResolver, Lookup
-from weather_operator.releases.oci import RegistryClient
+from weather_operator.releases.oci import RegistryClient, new_session
 
 MANIFEST = json.dumps({"schemaVersion": 2}).encode()
 KIND = "application/vnd.oci.image.index.v1+json"
@@ -27,8 +26,8 @@ async def fake() -> AsyncIterator[AnsweringServer]:
 async def look_up(
     fake: AnsweringServer, *, pinned: str | None = None, image: str = "", seconds: float = 10
 ) -> Lookup:
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
-        registry = RegistryClient(session, insecure_registries=(fake.host,))
+    async with new_session() as session:
+        registry = RegistryClient(session, insecure_registries=(fake.host, "registry.example"))
         resolver = DigestResolver(registry, seconds=seconds)
         return await resolver.look_up(image or f"{fake.host}/a/weather:1", pinned=pinned)
 
@@ -55,6 +54,16 @@ async def test_the_digest_is_read_from_one_request_that_is_no_pull(fake: Answeri
     (request,) = fake.requests
     assert (request.method, request.path) == ("HEAD", "/v2/a/weather/manifests/1")
     assert KIND in request.headers["Accept"]
+
+
+async def test_a_registry_is_asked_by_the_proxy_that_the_environment_names(
+    fake: AnsweringServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", f"http://{fake.host}")
+    assert await look_up(fake, image="registry.example/weather:1") == Lookup(digest=DIGEST)
+    assert [each.host for each in fake.requests] == ["registry.example"]
 
 
 async def test_a_registry_that_gives_no_digest_is_asked_for_the_content(

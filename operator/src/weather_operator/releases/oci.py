@@ -43,6 +43,11 @@ class _Answer:
     body: bytes = b""
 
 
+def new_session() -> aiohttp.ClientSession:
+    """Return a session for a RegistryClient, by the proxy that the environment names, if any."""
+    return aiohttp.ClientSession(auto_decompress=False, trust_env=True)
+
+
 class RegistryClient:
     """Reads registries over HTTPS, those in `insecure_registries` (`host:port`) over plain HTTP.
 
