@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,6 +40,14 @@ def helm(*words: str) -> subprocess.CompletedProcess[str]:
 
 def template(*options: str) -> subprocess.CompletedProcess[str]:
     return helm("template", "weather-operator", CHART, "--namespace=weather-system", *options)
+
+
+def policy_in(made: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The operator's NetworkPolicy."""
+    policies = (
+        each for each in yaml.safe_load_all(made.stdout) if each and each["kind"] == "NetworkPolicy"
+    )
+    return next(each for each in policies if each["metadata"]["name"] == "weather-operator")
 
 
 def test_the_chart_is_well_made() -> None:
@@ -88,6 +97,7 @@ def test_nothing_breaks_a_rule_but_for_a_reason(mode: str, tmp_path: Path) -> No
         ("workers=0", "workers"),
         ("prometheus.url=prometheus:9090", "url"),
         ("prometheus.url=http://user@prometheus", "url"),
+        ("prometheus=null", "missing property 'prometheus'"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_fields_name(value: str, field: str) -> None:
@@ -112,6 +122,10 @@ def test_a_wrong_value_is_refused_with_the_fields_name(value: str, field: str) -
             "releases.versions[0].version=9.0.0,releases.versions[0].colour=red,"
             "releases.versions[1].version=9.0.0,releases.versions[1].colour=blue",
             "has the version 9.0.0 twice",
+        ),
+        (
+            r"podLabels.app\.kubernetes\.io/name=mine",
+            "podLabels has app.kubernetes.io/name, by which the chart finds its pods",
         ),
     ],
 )
@@ -146,9 +160,40 @@ def test_the_usual_values_reach_the_operators_pods() -> None:
         if each["kind"].endswith("Binding") and each["metadata"]["name"] != HOOK
         for subject in each["subjects"]
     }
-    assert accounts == {"mine"}
+    (schema,) = [each for each in objects if each["kind"] == "FlowSchema"]
+    (subject,) = schema["spec"]["rules"][0]["subjects"]
+    assert accounts == {"mine"} == {subject["serviceAccount"]["name"]}
     made_accounts = [each for each in objects if each["kind"] == "ServiceAccount"]
     assert [each["metadata"]["name"] for each in made_accounts] == [HOOK]
+
+
+def test_the_longest_name_of_a_namespace_leaves_room_for_every_name() -> None:
+    made = helm(
+        "template", "one", CHART, f"--namespace={'a' * 63}", "--set=watchNamespaces={sites}"
+    )
+    objects = [each for each in yaml.safe_load_all(made.stdout) if each]
+    # Kubernetes makes a label of the name of a Job.
+    (job,) = [each for each in objects if each["kind"] == "Job"]
+    assert len(job["metadata"]["name"]) <= 63
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        ("registry=registry.example:5000/team", [5000]),
+        ("registry=registry.example:5000/team,insecureRegistries={registry.example:5000}", [5000]),
+        ("registry=registry.example/team,insecureRegistries={other.example}", [80]),
+        ("registry=registry.example/team", []),
+    ],
+)
+def test_the_operator_may_ask_the_registries_that_it_is_given(
+    values: str, ports: list[int]
+) -> None:
+    made = template(f"--set={values}", "--set=networkPolicy.ports={6443}")
+    assert [each["port"] for each in policy_in(made)["spec"]["egress"][0]["ports"][2:]] == [
+        6443,
+        *ports,
+    ]
 
 
 def test_the_hook_and_the_test_may_speak_where_nothing_else_may() -> None:
@@ -169,17 +214,10 @@ def test_the_hook_and_the_test_may_speak_where_nothing_else_may() -> None:
 
 
 def test_the_operator_may_ask_the_pages_that_it_analyses() -> None:
-    (policy,) = (
-        each
-        for each in yaml.safe_load_all(template().stdout)
-        if each
-        and each["kind"] == "NetworkPolicy"
-        and each["metadata"]["name"] == "weather-operator"
-    )
     pages = {"app.kubernetes.io/name": "weather"}
     rules = [
         rule["ports"]
-        for rule in policy["spec"]["egress"]
+        for rule in policy_in(template())["spec"]["egress"]
         for peer in rule.get("to", ())
         if peer.get("podSelector") == {"matchLabels": pages} and peer["namespaceSelector"] == {}
     ]
@@ -202,12 +240,7 @@ def test_the_operator_may_ask_the_prometheus_that_it_is_given(url: str, port: in
     )
     assert made.returncode == 0, made.stderr
     objects = [each for each in yaml.safe_load_all(made.stdout) if each]
-    (policy,) = (
-        each
-        for each in objects
-        if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "weather-operator"
-    )
-    assert {"port": port, "protocol": "TCP"} in policy["spec"]["egress"][0]["ports"]
+    assert {"port": port, "protocol": "TCP"} in policy_in(made)["spec"]["egress"][0]["ports"]
     (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]
@@ -241,13 +274,21 @@ def test_without_a_prometheus_nothing_is_mounted() -> None:
     [
         ("weather-operator", "watchNamespaces={sites}", "serves all namespaces already"),
         ("weather-operator-first", "replicas=2", "serves some namespaces already"),
+        (
+            "weather-operator-first",
+            "watchNamespaces={sites,default}",
+            "serves the namespace default already: leave it out of watchNamespaces",
+        ),
     ],
-    ids=["one for some beside one for all", "one for all beside one for some"],
+    ids=["one for some beside one for all", "one for all beside one for some", "two for some"],
 )
 def test_two_operators_for_one_namespace_are_refused(
     control_plane: Cluster, there: str, wanted: str, sentence: str
 ) -> None:
     shell = Shell.of(control_plane)
+    shell.kubectl(
+        *("create", "role", there, "--namespace=default", "--verb=list", "--resource=pods")
+    )
     shell.apply(
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -267,6 +308,7 @@ def test_two_operators_for_one_namespace_are_refused(
         )
     finally:
         shell.kubectl("delete", "clusterrole", there)
+        shell.kubectl("delete", "role", there, "--namespace=default")
     assert asked.returncode != 0
     assert sentence in asked.stderr
     assert "namespace first" in asked.stderr
