@@ -108,6 +108,7 @@ class Client:
             response = self._connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException) as error:
+            self.close()  # the next request has another connection
             raise unanswered(str(error) or type(error).__name__) from error
         # A proxy on the way may have removed the date, or written it in its own way.
         with suppress(ValueError):

@@ -28,6 +28,10 @@ UNSEEN = (NotFoundError, NotServedError, ForbiddenError)
 """Why a user cannot see a kind that others may."""
 
 
+class UnansweredError(PluginError):
+    """The cluster cannot answer now; it may later."""
+
+
 class ConflictError(PluginError):
     """The object changed after it was read: read it again."""
 
@@ -57,12 +61,14 @@ def error_of(status: int, body: bytes) -> PluginError:
         return NotFoundError(message)
     if status == 409:
         return ConflictError(message)
+    if status == 429 or status >= 500:
+        return UnansweredError(message)
     return PluginError(message)
 
 
-def unanswered(reason: str) -> PluginError:
+def unanswered(reason: str) -> UnansweredError:
     """Return the error of a request that got no answer, for this reason."""
-    return PluginError(f"the cluster does not answer: {reason}")
+    return UnansweredError(f"the cluster does not answer: {reason}")
 
 
 def _object_in(body: bytes) -> Manifest | None:

@@ -316,6 +316,32 @@ def test_a_wait_with_a_timeout_ends_where_the_cluster_keeps_silent(
     assert took < 10
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer({"message": "etcdserver: leader changed"}, status=500),
+        Answer({"message": "too many requests"}, status=429),
+        Answer(raw=b"dial tcp 127.0.0.1:6443: connect: connection refused", status=502),
+        Answer({}, length=9),
+    ],
+    ids=["restart", "load", "no connection", "broken off"],
+)
+def test_an_api_server_that_is_away_for_a_moment_ends_no_wait(
+    api: Api, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setattr("kubectl_weather.commands.status._POLL_SECONDS", 0.01)
+    waits = objects.app(status=objects.status("RollingOut", "1 of 2 pods updated"))
+    ready = objects.app(status=objects.status("Serving", "2 of 2 pods serve", ready=True))
+    answers = iter([Answer(waits), answer, answer, Answer(ready)])
+    api.answer = lambda _: next(answers)
+    result = run("status", "london", "--timeout=1m")
+    assert result.exit_code == 0, result.output
+    first, _, last = result.stdout.splitlines()
+    assert (first, last) == ("RollingOut: 1 of 2 pods updated", "Serving: 2 of 2 pods serve")
+    answers = iter([answer])
+    assert run("status", "london", "--timeout=1m").exit_code == 1, "never was there an answer"
+
+
 @pytest.mark.parametrize("generation", [1, 2])
 def test_an_app_that_is_being_deleted_is_terminating_whatever_its_status_says(
     api: Api, generation: int

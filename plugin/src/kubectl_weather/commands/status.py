@@ -9,6 +9,7 @@ from weather_operator.kube.resources import Manifest
 
 from kubectl_weather.client import Client, connect
 from kubectl_weather.commands import options
+from kubectl_weather.errors import UnansweredError
 from kubectl_weather.kubectl import Target
 from kubectl_weather.model import condition, is_current
 from kubectl_weather.printing import print_json, print_text
@@ -78,14 +79,24 @@ def sentence(app: Manifest) -> str:
 
 
 def _wait(client: Client, name: str, timeout: float | None, *, is_silent: bool) -> Manifest:
-    """Return the app once it is ready, stalled or out of time; print what it says meanwhile."""
+    """Return the app once it is ready, stalled or out of time; print what it says meanwhile.
+
+    A cluster that has answered once is waited for.
+    """
+    app: Manifest | None = None
     end = None if timeout is None else time.monotonic() + timeout
     printed = ""
     while True:
         if end is not None:
             client.wait_at_most(max(end - time.monotonic(), _LOOK_SECONDS))
-        app = get_app(client, name)
-        if not is_silent and (said := sentence(app)) != printed:
+        try:
+            app = get_app(client, name)
+            said = sentence(app)
+        except UnansweredError as error:
+            if app is None:
+                raise
+            said = str(error)
+        if not is_silent and said != printed:
             print_text(said)
             printed = said
         left = _POLL_SECONDS if end is None else end - time.monotonic()
