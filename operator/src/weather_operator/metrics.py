@@ -1,5 +1,6 @@
 """The metrics that Prometheus scrapes."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -12,7 +13,7 @@ from prometheus_client.registry import Collector
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP
-from weather_operator.model.parsing import parse_app
+from weather_operator.model.parsing import UnreadableError, parse_app
 from weather_operator.rollout.state import later
 from weather_operator.rollout.trial import TRYING, seconds_of, trial_before
 from weather_operator.status.conditions import condition
@@ -153,9 +154,9 @@ def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
 
 
 def _values(status: Manifest) -> Iterator[tuple[str, float]]:
-    ready, _, desired = status.get("ready", "0/0").partition("/")
-    yield "replicas_desired", int(desired)
-    yield "replicas_ready", int(ready)
+    pods = re.fullmatch("([0-9]+)/([0-9]+)", status.get("ready", ""))
+    yield "replicas_desired", int(pods[2]) if pods else 0
+    yield "replicas_ready", int(pods[1]) if pods else 0
     for type_ in ("Ready", "Stalled"):
         yield type_.lower(), condition(status, type_).get("status") == "True"
 
@@ -181,7 +182,10 @@ def _canaries(bodies: Iterable[Manifest]) -> Iterable[Metric]:
     for body in bodies:
         if "strategy" not in body.get("status", {}).get("rollout", {}):
             continue
-        app = parse_app(body)
+        try:
+            app = parse_app(body)
+        except UnreadableError:
+            continue  # its reconcile says so
         trial, name = trial_before(app.status), [app.key.namespace, app.key.name]
         if trial is None:
             continue

@@ -110,6 +110,19 @@ class Recording:
         self._convergence.on_event(event, app_body(generation=generation, status=shown))
 
 
+def test_an_app_of_which_nobody_knows_what_it_says_hides_no_other() -> None:
+    cache = new_cache()
+    tried = dict.fromkeys(("phase", "strategy", "to", "revision", "colour", "image"), "x")
+    unknown = {"ready": "all", "rollout": {**tried, "startedAt": "1970-01-01T00:00:00Z"}}
+    unreadable = app_body(status=unknown, rollout={"strategy": {"type": "Canary"}})
+    unreadable["metadata"]["name"] = "paris"
+    cache.put(WEATHER_APP, unreadable)
+    cache.put(WEATHER_APP, app_body(status={"ready": "1/3"}))
+    found = samples(cache)
+    assert found['weather_app_replicas_ready{name="london",namespace="default"}'] == 1
+    assert found['weather_app_replicas_ready{name="paris",namespace="default"}'] == 0
+
+
 def test_convergence_is_measured_from_the_last_change_until_ready_with_it() -> None:
     recording = Recording()
     recording.event(10, "ADDED", generation=1)
