@@ -1,5 +1,6 @@
 """The command `weather-cluster`: its words, options and exit codes."""
 
+import errno
 import os
 import shlex
 import shutil
@@ -46,7 +47,7 @@ registry_option = click.option(
 
 
 class Commands(click.Group):
-    """A group whose commands end with a sentence, not a traceback, on a ClusterError."""
+    """A group whose commands end with a sentence, not a traceback, on what they are refused."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command of this context."""
@@ -54,6 +55,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ClusterError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE or error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
 @click.group(cls=Commands)

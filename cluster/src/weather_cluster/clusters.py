@@ -100,19 +100,24 @@ def down(name: str = DEFAULT_NAME) -> None:
 def find(name: str = DEFAULT_NAME) -> Cluster:
     """Return the cluster of this name.
 
-    Raises ClusterError when there is none.
+    Raises ClusterError when there is none, or it is of another version of this program.
     """
     directory = _directory(name)
     try:
         values = json.loads((directory / "cluster.json").read_text())
+        paths = {key: Path(values[key]) for key in ("directory", "kubeconfig", "bin", "audit_log")}
+        return Cluster(**values | paths)
     except FileNotFoundError:
         if directory.exists():
             raise ClusterError(
                 f"cluster {name!r} is only half up: run weather-cluster up --name {name} again"
             ) from None
         raise _not_found(name) from None
-    paths = {key: Path(values[key]) for key in ("directory", "kubeconfig", "bin", "audit_log")}
-    return Cluster(**values | paths)
+    except (ValueError, KeyError, TypeError):
+        raise ClusterError(
+            f"cluster {name!r} is of another version of this program: "
+            f"take it down with weather-cluster down --name {name}, then bring it up again"
+        ) from None
 
 
 def of_kubeconfig(kubeconfig: str) -> Cluster | None:

@@ -8,6 +8,7 @@ replaced by another image unless that is asked for. Digests are the registry's o
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,6 +128,8 @@ def push_all(
     different image raises ClusterError unless it is to be replaced. An `insecure` registry may
     speak plain HTTP or show any certificate, as one at an address of this machine may anyway.
     """
+    if not re.fullmatch(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]+)?(/[a-z0-9._/-]*)?", registry):
+        raise ClusterError(f"{registry!r} is no registry: write for example registry.example/team")
     docker = succeeds("docker", "info")
     for image in IMAGES:
         if _label(image.name, docker) is None:

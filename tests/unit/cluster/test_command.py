@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
+from support.kubectl import ROOT
 from weather_cluster.__main__ import _program, main
 
 
@@ -142,6 +143,38 @@ def test_a_full_disk_is_said_before_anything_starts(
     assert f"{free / 1e9:.1f} GB free" in result.stderr
     assert variable in result.stderr
     assert not (state / "weather").exists()
+
+
+@pytest.mark.parametrize("text", ['{"na', "[]", "{}", '{"name": "weather", "new": 1}'])
+def test_a_cluster_of_another_version_is_to_be_taken_down(cluster: Path, text: str) -> None:
+    (cluster / "cluster.json").write_text(text)
+    result = weather_cluster("env")
+    assert result.exit_code == 1
+    assert "'weather' is of another version of this program: take it down" in result.stderr
+
+
+def test_what_the_machine_refuses_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    for command in (["env"], ["up", "--control-plane-only"]):
+        result = weather_cluster(*command)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert line.startswith(f"Error: {tmp_path}/file/")
+        assert line.endswith(": Not a directory")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    result = weather_cluster("demo")
+    assert result.stderr == "Error: kubectl: No such file or directory\n"
+
+
+@pytest.mark.parametrize("registry", ["", "https://registry.example/team", "registry.example/A b"])
+def test_what_is_no_registry_is_refused(registry: str) -> None:
+    result = weather_cluster("push", registry)
+    assert result.exit_code == 1
+    assert f"{registry!r} is no registry: write for example registry.example/team" in result.stderr
 
 
 def test_an_image_for_pods_that_do_not_run_is_refused(cluster: Path) -> None:
