@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -57,6 +58,25 @@ def test_no_cluster_to_be_found_ends_it_with_a_sentence() -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("weather-operator: no cluster: set KUBECONFIG, or run in a pod")
     assert "Traceback" not in ended.stderr
+
+
+def test_it_can_be_ended_before_it_has_begun(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    os.mkfifo(kubeconfig)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "weather_operator"],
+            env={**os.environ, "HTTP_PORT": "0", "KUBECONFIG": str(kubeconfig)},
+            # As the first process of a container, which takes no notice of it by itself.
+            preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+        ) as process,
+        kubeconfig.open("w"),  # once it is read
+    ):
+        process.terminate()
+        try:
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_a_port_that_is_taken_ends_it_with_a_sentence(operator: Operator) -> None:
