@@ -249,6 +249,18 @@ def test_who_may_see_one_namespace_is_told_that_there_is_no_such_app(
     assert (result.exit_code, result.stderr) == (1, sentence)
 
 
+def test_who_may_not_see_the_operator_is_told_the_plugins_version(api: Api) -> None:
+    api.answer = forbidding(nothing, "deployments", "leases")
+    result = run("version")
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "The operator's is unknown: you lack a right: no right.\n",
+    )
+    found = json.loads(run("version", "-o", "json").stdout)
+    assert found["plugin"] in result.stdout
+    assert found["operators"] is None
+
+
 def test_an_object_that_cannot_be_read_is_one_sentence(api: Api) -> None:
     app = objects.app()
     del app["spec"]["city"]
