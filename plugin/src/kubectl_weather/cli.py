@@ -40,6 +40,8 @@ COMMANDS = {
 }
 """The commands in the order in which help lists them, and the function in each one's module."""
 
+_FLAGS_WITH_VALUE = ("-n", "--namespace", "--context", "--kubeconfig", "-o", "--output")
+
 # What kubectl lets the shell add to the completions: nothing, or names of files.
 _NO_FILES, _FILES = ":4", ":0"
 
@@ -60,6 +62,10 @@ class Commands(click.Group):
         command.short_help = command.help  # whole, where click would cut it
         return command
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let flags come before the command too, as kubectl does."""
+        return super().parse_args(ctx, _command_first(args))
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command and turn its errors into exit codes."""
         try:
@@ -68,6 +74,15 @@ class Commands(click.Group):
             raise click.ClickException(in_one_line(str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
+
+
+def _command_first(words: list[str]) -> list[str]:
+    if not words or not words[0].startswith("-"):
+        return words
+    for place, word in enumerate(words):
+        if word in COMMANDS and words[place - 1] not in _FLAGS_WITH_VALUE:
+            return [word, *words[:place], *words[place + 1 :]]
+    return words
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

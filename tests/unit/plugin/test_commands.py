@@ -261,6 +261,27 @@ def test_who_may_not_see_the_operator_is_told_the_plugins_version(api: Api) -> N
     assert found["operators"] is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-n", "sites", "list"),
+        ("--namespace=sites", "list"),
+        ("-n", "sites", "-o", "json", "list"),
+        ("--context", "tree", "list", "-n", "sites"),
+    ],
+    ids=" ".join,
+)
+def test_flags_may_come_before_the_command(api: Api, words: Sequence[str]) -> None:
+    assert CliRunner().invoke(main, words).exit_code == 0
+    (path,) = api.paths
+    assert urlsplit(path).path.endswith("/namespaces/sites/weatherapps")
+
+
+def test_a_command_that_is_none_is_a_wrong_call() -> None:
+    for words in (("nonsense", "list"), ("-n", "sites", "nonsense"), ("--nonsense", "list")):
+        assert CliRunner().invoke(main, words).exit_code == 2
+
+
 def test_an_object_that_cannot_be_read_is_one_sentence(api: Api) -> None:
     app = objects.app()
     del app["spec"]["city"]
