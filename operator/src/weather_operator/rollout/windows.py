@@ -56,9 +56,11 @@ def _around(window: Window, moment: datetime) -> Iterator[tuple[datetime, dateti
         day = today + timedelta(days=offset)
         if window.days and _DAYS[day.weekday()] not in window.days:
             continue
-        is_overnight = window.end <= window.start
-        start = _at(day, window.start, zone)
-        end = _at(day + timedelta(days=is_overnight), window.end, zone)
+        clock = window.start
+        if clock == "24:00":
+            day, clock = day + timedelta(days=1), "00:00"
+        start = _at(day, clock, zone)
+        end = _at(day + timedelta(days=window.end <= clock), window.end, zone)
         # One that begins in an hour which the clocks leave out may have no time left on that day.
         if start < end:
             yield start, end
