@@ -135,11 +135,12 @@ def load_balancers(
     """Load balancers for a namespace that is there: `first_number`, `first_check` and `lag`."""
     assert cluster.number
     (node,) = network.nodes_of(cluster.number, 1)
-    ca, pair = (directory / f"{namespace}-{name}.pem" for name in ("ca", "site"))
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(ca))
-    issued = authority.issue_cert(HOST)
-    issued.private_key_and_cert_chain_pem.write_to_path(str(pair))
+    ca, pair = directory / "ca.pem", directory / "site.pem"
+    if not ca.exists():
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(ca))
+        issued = authority.issue_cert(HOST)
+        issued.private_key_and_cert_chain_pem.write_to_path(str(pair))
     at = directory / f"{namespace}.sock"
     proxy = ["kubectl", "proxy", f"--unix-socket={at}"]
     program = [sys.executable, "-m", "support.load_balancer", str(at), _prefix(cluster.number)]

@@ -1,14 +1,13 @@
 """Behind load balancers with the manners of AWS no request is lost, with readiness gates or not.
 
 The slow ones are as slow as any that was measured: 15 seconds from a registration to the first
-health check, 10 from the control plane to the data plane. All scenes play at once, since they wait
-much and do little. The whole matrix is a part of the bench.
+health check, 10 from the control plane to the data plane. The whole matrix is a part of the bench.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
-from functools import partial
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from support.behind_load_balancer import (
@@ -31,21 +30,45 @@ from support.operator import Site
 from weather_cluster.clusters import Cluster
 
 TRACK = "weather.quantspark.io/track"
-SLOW = {"first_check": 15, "lag": 10}
-QUICK = {"first_check": 1, "lag": 0}
-PATIENCE = 240
-"""Seconds, as all scenes share the machine."""
-
-Around = Callable[..., AbstractContextManager[Surroundings]]
-"""Makes a namespace with its load balancers."""
 
 
-def no_request_is_lost(around: Around) -> None:
-    """Change six sites, without readiness gates and with them, as each is hardest."""
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("load-balancers")
+
+
+@pytest.fixture(scope="module")
+def webhook(installed: Shell) -> Iterator[None]:
+    """What gives pods in labelled namespaces their readiness gates."""
+    with inject_gates(installed):
+        yield
+
+
+@pytest.fixture(scope="module")
+def losses(
+    installed: Shell, webhook: None, node_cluster: Cluster, directory: Path
+) -> Iterator[Future[list[list[str]]]]:
+    """What visitors lose behind slow load balancers, which shows while the other tests run."""
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(_losses, installed, node_cluster, directory)
+
+
+def _losses(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
+    """Change six sites, without readiness gates and with them; return each one's failures."""
     with ExitStack() as stack:
         plain, gated = (
-            stack.enter_context(around(has_gates=gates, first_number=number, **SLOW))
-            for gates, number in ((False, 101), (True, 121))
+            stack.enter_context(
+                surroundings(
+                    shell,
+                    cluster,
+                    directory,
+                    has_gates=has_gates,
+                    first_number=number,
+                    first_check=15,
+                    lag=10,
+                )
+            )
+            for has_gates, number in ((False, 101), (True, 121))
         )
         hardest = [
             *((plain, name) for name in ("upgrade", "scale-in", "drain")),
@@ -64,125 +87,123 @@ def no_request_is_lost(around: Around) -> None:
         until = [client.sent + 15 * REQUESTS_PER_SECOND for client in clients]
         pairs = list(zip(clients, until, strict=True))
         eventually(lambda: all(client.sent > sent for client, sent in pairs), every=1)
-    lost = [client.failures[count:] for client, count in zip(clients, before, strict=True)]
-    assert lost == 6 * [[]]
+    return [client.failures[count:] for client, count in zip(clients, before, strict=True)]
 
 
-def tls_redirect_and_the_longest_path_first_in_a_group(around: Around) -> None:
-    with around(has_gates=True, first_number=141, **QUICK) as quick:
-        grouped = {"annotations": {"alb.ingress.kubernetes.io/group.name": "shared"}}
-        first, second = quick.site("a-root"), quick.site("london")
-        apply(first, ingress=grouped, colour="yellow", replicas=1)
-        apply(second, ingress={**grouped, "path": "/london"}, colour="green", replicas=1)
-        for site in (first, second):
-            site.wait_for("Serving", seconds=PATIENCE)
-        assert quick.address(first) == quick.address(second)
-        assert second.status()["url"] == f"https://{HOST}/london/"
-        client = quick.client(first)
-        answer = eventually(lambda: client.plain("/london/?units=metric"))
-        where = answer.headers["Location"]
-        assert (answer.status, where) == (301, f"https://{HOST}:443/london/?units=metric")
-        colours = {"/": "yellow", "/london/": "green"}
-        for path, colour in colours.items():
-            assert eventually(lambda: client.get(path)).headers["X-App-Colour"] == colour  # noqa: B023
+@pytest.fixture
+def quick(
+    request: pytest.FixtureRequest,
+    installed: Shell,
+    webhook: None,
+    node_cluster: Cluster,
+    directory: Path,
+) -> Iterator[Surroundings]:
+    """A namespace whose load balancers lose no time; with readiness gates unless said otherwise."""
+    with surroundings(
+        installed,
+        node_cluster,
+        directory,
+        has_gates=getattr(request, "param", True),
+        first_number=141,
+        first_check=1,
+        lag=0,
+    ) as found:
+        yield found
 
 
-def what_the_controller_refuses_is_said(around: Around) -> None:
-    with around(has_gates=False, first_number=161, **QUICK) as quick:
-        site = quick.site()
-        certificate = {"certificateArn": CERTIFICATE}
-        orders = {"alb.ingress.kubernetes.io/group.order": "5000"}
-        apply(site, ingress={"tls": certificate, "annotations": orders}, replicas=1)
-        status = site.wait_for("AddressPending", seconds=PATIENCE)
-        eventually(lambda: site.blocker("FailedBuildModel"))
-        assert "group.order" in site.condition("Ready")["message"], status
-        apply(site, replicas=1)
-        site.wait_for("Serving", seconds=PATIENCE)
-        assert "blockers" not in site.status()
-        assert pods(site)
-
-
-def a_rollout_stands_still_while_the_controller_is_away(around: Around) -> None:
-    with around(has_gates=True, first_number=181, **QUICK) as quick:
-        site = quick.site()
-        apply(site, colour="yellow")
-        site.wait_for("Serving", seconds=PATIENCE)
-        assert site.condition("ReadinessGates")["reason"] == "Promised"
-        with quick.client(site) as client:
-            eventually(lambda: client.served["yellow"] > 20)
-            quick.stop_controller()
-            try:
-                apply(site, colour="green")
-                site.wait_for("Blocked", seconds=PATIENCE)
-                site.blocker("ReadinessGateMissing")
-                assert site.get("deployment")["spec"]["paused"]
-            finally:
-                quick.start_controller()
-
-            def has_followed_the_advice() -> bool:
-                for each in site.status().get("blockers", ()):
-                    if each["reason"] == "ReadinessGateMissing":
-                        site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
-                return site.status().get("version") == VERSIONS["green"]
-
-            eventually(has_followed_the_advice, seconds=PATIENCE, every=1)
-            site.wait_for("Serving", seconds=PATIENCE)
-            assert has_gates(site)
-            eventually(lambda: client.served["green"] > 20)
-        assert client.failures == []
-
-
-def a_rule_divides_the_visitors_of_a_canary(around: Around) -> None:
-    with around(has_gates=True, first_number=201, **QUICK) as quick:
-        site = quick.site()
-        steps = [{"weight": 25, "durationSeconds": 600}]
-        strategy = {"type": "Canary", "canary": {"steps": steps}}
-        apply(site, colour="yellow", rollout={"strategy": strategy})
-        site.wait_for("Serving", seconds=PATIENCE)
-        with quick.client(site) as client:
-            eventually(lambda: client.served["yellow"] > 20, every=1)
-            apply(site, colour="green", rollout={"strategy": strategy})
-            eventually(lambda: _phase(site) == "Analysing", seconds=PATIENCE, every=1)
-            tried = [each for each in pods(site) if each["metadata"]["labels"][TRACK] == "canary"]
-            assert len(tried) == 2
-            assert all(each["spec"]["readinessGates"] for each in tried)
-            before, green = client.sent, client.served["green"]
-            enough = before + 12 * REQUESTS_PER_SECOND
-            eventually(lambda: client.sent > enough, every=1)
-            share = (client.served["green"] - green) / (client.sent - before)
-            apply(site, colour="yellow", rollout={"strategy": strategy})
-            eventually(lambda: _phase(site) == "Aborting", seconds=PATIENCE, every=1)
-            sent = client.sent + 5 * REQUESTS_PER_SECOND
-            eventually(lambda: client.sent > sent, every=1)
-        assert client.failures == []
-        # Of more than a hundred requests: four standard deviations on each side.
-        assert 0.08 < share < 0.42
-
-
-SCENES = [
-    no_request_is_lost,
-    tls_redirect_and_the_longest_path_first_in_a_group,
-    what_the_controller_refuses_is_said,
-    a_rollout_stands_still_while_the_controller_is_away,
-    a_rule_divides_the_visitors_of_a_canary,
-]
-
-
-@pytest.fixture(scope="module")
-def scenes(
-    installed: Shell, node_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[None]]]:
-    """What becomes of each scene, by its name; all of them have begun."""
-    directory = tmp_path_factory.mktemp("load-balancers")
-    around = partial(surroundings, installed, node_cluster, directory)
-    with inject_gates(installed), ThreadPoolExecutor(len(SCENES)) as workers:
-        yield {scene.__name__: workers.submit(scene, around) for scene in SCENES}
-
-
+@pytest.mark.usefixtures("losses")  # begins here, since nothing takes longer
 @pytest.mark.timeout(600)  # the first test of a run installs all
-@pytest.mark.parametrize("scene", [scene.__name__ for scene in SCENES])
-def test_behind_load_balancers(scenes: dict[str, Future[None]], scene: str) -> None:
-    scenes[scene].result()
+def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings) -> None:
+    grouped = {"annotations": {"alb.ingress.kubernetes.io/group.name": "shared"}}
+    first, second = quick.site("a-root"), quick.site("london")
+    apply(first, ingress=grouped, colour="yellow", replicas=1)
+    apply(second, ingress={**grouped, "path": "/london"}, colour="green", replicas=1)
+    for site in (first, second):
+        site.wait_for("Serving", seconds=120)
+    assert quick.address(first) == quick.address(second)
+    assert second.status()["url"] == f"https://{HOST}/london/"
+    client = quick.client(first)
+    answer = eventually(lambda: client.plain("/london/?units=metric"))
+    where = answer.headers["Location"]
+    assert (answer.status, where) == (301, f"https://{HOST}:443/london/?units=metric")
+    colours = {"/": "yellow", "/london/": "green"}
+    for path, colour in colours.items():
+        assert eventually(lambda: client.get(path)).headers["X-App-Colour"] == colour  # noqa: B023
+
+
+@pytest.mark.parametrize("quick", [False], indirect=True, ids=["no gates"])
+def test_what_the_controller_refuses_is_said(quick: Surroundings) -> None:
+    site = quick.site()
+    certificate = {"certificateArn": CERTIFICATE}
+    orders = {"alb.ingress.kubernetes.io/group.order": "5000"}
+    apply(site, ingress={"tls": certificate, "annotations": orders}, replicas=1)
+    status = site.wait_for("AddressPending", seconds=60)
+    eventually(lambda: site.blocker("FailedBuildModel"))
+    assert "group.order" in site.condition("Ready")["message"], status
+    apply(site, replicas=1)
+    site.wait_for("Serving", seconds=60)
+    assert "blockers" not in site.status()
+    assert pods(site)
+
+
+def test_a_rollout_stands_still_while_the_controller_is_away(quick: Surroundings) -> None:
+    site = quick.site()
+    apply(site, colour="yellow")
+    site.wait_for("Serving", seconds=120)
+    assert site.condition("ReadinessGates")["reason"] == "Promised"
+    with quick.client(site) as client:
+        eventually(lambda: client.served["yellow"] > 20)
+        quick.stop_controller()
+        try:
+            apply(site, colour="green")
+            site.wait_for("Blocked", seconds=60)
+            site.blocker("ReadinessGateMissing")
+            assert site.get("deployment")["spec"]["paused"]
+        finally:
+            quick.start_controller()
+
+        def has_followed_the_advice() -> bool:
+            for each in site.status().get("blockers", ()):
+                if each["reason"] == "ReadinessGateMissing":
+                    site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
+            return site.status().get("version") == VERSIONS["green"]
+
+        eventually(has_followed_the_advice, seconds=120, every=1)
+        site.wait_for("Serving")
+        assert has_gates(site)
+        eventually(lambda: client.served["green"] > 20)
+    assert client.failures == []
+
+
+def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
+    site = quick.site()
+    steps = [{"weight": 25, "durationSeconds": 600}]
+    strategy = {"type": "Canary", "canary": {"steps": steps}}
+    apply(site, colour="yellow", rollout={"strategy": strategy})
+    site.wait_for("Serving", seconds=120)
+    with quick.client(site) as client:
+        eventually(lambda: client.served["yellow"] > 20, every=1)
+        apply(site, colour="green", rollout={"strategy": strategy})
+        eventually(lambda: _phase(site) == "Analysing", seconds=90, every=1)
+        tried = [each for each in pods(site) if each["metadata"]["labels"][TRACK] == "canary"]
+        assert len(tried) == 2
+        assert all(each["spec"]["readinessGates"] for each in tried)
+        before, green = client.sent, client.served["green"]
+        enough = before + 12 * REQUESTS_PER_SECOND
+        eventually(lambda: client.sent > enough, every=1)
+        share = (client.served["green"] - green) / (client.sent - before)
+        apply(site, colour="yellow", rollout={"strategy": strategy})
+        eventually(lambda: _phase(site) == "Aborting", every=1)
+        sent = client.sent + 5 * REQUESTS_PER_SECOND
+        eventually(lambda: client.sent > sent, every=1)
+    assert client.failures == []
+    # Of more than a hundred requests: four standard deviations on each side.
+    assert 0.08 < share < 0.42
+
+
+@pytest.mark.timeout(600)  # as slow as the real ones
+def test_no_request_is_lost(losses: Future[list[list[str]]]) -> None:
+    assert losses.result() == 6 * [[]]
 
 
 def _phase(site: Site) -> str:
