@@ -158,7 +158,8 @@ def test_the_return_survives_an_operator_that_was_away_at_the_deadline(
     operator.kill()
     eventually(lambda: now() > deadline)
     operator.ensure_leading()
-    london.wait_for("RolledBack")
+    # It waits for 20 s for what nodes say before it condemns anything.
+    london.wait_for("RolledBack", seconds=90)
 
 
 def now() -> str:
