@@ -17,6 +17,7 @@ from support.trials import (
     nothing_left,
     phase_is,
     rollout,
+    run_passes_alone,
     serving,
     status,
     until,
@@ -59,13 +60,6 @@ def weight(simulation: Simulation) -> int:
     return weight_in(simulation.server.body(HTTP_ROUTE, LONDON))
 
 
-async def passes(simulation: Simulation, number: int = 4) -> None:
-    """Do passes while the cluster's controllers do nothing."""
-    for _ in range(number):
-        await simulation.reconcile()
-        simulation.seconds += 1
-
-
 async def in_phase(phase: str, *steps: Manifest, number: int = 8) -> Simulation:
     """London's canary in a phase of its last step."""
     spec = canary(*steps, replicas=number)
@@ -90,13 +84,13 @@ async def test_the_weight_falls_to_what_the_pods_that_are_left_can_take(
     simulation = await in_phase(phase, {"weight": 10}, last)
     assert weight(simulation) == 50
     lose_pods(simulation, CANARY, 3)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 50, "one pod of four is missing whenever a node is drained"
     lose_pods(simulation, CANARY, 2)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 10
     lose_pods(simulation, CANARY, 0)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 0
 
 
@@ -105,7 +99,7 @@ async def test_the_pods_that_come_back_get_their_visitors_again() -> None:
     lose_pods(simulation, CANARY, 2)
     watched = Watched(simulation)
     watched.weights = [50]
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert phase_is(simulation, "Shifting")()
     await until(simulation, phase_is(simulation, "AwaitingApproval"))
     assert watched.weights == [50, 10, 50]
@@ -121,7 +115,7 @@ def scale(simulation: Simulation, key: Key, number: int) -> None:
 async def test_a_canary_that_is_scaled_to_none_loses_its_visitors_and_comes_again() -> None:
     simulation = await in_phase("AwaitingApproval", {"weight": 10}, AWAITED)
     scale(simulation, CANARY, 0)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 0
     await until(simulation, phase_is(simulation, "AwaitingApproval"))
     assert weight(simulation) == 50
@@ -146,7 +140,7 @@ async def test_nobodys_autoscaler_of_the_canary_is_fought_and_it_is_named() -> N
     simulation.server.put(AUTOSCALER, Key(namespace=CANARY.namespace, name="theirs"), body)
     scale(simulation, CANARY, 3)
     simulation.server.writes.clear()
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert not [each for each in simulation.log() if "replicas" in each]
     assert status(simulation)["blockers"][0]["reason"] == "AutoscalerConflict"
     assert "theirs" in status(simulation)["blockers"][0]["object"]
@@ -159,7 +153,7 @@ async def test_stable_pods_that_come_with_the_load_take_no_visitors_off_the_cana
     simulation.change(**canary({"weight": 10}, LASTING, replicas=16))
     await simulation.reconcile()
     simulation._turn(LONDON)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert (weight(simulation), rollout(simulation)["phase"]) == (50, "Analysing")
 
 
@@ -168,7 +162,7 @@ async def test_a_switch_goes_back_with_its_pods() -> None:
     simulation = await in_trial("Analysing", **spec)
     assert weight(simulation) == 100
     lose_pods(simulation, CANARY, 2)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 0
 
 
@@ -176,7 +170,7 @@ async def test_a_pause_keeps_no_visitors_on_pods_that_are_lost() -> None:
     simulation = await in_phase("Analysing", {"weight": 10}, LASTING)
     simulation.change(**canary({"weight": 10}, LASTING, replicas=8, rollout={"paused": True}))
     lose_pods(simulation, CANARY, 2)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert (weight(simulation), simulation.ready()) == (10, "Paused")
 
 
@@ -199,7 +193,7 @@ async def test_no_weight_rises_while_a_trial_is_frozen(frozen: Manifest) -> None
         simulation.turn()
     assert (rollout(simulation)["phase"], weight(simulation)) == ("Shifting", 10)
     simulation.change(**canary({"weight": 75}, {"weight": 80}, rollout=frozen))
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) <= 10
     simulation.change(**canary({"weight": 10}, {"weight": 50}))
     await simulation.converge()
@@ -318,14 +312,14 @@ async def test_a_release_that_is_deleted_in_a_trial_holds_it_and_its_canary_is_k
     assert deleted
     simulation.server.remove(WEATHER_RELEASE, name)
     annotate(simulation, **{APPROVE_ANNOTATION: f"{rollout(simulation)['revision']}/2"})
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert (rollout(simulation)["phase"], weight(simulation)) == ("AwaitingApproval", 50)
     assert simulation.ready() == "UnknownVersion"
     simulation.server.remove(DEPLOYMENT, CANARY)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert weight(simulation) == 0, "its visitors would meet nobody"
     simulation.turn()
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert simulation.server.body(DEPLOYMENT, CANARY)
     assert weight(simulation) <= 10, "the step waits for its release"
     await simulation.server.create(WEATHER_RELEASE, deleted)
@@ -353,14 +347,14 @@ async def test_a_stable_that_crashes_lets_a_good_canary_go_straight_on() -> None
 async def test_pods_that_are_lost_with_their_nodes_promote_nothing() -> None:
     simulation = await in_phase("AwaitingApproval", AWAITED)
     lose_pods(simulation, LONDON, 0)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert (rollout(simulation)["phase"], weight(simulation)) == ("AwaitingApproval", 50)
 
 
 async def test_a_stable_that_crashes_promotes_nothing_that_is_unknown() -> None:
     simulation = await analysed(Analyst(*[DARK] * 100), passes=8)
     crash(simulation)
-    await passes(simulation)
+    await run_passes_alone(simulation, 4)
     assert (rollout(simulation)["phase"], weight(simulation)) == ("Analysing", 10)
 
 

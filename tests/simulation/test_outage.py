@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from support.simulation import CANARY, LONDON, Simulation
-from support.trials import canary, phase_is, rollout, serving, status, until
+from support.trials import (
+    canary,
+    phase_is,
+    rollout,
+    run_passes_alone,
+    serving,
+    status,
+    until,
+)
 from weather_operator.kube.resources import DEPLOYMENT, POD, REPLICA_SET, Key
 from weather_operator.model import WEATHER_APP
 
@@ -32,19 +40,12 @@ def start_pod(simulation: Simulation, key: Key) -> None:
     simulation.server.put(POD, NEW_POD, body)
 
 
-async def pass_by(simulation: Simulation, *, seconds: int) -> None:
-    """Let the operator look again and again while the cluster's other parts say nothing."""
-    for _ in range(seconds):
-        await simulation.reconcile()
-        simulation.seconds += 1
-
-
 async def in_mid_rollout() -> Simulation:
     simulation = await serving(colour="yellow")
     simulation.change(colour="green")
     await simulation.reconcile()
     start_pod(simulation, LONDON)
-    await pass_by(simulation, seconds=5)
+    await run_passes_alone(simulation, 5)
     assert rollout(simulation)["phase"] == "RollingOut"
     return simulation
 
@@ -55,7 +56,7 @@ async def in_trial() -> Simulation:
     await until(simulation, lambda: simulation.server.body(DEPLOYMENT, CANARY) is not None)
     simulation.server.edit(DEPLOYMENT, CANARY, status={})
     start_pod(simulation, CANARY)
-    await pass_by(simulation, seconds=5)
+    await run_passes_alone(simulation, 5)
     assert phase_is(simulation, "Preparing")()
     return simulation
 
@@ -67,7 +68,7 @@ async def test_no_version_is_condemned_for_what_pods_were_before_an_outage(
     simulation = await begin()
     simulation.seconds += OUTAGE
     simulation.restart()
-    await pass_by(simulation, seconds=10)
+    await run_passes_alone(simulation, 10)
     simulation.server.remove(POD, NEW_POD)  # which is ready by now, as its node says at last
     await simulation.converge()
     assert status(simulation)["version"] == "2.0.0"
@@ -81,6 +82,6 @@ async def test_a_version_that_fails_is_condemned_soon_after_an_outage(
     simulation = await begin()
     simulation.seconds += OUTAGE
     simulation.restart()
-    await pass_by(simulation, seconds=25)
+    await run_passes_alone(simulation, 25)
     (failed,) = status(simulation)["failedRevisions"]
     assert failed["version"] == "2.0.0"

@@ -15,6 +15,7 @@ from support.trials import (
     canary,
     in_trial,
     rollout,
+    run_passes,
     serving,
     status,
     until,
@@ -55,13 +56,6 @@ def refuse(simulation: Simulation, kind: Kind, key: Key) -> Callable[[], None]:
     return end
 
 
-async def passes(simulation: Simulation, number: int = 20) -> None:
-    for _ in range(number):
-        await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += 10
-
-
 @pytest.mark.parametrize(("spec", "route"), [({}, HTTP_ROUTE), (ALB, INGRESS)])
 async def test_no_route_names_a_canarys_service_that_is_not_there(
     spec: Manifest, route: Kind
@@ -72,7 +66,7 @@ async def test_no_route_names_a_canarys_service_that_is_not_there(
     watched = Watched(simulation)
     end = refuse(simulation, SERVICE, CANARY)
     simulation.change(**spec)
-    await passes(simulation)
+    await run_passes(simulation, 20, seconds=10)
     assert watched.weights == [0]
     assert CANARY.name not in str(simulation.server.body(route, LONDON))
     assert condition(status(simulation), "Ready")["reason"] == "QuotaExceeded"
@@ -85,7 +79,7 @@ async def test_a_canary_loses_its_visitors_with_its_service() -> None:
     simulation = await in_trial("Analysing", **canary({"weight": 50, "durationSeconds": 6000}))
     refuse(simulation, SERVICE, CANARY)
     simulation.server.remove(SERVICE, CANARY)
-    await passes(simulation, 4)
+    await run_passes(simulation, 4, seconds=10)
     assert weight_in(simulation.server.body(HTTP_ROUTE, LONDON)) == 0
     assert rollout(simulation)["phase"] == "Shifting"
 
@@ -107,7 +101,7 @@ async def test_a_revision_is_judged_though_something_beside_it_is_refused(
     await simulation.converge()
     refuse(simulation, DISRUPTION_BUDGET, CANARY)
     simulation.change(**spec)
-    await passes(simulation, 40)
+    await run_passes(simulation, 40, seconds=10)
     assert status(simulation)["version"] == version
     assert status(simulation)["history"][0]["outcome"] == outcome
     assert simulation.server.body(DEPLOYMENT, CANARY) is None

@@ -2,7 +2,15 @@
 
 import pytest
 from support.simulation import LONDON, ROUTED, Simulation
-from support.trials import ALB, GATEWAY, canary, in_trial, status, without_none
+from support.trials import (
+    ALB,
+    GATEWAY,
+    canary,
+    in_trial,
+    run_passes,
+    status,
+    without_none,
+)
 from weather_operator.kube.resources import HTTP_ROUTE, INGRESS, SERVICE, Kind, Manifest
 from weather_operator.rollout.routes import path_of
 from weather_operator.status.conditions import condition
@@ -13,13 +21,6 @@ HOST_ALONE = {"ingressClassName": "nginx", "rules": [{"host": "london.example"}]
 NO_MATCH = {"parentRefs": [{"name": "public"}], "rules": [{"matches": []}]}
 ELSEWHERE = {"type": "ExternalName", "externalName": "sorry.example"}
 SOLVER = {"service": {"name": "cm-acme-http-solver-x7k2p", "port": {"number": 8089}}}
-
-
-async def passes(simulation: Simulation, number: int = 4) -> None:
-    for _ in range(number):
-        await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += 1
 
 
 @pytest.mark.parametrize(
@@ -36,17 +37,17 @@ async def test_a_suspended_site_is_told_of_whatever_a_person_made_of_its_way_in(
     route: Manifest, kind: Kind, shape: Manifest
 ) -> None:
     simulation = await Simulation.of(**route)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     before = simulation.body(kind)["spec"]
     simulation.change(suspend=True, **route)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     simulation.server.edit(kind, LONDON, spec=shape)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     assert simulation.body(kind)["spec"] == shape
     assert condition(status(simulation), "Ready")["reason"] == "Suspended"
     assert "url" not in status(simulation)
     simulation.change(**route)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     assert {**simulation.body(kind)["spec"], **before} == simulation.body(kind)["spec"]
 
 
@@ -56,7 +57,7 @@ async def test_an_ingress_that_leads_nowhere_is_put_back_in_mid_rollout(shape: M
     await simulation.converge()
     simulation.turns_of_rollout = 5
     simulation.change(colour="green", **ROUTED)
-    await passes(simulation, 3)
+    await run_passes(simulation, 3)
     assert "rollout" in status(simulation)
     simulation.server.edit(INGRESS, LONDON, spec=shape)
     await simulation.converge()
@@ -68,7 +69,7 @@ async def test_an_ingress_that_leads_nowhere_is_put_back_in_a_trial() -> None:
     simulation = await in_trial("Analysing", **without_none(canary(**ALB)))
     shape = {**DEFAULT_BACKEND, "ingressClassName": "alb"}
     simulation.server.edit(INGRESS, LONDON, spec=shape)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     assert path_of(simulation.body(INGRESS)) == "/"
 
 
@@ -81,11 +82,11 @@ async def test_a_previous_ingress_that_others_took_apart_goes(missing: str) -> N
     )
     simulation.gateway_is_away = True
     simulation.change(**GATEWAY)
-    await passes(simulation)
+    await run_passes(simulation, 4)
     spec = simulation.body(INGRESS)["spec"]
     del spec[missing]
     simulation.server.edit(INGRESS, LONDON, spec={**spec, "defaultBackend": SORRY})
-    await passes(simulation)
+    await run_passes(simulation, 4)
     assert simulation.server.body(INGRESS, LONDON) is None
     simulation.gateway_is_away = False
     await simulation.converge()
@@ -106,7 +107,7 @@ async def test_the_path_of_a_challenge_is_not_the_sites() -> None:
         if len(paths) == 1:
             paths.insert(0, {**challenge, "backend": SOLVER})
             simulation.server.edit(INGRESS, LONDON, spec=body["spec"])
-        await passes(simulation, 1)
+        await run_passes(simulation, 1)
         assert status(simulation)["url"] == "http://london.example/"
 
 
@@ -124,8 +125,8 @@ async def test_a_port_that_somebody_adds_is_not_the_sites() -> None:
 async def test_a_parent_that_says_nothing_of_the_route_is_waited_for() -> None:
     simulation = await Simulation.of(**GATEWAY)
     simulation.gateway_is_away = True
-    await passes(simulation)
+    await run_passes(simulation, 4)
     parent = {"parentRef": {"name": "public"}, "controllerName": "example.com/gateway"}
     simulation.server.edit(HTTP_ROUTE, LONDON, status={"parents": [parent]})
-    await passes(simulation)
+    await run_passes(simulation, 4)
     assert simulation.ready() == "AddressPending"

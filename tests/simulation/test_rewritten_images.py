@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 import pytest
 from support.simulation import LONDON, Simulation
-from support.trials import canary, phase_is, rollout, status, until
+from support.trials import (
+    canary,
+    phase_is,
+    rollout,
+    run_passes,
+    status,
+    until,
+)
 from weather_operator.kube.resources import DEPLOYMENT, Key, Kind, Manifest
 from weather_operator.model import WEATHER_RELEASE
 from weather_operator.status.conditions import condition
@@ -36,15 +43,8 @@ async def serving(policy: Policy, *, digest: str = "", **spec: object) -> Simula
     simulation.server.admission = admit
     if digest:
         learn(simulation, digest)
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     return simulation
-
-
-async def passes(simulation: Simulation, number: int = 10) -> None:
-    for _ in range(number):
-        await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += 2
 
 
 def template(simulation: Simulation) -> Manifest:
@@ -69,11 +69,11 @@ async def test_what_serves_stays_when_its_release_is_deleted(
     simulation = await serving(policy, **strategy)
     before = template(simulation)
     simulation.server.remove(WEATHER_RELEASE, YELLOW)
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     assert template(simulation) == before
     assert "rollout" not in status(simulation)
     simulation.change(**{**strategy, "colour": "yellow", "replicas": 3})
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     assert (template(simulation), simulation.body(DEPLOYMENT)["spec"]["replicas"]) == (before, 3)
     assert condition(status(simulation), "Ready")["reason"] == "UnknownVersion"
 
@@ -83,7 +83,7 @@ async def test_what_serves_stays_when_its_tag_moves() -> None:
     before = template(simulation)
     assert before["spec"]["containers"][0]["image"].endswith(ONE)
     learn(simulation, TWO)
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     assert template(simulation) == before
 
 
@@ -91,11 +91,11 @@ async def test_the_way_back_leads_to_what_served_though_its_tag_has_moved() -> N
     simulation = await serving(mirrored, digest=ONE)
     before = template(simulation)
     simulation.change(colour="red")
-    await passes(simulation, 3)
+    await run_passes(simulation, 3, seconds=2)
     assert template(simulation) != before
     learn(simulation, TWO)
     simulation.change(colour="yellow")
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     assert template(simulation) == before
 
 
@@ -106,9 +106,9 @@ async def test_what_served_comes_again_where_its_deployment_is_deleted_in_a_paus
     simulation = await serving(policy)
     before = template(simulation)
     simulation.change(colour="green", rollout={"paused": True})
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     simulation.server.remove(DEPLOYMENT, LONDON)
-    await passes(simulation)
+    await run_passes(simulation, 10, seconds=2)
     assert template(simulation) == before
 
 
@@ -124,5 +124,5 @@ async def test_a_trial_is_the_same_one_when_its_release_is_deleted(
     revision = rollout(simulation)["revision"]
     simulation.server.remove(WEATHER_RELEASE, GREEN)
     for _ in range(20):
-        await passes(simulation, 1)
+        await run_passes(simulation, 1, seconds=2)
         assert rollout(simulation).get("revision") in (None, revision)

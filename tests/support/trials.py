@@ -117,6 +117,21 @@ async def until(simulation: Simulation, test: Callable[[], bool], passes: int = 
     raise AssertionError(f"it never came: {status(simulation).get('conditions')}")
 
 
+async def run_passes(simulation: Simulation, number: int, *, seconds: float = 1) -> None:
+    """Do passes so many seconds apart, after each of which the cluster's controllers act."""
+    for _ in range(number):
+        await simulation.reconcile()
+        simulation.turn()
+        simulation.seconds += seconds
+
+
+async def run_passes_alone(simulation: Simulation, number: int) -> None:
+    """Do passes a second apart while the cluster's controllers do nothing."""
+    for _ in range(number):
+        await simulation.reconcile()
+        simulation.seconds += 1
+
+
 def phase_is(simulation: Simulation, *phases: str) -> Callable[[], bool]:
     return lambda: rollout(simulation).get("phase") in phases
 
@@ -209,8 +224,5 @@ async def analysed(analyst: Analyst, *, passes: int = 40, **fields: Any) -> Simu
     simulation.restart()
     await simulation.converge()
     simulation.change(**spec)
-    for _ in range(passes):
-        await simulation.reconcile()
-        simulation.turn()
-        simulation.seconds += 10
+    await run_passes(simulation, passes, seconds=10)
     return simulation
