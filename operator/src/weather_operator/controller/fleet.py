@@ -12,7 +12,6 @@ those who wait might have begun.
 """
 
 import asyncio
-import itertools
 import logging
 import math
 import time
@@ -189,7 +188,7 @@ def is_fleet_rollout(observed: Observed) -> bool:
     app, release, live = observed.app, observed.release, observed.live or _served(observed.app)
     if live is None or release is None:
         return False
-    if release.version not in (live.version, _failed_version(app.status)):
+    if release.version not in (live.version, _failed_version(_last_end(app.status))):
         return False
     if observed.is_digest_pending or app.suspend or app.rollout.paused:
         return False
@@ -226,9 +225,8 @@ def _served(app: WeatherApp) -> Revision | None:
     return None
 
 
-def _failed_version(status: Mapping[str, Any]) -> str | None:
+def _failed_version(last: Manifest) -> str | None:
     """Return the version of the rollout that ended last, None where that has not failed."""
-    last = _last_end(status)
     return last.get("version") if last.get("outcome") == ROLLED_BACK else None
 
 
@@ -237,8 +235,8 @@ def _last_end(status: Mapping[str, Any]) -> Manifest:
 
     A history that holds one alone has the last success, whatever failed since.
     """
-    failures = ({**each, "outcome": ROLLED_BACK} for each in status.get("failedRevisions", ()))
-    ends = [*status.get("history", ())[:1], *itertools.islice(failures, 1)]
+    failed = [{**each, "outcome": ROLLED_BACK} for each in status.get("failedRevisions", ())[:1]]
+    ends = [*status.get("history", ())[:1], *failed]
     return max(ends, key=lambda each: each.get("at", ""), default={})
 
 
@@ -261,14 +259,14 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
     ended: dict[str, Counter[str]] = {SUCCEEDED: Counter(), ROLLED_BACK: Counter()}
     for body in apps:
         size += 1
-        status: Manifest = body.get("status", {})
-        rollout, last = status.get("rollout", {}), _last_end(status)
         if "deletionTimestamp" in body["metadata"]:
             continue
+        status: Manifest = body.get("status", {})
+        rollout, last = status.get("rollout", {}), _last_end(status)
         if condition(status, "Ready").get("reason") == WAITING:
             waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
         elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
-            if rollout.get("to") in (rollout.get("from"), _failed_version(status)):
+            if rollout.get("to") in (rollout.get("from"), _failed_version(last)):
                 rolling.add(key_of(body))
         elif last.get("outcome") in ended and "image" in last:
             ended[last["outcome"]][last["image"]] += 1

@@ -30,7 +30,7 @@ from weather_operator.render.load_balancers import (
 from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.progress import Progress, min_available
 from weather_operator.rollout.revisions import Revision, as_declared, revision_in
-from weather_operator.rollout.routes import ROUTES, brings_visitors, leads_somewhere, serving_path
+from weather_operator.rollout.routes import ROUTES, leads_somewhere, routes_traffic, serving_path
 from weather_operator.rollout.state import (
     ROLLING_BACK,
     RolloutState,
@@ -366,7 +366,7 @@ def _previous_routes(
     app, kept = observed.app, {}
     for kind in ROUTES:
         live = observed.child(kind)
-        if live and kind not in asked_for and brings_visitors(live):
+        if live and kind not in asked_for and routes_traffic(live):
             canary = weight if divides_requests(app) else None
             kept[kind] = render.previous_route(app, kind, live, path, canary)
     return kept

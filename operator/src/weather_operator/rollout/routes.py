@@ -59,7 +59,7 @@ def _paths(route: Manifest) -> Iterator[str]:
             yield each.get("path", {}).get("value", "/")
 
 
-def brings_visitors(route: Manifest) -> bool:
+def routes_traffic(route: Manifest) -> bool:
     """Tell whether a live route leads to the site: others may have taken it apart, or it goes."""
     is_whole = path_of(route) and route["spec"].keys() & {"ingressClassName", "parentRefs"}
     return bool(is_whole) and "deletionTimestamp" not in route["metadata"]

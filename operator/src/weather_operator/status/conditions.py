@@ -39,10 +39,9 @@ def status(observed: Observed, plan: Plan) -> Manifest:
     """
     app, progress = observed.app, observed.progress
     address = url(observed)
-    failed = plan.decision is not None and plan.decision.action is Action.MARK_FAILED
-    cause = why_failed(observed) if failed else None
+    action = plan.decision.action if plan.decision else None
+    cause = why_failed(observed) if action is Action.MARK_FAILED else None
     ended = plan.decision.ended if plan.decision else None
-    goes = plan.decision is not None and plan.decision.action is Action.ROLL_BACK
     scaling = app.autoscaling
     ready = ready_condition(observed, plan, address)
     in_the_way = [
@@ -70,7 +69,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         **record_outcome(
             app,
             # What is taken back has not succeeded, though all of its pods may be there.
-            None if goes else as_declared(observed.live, plan.desired),
+            None if action is Action.ROLL_BACK else as_declared(observed.live, plan.desired),
             progress,
             cause=ended.cause if ended else cause,
             now=observed.now,
