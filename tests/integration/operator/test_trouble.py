@@ -180,7 +180,9 @@ def test_a_quota_is_a_blocker_in_the_servers_words_and_lifting_it_helps(site: Si
 
 
 def test_what_only_the_api_can_refuse_is_a_blocker_and_not_a_hot_loop(site: Site) -> None:
-    site.apply(pod={"annotations": {"not a key": "x"}})
+    # A well formed key, which the API server looks into: it names a container that is not there.
+    profile = "container.apparmor.security.beta.kubernetes.io/nobody"
+    site.apply(pod={"annotations": {profile: "runtime/default"}})
     site.wait_for("Blocked")
     assert "spec.template.annotations" in blocker(site)["message"]
     assert blocker(site)["object"] == "Deployment/london"
