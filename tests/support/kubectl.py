@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.api_reader import reader_of
 from weather_cluster.clusters import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +53,8 @@ class Shell:
         return run.stdout
 
     def get(self, *words: str) -> Any:
-        """Return an object, or a list of them, as kubectl gets it."""
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
+        """Return an object, or a list of them, as `kubectl get` with these words does."""
+        return reader_of(self.kubeconfig).get(*words)
 
     def version_of(self, kind: str) -> str:
         """Return the API version in which the server prefers to serve a kind."""

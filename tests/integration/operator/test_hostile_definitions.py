@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+import yaml
 from support.deadlines import eventually
-from support.kubectl import Shell
-from support.operator import Operator, Site, install
+from support.kubectl import ROOT, Shell
+from support.operator import Operator, Site, install, release
 
 KINDS = {"WeatherApp": "crds/weatherapp.yaml", "WeatherRelease": "crds/weatherrelease.yaml"}
 
@@ -46,6 +47,26 @@ def test_a_definition_that_is_replaced_is_followed_on(kind: str, site: Site, she
     assert site.wait_for("Serving", seconds=90)["version"] == "2.0.0"
     site.kubectl("delete", "wa/london")
     eventually(lambda: site.find("deployment") is None)
+
+
+def test_a_definition_older_than_the_operator_costs_the_status_what_it_lacks_alone(
+    site: Site, shell: Shell
+) -> None:
+    definition = yaml.safe_load((ROOT / KINDS["WeatherApp"]).read_text())
+    (version,) = definition["spec"]["versions"]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    del status["failedRevisions"]["items"]["properties"]["image"]
+    shell.apply(definition)
+    words = ("kubectl", "explain", "weatherapp.status.failedRevisions.image")
+    eventually(lambda: shell.run(*words).returncode != 0)
+    shell.apply(release("8.4.0", "puce", "crash:8"))
+    site.apply()
+    site.wait_for("Serving")
+    site.apply(colour="puce", rollout={"progressDeadlineSeconds": 3})
+    (failed,) = site.wait_for("RolledBack")["failedRevisions"]
+    assert failed["version"] == "8.4.0"
+    assert "image" not in failed
+    shell.kubectl("delete", "weatherrelease", "8.4.0")
 
 
 def test_an_aggregated_api_that_is_away_is_no_hindrance(

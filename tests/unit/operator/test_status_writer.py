@@ -1,15 +1,17 @@
 """What a status tells beyond itself: events and metrics, once for each transition."""
 
+import json
 from contextlib import suppress
 
 import pytest
 from support.fake_api_server import Request
 from support.simulation import LONDON, Simulation
 from weather_operator.controller.workqueue import Priority
-from weather_operator.kube.errors import ApiError, NotFoundError, RefusedError
-from weather_operator.kube.resources import EVENT
+from weather_operator.kube.errors import ApiError, NotFoundError, RefusedError, error_of
+from weather_operator.kube.resources import EVENT, Kind, Manifest
 from weather_operator.model import CHILDREN, FIELD_MANAGER, WEATHER_APP
 
+_UNTYPED = "failed to create typed patch object (default/london; v1, Kind=WeatherApp)"
 AUTOSCALING = {
     "minReplicas": 3,
     "maxReplicas": 6,
@@ -148,3 +150,31 @@ async def test_an_app_that_is_there_is_kept_though_its_status_is_not_found(
     simulation.server.before = lambda _: None
     await simulation.converge()
     assert simulation.ready() == "Serving"
+
+
+async def test_what_an_older_definition_does_not_declare_is_left_out_of_the_status() -> None:
+    def refuse_images(_: Kind, body: Manifest) -> None:
+        status = body.get("status", {})
+        failed = status.get("failedRevisions", ())
+        fields = [
+            *(["ready"] if "ready" in status else []),
+            *(f"failedRevisions[{n}].image" for n, each in enumerate(failed) if "image" in each),
+        ]
+        if fields:
+            said = "".join(f"\n  .status.{field}: field not declared in schema" for field in fields)
+            raise error_of(500, json.dumps({"message": f"{_UNTYPED}: errors:{said}"}).encode())
+
+    simulation = await Simulation.of(colour="yellow")
+    simulation.server.admission = refuse_images
+    await simulation.converge()
+    simulation.change(colour="red")
+    await simulation.converge()
+    status = simulation.body(WEATHER_APP)["status"]
+    (failed,) = status["failedRevisions"]
+    assert (simulation.ready(), failed["version"]) == ("RolledBack", "3.0.0")
+    assert "image" not in failed
+    assert "ready" not in status
+    assert "StatusRefused" in simulation.events()
+    before = simulation.state()
+    await simulation.converge()
+    assert simulation.state() == before

@@ -1,7 +1,9 @@
 """What became of an app, written where people look: its status, the log, metrics and Events."""
 
 import logging
+import re
 from collections.abc import Iterable
+from typing import Any
 
 from weather_operator.kube.apply import difference
 from weather_operator.kube.cache import Cache
@@ -18,6 +20,9 @@ from weather_operator.status.ready import WAITING
 
 log = logging.getLogger(__name__)
 
+_UNDECLARED = re.compile(r"[.]status([.][^:\s]+): field not declared in schema")
+_SELECTOR = re.compile(r"\[[^]]*\]")
+
 _SOON_OVER = (ROLLING_OUT, SCALING, WAITING, SHIFTING, DRAINING)
 """Reasons without an event: somebody has just asked for it, and what comes of it has its own."""
 
@@ -30,11 +35,14 @@ class StatusWriter:
         self._cache = cache
         self._recorder = recorder
         self._metrics = metrics
+        self._undeclared: set[str] = set()
 
     async def write_status(self, app: WeatherApp, status: Manifest) -> None:
         """Apply the status unless it is there already, and record a transition that matters.
 
-        Raises ConflictError where the app changed meanwhile or is gone, which no watch has told.
+        What an older definition does not declare is left out, since the API server would refuse
+        the whole. Raises ConflictError where the app changed meanwhile or is gone, which no watch
+        has told.
         """
         body = self._cache.get(WEATHER_APP, app.key)
         manifest = {
@@ -49,7 +57,7 @@ class StatusWriter:
             "status": status,
         }
         where = {"manager": FIELD_MANAGER, "subresource": "status"}
-        if body is not None and not difference(manifest, body, **where):
+        if body is not None and not difference(self._declared(manifest), body, **where):
             return
         try:
             answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
@@ -62,7 +70,11 @@ class StatusWriter:
                 raise ConflictError(error.status, error.reason, error.message) from error
             # Where the status cannot say it, an event may.
             await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
-            raise
+            if not self._learn_undeclared(error):
+                raise
+            answer = await self._client.apply(
+                WEATHER_APP, self._declared(manifest), force=True, **where
+            )
         self._cache.put(WEATHER_APP, answer)
         for outcome in _ended(app.status, status):
             self._metrics.rollouts.labels(outcome).inc()
@@ -73,6 +85,21 @@ class StatusWriter:
         """Tell what of the children others had changed and was put back."""
         for correction in corrections:
             await self._recorder.record(app.reference, "DriftCorrected", correction, warning=False)
+
+    def _learn_undeclared(self, error: RefusedError) -> bool:
+        """Keep what the definition does not declare, by the API server's words; tell if it says so.
+
+        The next status that differs is tried whole again: there may be a newer definition.
+        """
+        found = [_SELECTOR.sub("", path) for path in _UNDECLARED.findall(error.message)]
+        self._undeclared.update(found)
+        return bool(found)
+
+    def _declared(self, manifest: Manifest) -> Manifest:
+        status = manifest["status"]
+        for path in self._undeclared:
+            status = _without(status, path.split(".")[1:])
+        return {**manifest, "status": status}
 
     async def _record_transition(self, app: WeatherApp, status: Manifest) -> None:
         before, after = condition(app.status, "Ready"), condition(status, "Ready")
@@ -100,6 +127,17 @@ class StatusWriter:
                 f"change spec.autoscaling ({status['autoscaling']}), or take it away"
             )
             await self._recorder.record(app.reference, "ScaleIgnored", message, warning=True)
+
+
+def _without(value: Any, path: list[str]) -> Any:
+    """Return the value without the field at this path, which leads through each item of lists."""
+    if isinstance(value, list):
+        return [_without(item, path) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name, *rest = path
+    kept = {key: each for key, each in value.items() if rest or key != name}
+    return {**kept, name: _without(kept[name], rest)} if name in kept else kept
 
 
 def _ended(before: Manifest, after: Manifest) -> list[str]:
