@@ -45,15 +45,19 @@ def webhook(installed: Shell) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def losses(
+def beside(
     installed: Shell, webhook: None, node_cluster: Cluster, directory: Path
-) -> Iterator[Future[list[list[str]]]]:
-    """What visitors lose behind slow load balancers, which shows while the other tests run."""
-    with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(_losses, installed, node_cluster, directory)
+) -> Iterator[dict[str, Future[list[list[str]]]]]:
+    """What takes longest, and mostly waits, plays while the other tests run."""
+    given = (installed, node_cluster, directory)
+    with ThreadPoolExecutor(2) as players:
+        yield {
+            "changes": players.submit(_changes, *given),
+            "absence": players.submit(_absence, *given),
+        }
 
 
-def _losses(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
+def _changes(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
     """Change six sites, without readiness gates and with them; return each one's failures."""
     with ExitStack() as stack:
         plain, gated = (
@@ -90,6 +94,39 @@ def _losses(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
     return [client.failures[count:] for client, count in zip(clients, before, strict=True)]
 
 
+def _absence(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]:
+    """Stop the controller in an upgrade and start it again; return the failures."""
+    with surroundings(
+        shell, cluster, directory, has_gates=True, first_number=161, first_check=1, lag=0
+    ) as around:
+        site = around.site()
+        apply(site, colour="yellow")
+        site.wait_for("Serving", seconds=120)
+        assert site.condition("ReadinessGates")["reason"] == "Promised"
+        with around.client(site) as client:
+            eventually(lambda: client.served["yellow"] > 20)
+            around.stop_controller()
+            try:
+                apply(site, colour="green")
+                site.wait_for("Blocked", seconds=60)
+                site.blocker("ReadinessGateMissing")
+                assert site.get("deployment")["spec"]["paused"]
+            finally:
+                around.start_controller()
+
+            def has_followed_the_advice() -> bool:
+                for each in site.status().get("blockers", ()):
+                    if each["reason"] == "ReadinessGateMissing":
+                        site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
+                return site.status().get("version") == VERSIONS["green"]
+
+            eventually(has_followed_the_advice, seconds=120, every=1)
+            site.wait_for("Serving")
+            assert has_gates(site)
+            eventually(lambda: client.served["green"] > 20)
+    return [client.failures]
+
+
 @pytest.fixture
 def quick(
     request: pytest.FixtureRequest,
@@ -111,7 +148,7 @@ def quick(
         yield found
 
 
-@pytest.mark.usefixtures("losses")  # begins here, since nothing takes longer
+@pytest.mark.usefixtures("beside")  # begins here, since nothing takes longer
 @pytest.mark.timeout(600)  # the first test of a run installs all
 def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings) -> None:
     grouped = {"annotations": {"alb.ingress.kubernetes.io/group.name": "shared"}}
@@ -146,35 +183,6 @@ def test_what_the_controller_refuses_is_said(quick: Surroundings) -> None:
     assert pods(site)
 
 
-def test_a_rollout_stands_still_while_the_controller_is_away(quick: Surroundings) -> None:
-    site = quick.site()
-    apply(site, colour="yellow")
-    site.wait_for("Serving", seconds=120)
-    assert site.condition("ReadinessGates")["reason"] == "Promised"
-    with quick.client(site) as client:
-        eventually(lambda: client.served["yellow"] > 20)
-        quick.stop_controller()
-        try:
-            apply(site, colour="green")
-            site.wait_for("Blocked", seconds=60)
-            site.blocker("ReadinessGateMissing")
-            assert site.get("deployment")["spec"]["paused"]
-        finally:
-            quick.start_controller()
-
-        def has_followed_the_advice() -> bool:
-            for each in site.status().get("blockers", ()):
-                if each["reason"] == "ReadinessGateMissing":
-                    site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
-            return site.status().get("version") == VERSIONS["green"]
-
-        eventually(has_followed_the_advice, seconds=120, every=1)
-        site.wait_for("Serving")
-        assert has_gates(site)
-        eventually(lambda: client.served["green"] > 20)
-    assert client.failures == []
-
-
 def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
     site = quick.site()
     steps = [{"weight": 25, "durationSeconds": 600}]
@@ -201,9 +209,16 @@ def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
     assert 0.08 < share < 0.42
 
 
+@pytest.mark.timeout(600)
+def test_a_rollout_stands_still_while_the_controller_is_away(
+    beside: dict[str, Future[list[list[str]]]],
+) -> None:
+    assert beside["absence"].result() == [[]]
+
+
 @pytest.mark.timeout(600)  # as slow as the real ones
-def test_no_request_is_lost(losses: Future[list[list[str]]]) -> None:
-    assert losses.result() == 6 * [[]]
+def test_no_request_is_lost(beside: dict[str, Future[list[list[str]]]]) -> None:
+    assert beside["changes"].result() == 6 * [[]]
 
 
 def _phase(site: Site) -> str:
