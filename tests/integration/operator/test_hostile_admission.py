@@ -15,6 +15,7 @@ from weather_operator.kube.resources import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     INGRESS,
+    POD,
     SERVICE,
     Kind,
 )
@@ -74,6 +75,26 @@ class Policies:
         }
         self._make("MutatingAdmissionPolicy", name, spec=spec)
         self._make("MutatingAdmissionPolicyBinding", name, spec={"policyName": name})
+
+    def require_label(self, label: str, *kinds: Kind) -> None:
+        """Refuse objects of these kinds that do not have a label."""
+        name = f"{self.namespace}-{label}"
+        spec = {
+            "matchConstraints": {
+                "namespaceSelector": in_namespace(self.namespace),
+                "resourceRules": [rule for kind in kinds for rule in rules(kind)],
+            },
+            "failurePolicy": "Fail",
+            "validations": [
+                {
+                    "expression": f"'{label}' in object.metadata.?labels.orValue({{}})",
+                    "message": f"the label {label} is missing",
+                }
+            ],
+        }
+        binding = {"policyName": name, "validationActions": ["Deny"]}
+        self._make("ValidatingAdmissionPolicy", name, spec=spec)
+        self._make("ValidatingAdmissionPolicyBinding", name, spec=binding)
 
     def break_webhook(self, kind: Kind) -> None:
         """Ask, for every write of a kind, a webhook that is down."""
@@ -163,6 +184,26 @@ def test_a_quantity_that_the_api_server_rounds_is_quiet(
     site.apply(resources={"requests": {"cpu": cpu, "memory": "64Mi"}})
     site.wait_for("Serving")
     eventually(partial(is_silent, control_plane, site.namespace), seconds=60)
+
+
+def test_labels_that_a_policy_asks_for_are_given_in_the_spec(
+    site: Site, policies: Policies
+) -> None:
+    policies.require_label("team", *CHILDREN, POD)
+    probe = ("create", "service", "clusterip", "probe", "--tcp=80", "--dry-run=server")
+    words = ("kubectl", "-n", site.namespace, *probe)
+    eventually(lambda: "the label team is missing" in site.shell.run(*words).stderr)
+    site.apply(**EVERY_CHILD)
+    site.wait_for("Blocked")
+    refused = {each["object"] for each in site.status()["blockers"]}
+    assert refused == {f"{kind.name}/london" for kind in CHILDREN}
+    assert "the label team is missing" in site.blocker("AdmissionDenied")["message"]
+    labels = {"team": "weather"}
+    site.apply(**EVERY_CHILD, labels=labels, pod={"labels": labels})
+    site.wait_for("AddressPending")
+    for colour in ("green", "yellow"):
+        site.apply(**EVERY_CHILD, labels=labels, pod={"labels": labels}, colour=colour)
+        eventually(lambda: site.status().get("colour") == colour)  # noqa: B023
 
 
 @pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)

@@ -273,6 +273,12 @@ SPECS: list[tuple[dict[str, Any], str]] = [
         variable(secretKeyRef={"name": "a", "key": ".."}),
         '".." is not a key of a Secret or ConfigMap: it holds only letters, digits',
     ),
+    ({"labels": {"my team": "x"}}, '"my team" is not the key of a label: write for example team'),
+    ({"labels": {"team": "of us"}}, '"of us" is not the value of a label: it holds only letters'),
+    (
+        {"labels": {"app.kubernetes.io/name": "x"}},
+        "labels under app.kubernetes.io/ and weather.quantspark.io/ belong to the operator",
+    ),
     (pod(labels={"my team": "x"}), '"my team" is not the key of a label: write for example team'),
     (pod(labels={"team": "of us"}), '"of us" is not the value of a label: it holds only letters'),
     (pod(annotations={"": "x"}), '"" is not the key of an annotation'),
@@ -427,6 +433,7 @@ def test_a_bad_spec_is_refused_in_words(shell: Shell, spec: dict[str, Any], word
         {"weather": {"provider": "sample", "units": "imperial", "language": "en"}},
         {"weather": {"apiKeySecretRef": {"name": "my.keys", "key": "a_B.c-d"}}},
         {"resources": {"requests": {"cpu": 1, "memory": "192Mi"}, "limits": {"cpu": "1"}}},
+        {"labels": {"example.com/Team_a": "", "team": "x"}},
         {"pod": {"labels": {"team": "x"}, "annotations": {"example.com/a": "b"}}},
         {"pod": {"env": [{"name": "OPENWEATHER_BASE_URL", "value": "http://x"}]}},
         {

@@ -14,7 +14,7 @@ from weather_operator.kube.compaction import compact
 from weather_operator.kube.resources import Kind
 from weather_operator.model import WATCHED
 
-APPS = 100
+APPS = 40
 KIB_PER_APP = 22
 """In the cache: the WeatherApp with its Deployment, Service and disruption budget."""
 

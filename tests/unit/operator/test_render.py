@@ -76,6 +76,19 @@ def test_every_child_is_owned_labelled_and_named_after_the_app(spec: dict[str, A
 
 
 @given(specs)
+def test_labels_of_the_spec_are_those_of_every_child_and_of_no_pod(spec: dict[str, Any]) -> None:
+    labels = {"team": "weather", "app.kubernetes.io/name": "of an older definition"}
+    plain, labelled = app(**spec), app(**spec, labels=labels)
+    for (_, before), (_, after) in zip(
+        render.children(plain, YELLOW), render.children(labelled, YELLOW), strict=True
+    ):
+        metadata = before["metadata"]
+        expected = {"team": "weather", **metadata["labels"]}
+        assert after == {**before, "metadata": {**metadata, "labels": expected}}
+    assert render.revision(labelled, YELLOW) == render.revision(plain, YELLOW)
+
+
+@given(specs)
 def test_rendering_is_the_same_every_time_and_plain_json(spec: dict[str, Any]) -> None:
     once = [manifest for _, manifest in render.children(app(**spec), YELLOW)]
     again = [manifest for _, manifest in render.children(app(**spec), YELLOW)]

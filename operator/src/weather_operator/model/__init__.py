@@ -200,6 +200,7 @@ class WeatherApp:
     rollout: RolloutSpec
     resources: Manifest
     pod: Manifest
+    labels: Manifest
     status: Manifest
     approved: str = ""
     aborted: str = ""

@@ -122,6 +122,7 @@ def _parse_app(body: Manifest) -> WeatherApp:
         rollout=_parse_rollout(spec.get("rollout", {})),
         resources=_parse_resources(spec.get("resources", {})),
         pod=spec.get("pod", {}),
+        labels=spec.get("labels", {}),
         status=readable_status(body.get("status", {})),
         approved=annotations.get(APPROVE_ANNOTATION, ""),
         aborted=annotations.get(ABORT_ANNOTATION, ""),

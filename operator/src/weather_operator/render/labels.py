@@ -96,6 +96,7 @@ def object_meta(
         "name": child_name(app, track or Track.STABLE),
         "namespace": app.key.namespace,
         "labels": {
+            **app.labels,
             **common_labels(app),
             **({TRACK_LABEL: track.value} if track else {}),
             **(labels or {}),
