@@ -158,6 +158,13 @@ def test_a_control_plane_stays_in_its_zones(ground: Ground) -> None:
     assert "exact set of AZs eu-west-2a,eu-west-2b" in told
 
 
+def test_a_request_that_is_repeated_is_carried_out_once(ground: Ground) -> None:
+    _become_ready(ground)
+    first, again = (ground.nodes("once", clientRequestToken="the same") for _ in range(2))
+    assert first["nodegroup"]["nodegroupArn"] == again["nodegroup"]["nodegroupArn"]
+    assert "ResourceInUseException" in refused(lambda: ground.nodes("once"))
+
+
 def test_one_update_at_a_time(ground: Ground) -> None:
     def change() -> Any:
         return ground.eks.update_cluster_config(

@@ -113,12 +113,27 @@ def routes(eks: Eks) -> list[Route]:
 def serve() -> str:
     """Address of an EKS that answers for every region, on a free port of this machine."""
     regions: dict[str, list[Route]] = {}
+    answered: dict[str, Json] = {}
     lock = threading.Lock()
 
     def known(region: str) -> list[Route]:
         if region not in regions:
             regions[region] = routes(Eks(region))
         return regions[region]
+
+    def answer_once(region: str, method: str, path: str, asked: Json) -> Json:
+        # What a client repeats, because the answer was lost, has the same token.
+        token = asked.get("clientRequestToken")
+        if token not in answered:
+            found = _answer(known(region), method, path, asked)
+            if token is None:
+                return found
+            answered[token] = found
+        return answered[token]
+
+    class Server(ThreadingHTTPServer):
+        # Terraform opens ten connections at once, again and again: five would be refused some.
+        request_queue_size = 128
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -128,7 +143,7 @@ def serve() -> str:
             try:
                 with lock:
                     region = _region(self.headers["Authorization"])
-                    status, found = 200, _answer(known(region), self.command, url.path, asked)
+                    status, found = 200, answer_once(region, self.command, url.path, asked)
             except RefusedError as refused:
                 status, found = refused.status, {"message": str(refused)}
                 self.kind = refused.kind
@@ -149,7 +164,7 @@ def serve() -> str:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return f"http://127.0.0.1:{server.server_port}"
 
