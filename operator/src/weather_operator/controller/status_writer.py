@@ -20,7 +20,7 @@ from weather_operator.status.ready import WAITING
 
 log = logging.getLogger(__name__)
 
-_UNDECLARED = re.compile(r"[.]status([.][^:\s]+): field not declared in schema")
+_UNDECLARED = re.compile(r"[.]status((?:[.]\w+|\[[^]]*\])+): field not declared in schema")
 _SELECTOR = re.compile(r"\[[^]]*\]")
 
 _SOON_OVER = (ROLLING_OUT, SCALING, WAITING, SHIFTING, DRAINING)
