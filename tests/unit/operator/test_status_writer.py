@@ -175,6 +175,11 @@ async def test_what_an_older_definition_does_not_declare_is_left_out_of_the_stat
     assert "image" not in failed
     assert "ready" not in status
     assert "StatusRefused" in simulation.events()
-    before = simulation.state()
+    assert rollouts(simulation, "RolledBack") == 1
+    assert await simulation.converge() == 0
+    simulation.server.admission = lambda _kind, _body: None
+    simulation.change(colour="yellow")
     await simulation.converge()
-    assert simulation.state() == before
+    status = simulation.body(WEATHER_APP)["status"]
+    assert status["ready"] == "2/2"
+    assert await simulation.converge() == 0

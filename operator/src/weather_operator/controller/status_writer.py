@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 _UNDECLARED = re.compile(r"[.]status((?:[.]\w+|\[[^]]*\])+): field not declared in schema")
 _SELECTOR = re.compile(r"\[[^]]*\]")
 
+_WHERE = {"manager": FIELD_MANAGER, "subresource": "status"}
+
 _SOON_OVER = (ROLLING_OUT, SCALING, WAITING, SHIFTING, DRAINING)
 """Reasons without an event: somebody has just asked for it, and what comes of it has its own."""
 
@@ -56,27 +58,11 @@ class StatusWriter:
             },
             "status": status,
         }
-        where = {"manager": FIELD_MANAGER, "subresource": "status"}
-        if body is not None and not difference(self._declared(manifest), body, **where):
+        if body is not None and not difference(self._declared(manifest), body, **_WHERE):
             return
-        try:
-            answer = await self._client.apply(WEATHER_APP, manifest, force=True, **where)
-        except RefusedError as error:
-            # A definition without a status is answered with the same words.
-            is_gone = isinstance(error, NotFoundError)
-            if is_gone and await self._client.get(WEATHER_APP, app.key) is None:
-                # Kept, it would have its children made again for ever.
-                self._cache.forget(WEATHER_APP, app.key)
-                raise ConflictError(error.status, error.reason, error.message) from error
-            # Where the status cannot say it, an event may.
-            await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
-            if not self._learn_undeclared(error):
-                raise
-            answer = await self._client.apply(
-                WEATHER_APP, self._declared(manifest), force=True, **where
-            )
+        answer = await self._apply(app, manifest)
         self._cache.put(WEATHER_APP, answer)
-        for outcome in _ended(app.status, status):
+        for outcome in _ended(app.status, answer.get("status", {})):
             self._metrics.rollouts.labels(outcome).inc()
         await self._record_transition(app, status)
         await self._record_ignored_scale(app, status)
@@ -86,14 +72,31 @@ class StatusWriter:
         for correction in corrections:
             await self._recorder.record(app.reference, "DriftCorrected", correction, warning=False)
 
-    def _learn_undeclared(self, error: RefusedError) -> bool:
-        """Keep what the definition does not declare, by the API server's words; tell if it says so.
+    async def _apply(self, app: WeatherApp, manifest: Manifest) -> Manifest:
+        """Apply the whole status; what the definition does not declare is left out, if it must be.
 
-        The next status that differs is tried whole again: there may be a newer definition.
+        The whole is tried each time: there may be a newer definition by now.
         """
-        found = [_SELECTOR.sub("", path) for path in _UNDECLARED.findall(error.message)]
-        self._undeclared.update(found)
-        return bool(found)
+        try:
+            answer = await self._client.apply(WEATHER_APP, manifest, force=True, **_WHERE)
+        except RefusedError as error:
+            # A definition without a status is answered with the same words.
+            is_gone = isinstance(error, NotFoundError)
+            if is_gone and await self._client.get(WEATHER_APP, app.key) is None:
+                # Kept, it would have its children made again for ever.
+                self._cache.forget(WEATHER_APP, app.key)
+                raise ConflictError(error.status, error.reason, error.message) from error
+            # Where the status cannot say it, an event may.
+            await self._recorder.record(app.reference, "StatusRefused", error.message, warning=True)
+            undeclared = _UNDECLARED.findall(error.message)
+            if not undeclared:
+                raise
+            self._undeclared.update(_SELECTOR.sub("", path) for path in undeclared)
+            declared = self._declared(manifest)
+            return await self._client.apply(WEATHER_APP, declared, force=True, **_WHERE)
+        if manifest != self._declared(manifest):
+            self._undeclared.clear()
+        return answer
 
     def _declared(self, manifest: Manifest) -> Manifest:
         status = manifest["status"]
