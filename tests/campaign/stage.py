@@ -14,7 +14,7 @@ from support.clusters import running_cluster
 from support.deadlines import eventually
 from support.faults import Proxy
 from support.kubectl import Shell
-from support.operator import Operator
+from support.operator import Operator, wait_until_served
 from weather_cluster.clusters import Cluster
 
 from campaign.api import Api
@@ -169,5 +169,5 @@ def own_cluster() -> Iterator[Cluster]:
     with running_cluster("campaign", control_plane_only=True) as cluster:
         shell = Shell.of(cluster)
         shell.kubectl("apply", "-f", "crds/")
-        shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
+        wait_until_served(shell, "crds/")
         yield cluster

@@ -24,9 +24,18 @@ AGENT = "weather-operator"
 def install(shell: Shell) -> None:
     """Install the kinds and the three releases that the chart brings."""
     shell.kubectl("apply", "-f", "crds/")
-    shell.kubectl("wait", "--for=condition=Established", "-f", "crds/")
+    wait_until_served(shell, "crds/")
     for version, colour in COLOURS.items():
         shell.apply(release(version, colour, f"weather:{version}"))
+
+
+def wait_until_served(shell: Shell, path: str) -> None:
+    """Return once the definitions in a file or folder are in force.
+
+    `kubectl wait` fails at once where a definition is so new that it has no conditions yet.
+    """
+    words = ("kubectl", "wait", "--for=condition=Established", "-f", path)
+    eventually(lambda: shell.run(*words).returncode == 0)
 
 
 def release(version: str, colour: str, image: str, *, name: str | None = None) -> dict[str, Any]:

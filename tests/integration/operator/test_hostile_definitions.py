@@ -6,7 +6,7 @@ import pytest
 import yaml
 from support.deadlines import eventually
 from support.kubectl import ROOT, Shell
-from support.operator import Operator, Site, install, release
+from support.operator import Operator, Site, install, release, wait_until_served
 
 KINDS = {"WeatherApp": "crds/weatherapp.yaml", "WeatherRelease": "crds/weatherrelease.yaml"}
 
@@ -41,7 +41,7 @@ def test_a_definition_that_is_replaced_is_followed_on(kind: str, site: Site, she
     site.apply()
     site.wait_for("Serving")
     shell.kubectl("replace", "--force", "-f", KINDS[kind])
-    shell.kubectl("wait", "--for=condition=Established", "-f", KINDS[kind])
+    wait_until_served(shell, KINDS[kind])
     install(shell)
     site.apply(colour="green")
     assert site.wait_for("Serving", seconds=90)["version"] == "2.0.0"
