@@ -9,7 +9,7 @@ import pytest
 from support.virtual_time import in_virtual_time, now
 from weather_operator.controller.controller import Controller
 from weather_operator.controller.reconciler import Outcome, Reconciler
-from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.controller.workqueue import SETTLE_SECONDS, Priority, WorkQueue
 from weather_operator.kube.errors import ConflictError, RefusedError, UnavailableError
 from weather_operator.kube.resources import Key
 from weather_operator.metrics import Metrics
@@ -169,12 +169,38 @@ async def test_what_others_overtake_holds_no_worker() -> None:
     assert begun == [0] * 6 + [3] * 6
 
 
+class ThreeSteps(Scripted):
+    """A reconciler whose changes take three passes each, which take long but for one namespace."""
+
+    async def reconcile(self, key: Key, priority: Priority) -> Outcome:
+        self.passes.append((now(), key.name, priority))
+        step = sum(name == key.name for _, name, _ in self.passes)
+        await asyncio.sleep(0.1 if key.namespace == "other" else 10)
+        return Outcome(requeue_after=SETTLE_SECONDS if step < 3 else None)
+
+
+@pytest.mark.parametrize("namespaces", [2, 5, 12])
+@in_virtual_time
+async def test_what_takes_long_in_many_namespaces_delays_no_users_change_elsewhere(
+    namespaces: int,
+) -> None:
+    loop = Loop(ThreeSteps([]), workers=20)
+    slow = [each for number in range(namespaces) for each in some(f"slow{number}", 100)]
+    running = asyncio.ensure_future(loop.run(*slow, seconds=120))
+    for key in some("other", 8):
+        await asyncio.sleep(11)
+        loop.queue.add(key, Priority.USER)
+        await asyncio.sleep(1)
+        assert sum(name == key.name for _, name, _ in loop.script.passes) == 3
+    await running
+
+
 @in_virtual_time
 async def test_where_every_pass_takes_long_no_more_of_them_go_on_at_a_time() -> None:
     loop = Loop(Scripted([lasting(4) for _ in range(200)]), workers=4)
     await loop.run(*some("a", 100), *some("b", 100), seconds=100)
     begun = [time for time, *_ in loop.script.passes]
-    assert sum(20 <= time < 40 for time in begun) == 5 * 4
+    assert sum(20 <= time < 40 for time in begun) == 5 * 3, "the fourth worker is for others"
 
 
 @in_virtual_time

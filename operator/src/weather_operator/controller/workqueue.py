@@ -14,9 +14,9 @@ Who goes first of those that are due:
    of many that begin together the first are finished soon, and not all of them at the end;
 3. of these, the namespaces by turns, and in each of them whoever has been due the longest.
 
-One namespace has three quarters of the workers at most, so that the others find one free. A pass
-that takes long is `set_aside`: another may begin in its place, so that workers are not held by what
-hangs.
+A quarter of the workers is spare: those take only keys of namespaces of which nobody is worked on.
+So where some namespaces hold all the others for long, the rest find one free. A pass that takes
+long is `set_aside`: another may begin in its place, so that workers are not held by what hangs.
 
 After a pass that failed, `add_rate_limited` adds the key, as urgent as it was, with a delay that
 doubles with each failure in a row; `forget_failures` ends the row.
@@ -101,14 +101,15 @@ class WorkQueue:
         call_later: CallLater | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._workers = workers
-        self._workers_of_one = workers - workers // 4
+        self._spare = workers // 4
+        self._workers = workers - self._spare
         self._clock = clock
         self._call_later = call_later
         self._jitter = jitter
         self._waiting: dict[Key, Work] = {}
         self._timers: dict[Key, Timer] = {}
         self._active: set[Key] = set()
+        self._on_spare: set[Key] = set()
         self._set_aside: set[Key] = set()
         self._busy: Counter[str] = Counter()
         self._failures: dict[Key, int] = {}
@@ -162,6 +163,8 @@ class WorkQueue:
             await self._changed.wait()
         del self._waiting[work.key]
         self._active.add(work.key)
+        if not self._has_worker():
+            self._on_spare.add(work.key)
         self._busy[work.key.namespace] += 1
         return work
 
@@ -218,12 +221,13 @@ class WorkQueue:
 
     def _next(self) -> Work | None:
         """Return what is to be taken now, None where nothing is due or no worker free."""
-        if self._busy.total() >= self._workers:
+        spare_alone = not self._has_worker()
+        if spare_alone and len(self._on_spare) >= self._spare:
             return None
         for rank in sorted(self._ready):
             lines = self._ready[rank]
             for namespace in list(lines):
-                if self._busy[namespace] >= self._workers_of_one:
+                if spare_alone and self._busy[namespace]:
                     continue
                 if work := self._first_in(lines, namespace):
                     return work
@@ -244,7 +248,12 @@ class WorkQueue:
                 return work
         return None
 
+    def _has_worker(self) -> bool:
+        """Tell whether a worker is free that takes any key."""
+        return self._busy.total() - len(self._on_spare) < self._workers
+
     def _free(self, key: Key) -> None:
+        self._on_spare.discard(key)
         self._busy[key.namespace] -= 1
         if not self._busy[key.namespace]:
             del self._busy[key.namespace]
