@@ -13,6 +13,7 @@ from support.fake_api_server import FakeApiServer, Request
 from support.manifests import app_body
 from weather_operator.controller.analyst import Analyst
 from weather_operator.controller.event_handlers import EventHandlers, new_cache
+from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.reconciler import Outcome, Reconciler
 from weather_operator.controller.status_writer import StatusWriter
 from weather_operator.controller.workqueue import Priority, WorkQueue
@@ -78,6 +79,8 @@ class Simulation:
         """What others beside the gateway say of a route."""
         self.turns_of_rollout = 0
         """How many turns a rollout of stable pods takes before its last one."""
+        self.fleet: Callable[[Cache], Fleet | None] = lambda _: None
+        """Makes a new process' fleet, which tells who waits for whom."""
         self._turns: tuple[Manifest, int] = ({}, 0)
         self.analyst: Callable[[Cache], Analyst | None] = lambda _: None
         """Makes a new process' analyst, who sees what its cache does."""
@@ -106,6 +109,7 @@ class Simulation:
             self.server,
             self.cache,
             writer,
+            fleet=self.fleet(self.cache),
             analyst=self.analyst(self.cache),
             now=self.now,
             clock=lambda: self.seconds,

@@ -5,113 +5,32 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.manifests import app_body, deployment
-from support.virtual_time import in_virtual_time, now
+from support.fleet_in_memory import (
+    DONE,
+    FAILED,
+    NEW,
+    OLD,
+    ROLLS,
+    SERVING,
+    TRIES,
+    UPGRADES,
+    WAITS,
+    Apps,
+    app,
+    observed,
+    served,
+    status,
+)
+from support.virtual_time import in_virtual_time
 from weather_operator import render
-from weather_operator.controller.event_handlers import new_cache
-from weather_operator.controller.fleet import Fleet, is_fleet_rollout, limit_of
-from weather_operator.controller.workqueue import Priority, WorkQueue
-from weather_operator.kube.resources import DEPLOYMENT, SERVICE, Manifest
+from weather_operator.controller.fleet import is_fleet_rollout, limit_of
+from weather_operator.controller.workqueue import Priority
+from weather_operator.kube.resources import DEPLOYMENT, SERVICE, Key, Manifest
 from weather_operator.model import FIELD_MANAGER, REPLICAS_MANAGER, WEATHER_APP, Release
 from weather_operator.model.parsing import parse_app
-from weather_operator.rollout.observed import Observed
 from weather_operator.rollout.plan import plan
 from weather_operator.status.conditions import condition
 from weather_operator.status.conditions import status as status_of
-
-OLD, NEW = (Release(version="2.0.0", colour="green", image=f"w:{each}") for each in ("old", "new"))
-
-
-def status(reason: str, *, rollout: Manifest | None = None, outcome: str = "") -> Manifest:
-    """A status that is up to date; `outcome` is how the new image ended."""
-    history = [{"outcome": outcome, "image": NEW.image}] if outcome else []
-    return {
-        "observedGeneration": 1,
-        "conditions": [{"type": "Ready", "reason": reason}],
-        **({"rollout": rollout} if rollout else {}),
-        "history": history,
-    }
-
-
-SERVING = status("Serving")
-WAITS = status("Waiting")
-ROLLS = status("RollingOut", rollout={"phase": "RollingOut", "from": "2.0.0", "to": "2.0.0"})
-TRIED = {
-    "strategy": "Canary",
-    "revision": "r",
-    "from": "2.0.0",
-    "to": "2.0.0",
-    "colour": "green",
-    "image": NEW.image,
-    "startedAt": "2026-01-01T09:00:00Z",
-}
-TRIES = [
-    status(phase, rollout={**TRIED, "phase": phase})
-    for phase in ("Preparing", "Analysing", "AwaitingApproval", "Promoting", "Draining", "Aborting")
-]
-UPGRADES = status("RollingOut", rollout={"phase": "RollingOut", "from": "1.0.0", "to": "2.0.0"})
-DONE = status("Serving", outcome="Succeeded")
-FAILED = status("RolledBack", outcome="RolledBack")
-
-
-def app(name: str, told: Manifest = SERVING, *, born: int = 0, generation: int = 1) -> Manifest:
-    """A green WeatherApp."""
-    body = app_body(status=told, generation=generation, colour="green")
-    body["metadata"].update(
-        name=name, uid=name, creationTimestamp=f"2026-01-01T00:00:{born:02}Z", resourceVersion="1"
-    )
-    return body
-
-
-def served(name: str, told: Manifest = SERVING, *, release: Release = OLD) -> Manifest:
-    """A WeatherApp that has served with this release."""
-    body = app(name, told)
-    ended = {
-        "outcome": "Succeeded",
-        "revision": render.revision(parse_app(body), release),
-        **{each: getattr(release, each) for each in ("version", "colour", "image")},
-    }
-    body["status"] = {**told, "history": [*told["history"], ended]}
-    return body
-
-
-def observed(
-    body: Manifest, *, release: Release = NEW, runs: Release = OLD, **counts: Any
-) -> Observed:
-    """The app with its Deployment of the old image, and the release's image of now."""
-    parsed = parse_app(body)
-    live = deployment(version=runs.version, **counts)
-    live["metadata"]["ownerReferences"] = [
-        {"kind": "WeatherApp", "name": parsed.key.name, "uid": parsed.uid, "controller": True}
-    ]
-    live["spec"]["template"] = render.pod_template(parsed, runs)
-    return Observed(
-        app=parsed,
-        now="2026-01-01T10:00:00Z",
-        release=release,
-        children={(DEPLOYMENT, parsed.key.name): live},
-    )
-
-
-class Apps:
-    """A fleet in a cache."""
-
-    def __init__(self, *bodies: Manifest, limit: str = "2") -> None:
-        self.cache, self.queue = new_cache(), WorkQueue(clock=now)
-        self.version = 1
-        self.put(*bodies)
-        self.fleet = Fleet(self.cache, self.queue, limit=limit, clock=now)
-
-    def put(self, *bodies: Manifest) -> None:
-        for body in bodies:
-            self.version += 1
-            body["metadata"]["resourceVersion"] = str(self.version)
-            self.cache.put(WEATHER_APP, body)
-
-    def ask(self, name: str, **counts: Any) -> str:
-        """What this app waits for."""
-        bodies = {body["metadata"]["name"]: body for body in self.cache.all(WEATHER_APP)}
-        return self.fleet.waits_for(observed(bodies[name], **counts))
 
 
 @in_virtual_time
@@ -216,6 +135,8 @@ def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> Non
     assert not is_fleet_rollout(observed(app("a"), updated=1)), "it rolls out already"
     other = Release(version="3.0.0", colour="red", image="w:3")
     assert not is_fleet_rollout(observed(app("a"), release=other))
+    missing = replace(NEW, missing="the registry has no image w:new")
+    assert not is_fleet_rollout(observed(app("a"), release=missing)), "its turn is yet to come"
     paused = app("a")
     paused["spec"]["rollout"]["paused"] = True
     assert not is_fleet_rollout(observed(paused))
@@ -356,3 +277,119 @@ async def test_failures_count_where_the_history_holds_the_last_success_alone() -
     apps.put(*(app(f"failed-{n}", {**short, "history": [better]}) for n in range(2)))
     await asyncio.sleep(2)
     assert apps.ask("c") == ""
+
+
+BETTER = replace(NEW, image="w:better")
+REFUSED = status("Forbidden")
+
+
+def held(body: Manifest, **spec: Any) -> Manifest:
+    """The app with another spec."""
+    rollout = {**body["spec"]["rollout"], **spec.pop("rollout", {})}
+    return {**body, "spec": {**body["spec"], **spec, "rollout": rollout}}
+
+
+@pytest.mark.parametrize("spec", [{"suspend": True}, {"rollout": {"paused": True}}])
+@pytest.mark.parametrize("told", [ROLLS, WAITS, TRIES[1]], ids=["rolls", "waits", "is tried"])
+@in_virtual_time
+async def test_what_a_person_holds_takes_nobodys_turn(told: Manifest, spec: Manifest) -> None:
+    apps = Apps(held(app("a", told), **spec), app("b", WAITS, born=1), app("c"), limit="1")
+    assert apps.ask("b") == ""
+    assert apps.ask("c").startswith("1 other")
+
+
+@in_virtual_time
+async def test_a_trial_whose_window_has_closed_takes_nobodys_turn() -> None:
+    stays = status("WaitingForWindow", rollout=TRIES[1]["rollout"])
+    apps = Apps(app("a", stays), app("b", WAITS), limit="1")
+    assert apps.ask("b") == ""
+    assert not is_fleet_rollout(observed(app("a", stays))), "nor does it wait for one"
+
+
+@in_virtual_time
+async def test_an_app_whose_write_is_refused_in_its_turn_goes_last_from_then_on() -> None:
+    apps = Apps(*(app(name, WAITS, born=born) for born, name in enumerate("abc")), limit="1")
+    assert apps.ask("a") == ""
+    apps.put(app("a", REFUSED))
+    await asyncio.sleep(9)
+    assert apps.ask("b"), "it is tried again"
+    await asyncio.sleep(2)
+    assert apps.ask("a").startswith("2 others")
+    apps.put(app("a", WAITS))
+    for name in "bc":
+        await asyncio.sleep(2)
+        assert apps.ask(name) == ""
+        apps.put(app(name, ROLLS))
+        await asyncio.sleep(2)
+        assert apps.ask("a")
+        apps.put(app(name, DONE))
+    await asyncio.sleep(2)
+    assert apps.ask("a") == ""
+
+
+@in_virtual_time
+async def test_a_turn_is_missed_for_a_while() -> None:
+    apps = Apps(app("a", WAITS), app("b", WAITS, born=1), limit="1")
+    assert apps.ask("a") == ""
+    apps.put(app("a", REFUSED), app("b", REFUSED))
+    running = asyncio.ensure_future(apps.fleet.run())
+    await asyncio.sleep(700)
+    running.cancel()
+    apps.put(app("a", WAITS), app("b", WAITS, born=1))
+    await asyncio.sleep(2)
+    assert apps.ask("a") == "", "the oldest again"
+
+
+@in_virtual_time
+async def test_those_whose_image_fails_hold_up_no_other_image() -> None:
+    failed = (app(f"failed-{n}", FAILED) for n in range(2))
+    apps = Apps(*failed, *(app(name, WAITS, born=1) for name in "abc"), app("z", WAITS, born=2))
+    assert all(apps.ask(name).startswith("a person") for name in "abc")
+    assert apps.ask("z", release=BETTER) == ""
+    apps.put(app("z", DONE))
+    running = asyncio.ensure_future(apps.fleet.run())
+    await asyncio.sleep(30)
+    assert len(apps.queue) == 0
+    apps.put(*(app(f"failed-{n}", DONE) for n in range(2)))
+    await asyncio.sleep(6)
+    running.cancel()
+    assert len(apps.queue) == 2, "they have their turns again"
+
+
+@in_virtual_time
+async def test_an_image_that_has_failed_once_slows_no_other_wave() -> None:
+    failed = (app(f"failed-{n}", FAILED) for n in range(2))
+    apps = Apps(*failed, app("a", ROLLS), app("b", WAITS), limit="1")
+    running = asyncio.ensure_future(apps.fleet.run())
+    await asyncio.sleep(5)
+    apps.put(app("a", SERVING))
+    await asyncio.sleep(2)
+    running.cancel()
+    assert (await apps.queue.take()).key.name == "b"
+
+
+@in_virtual_time
+async def test_an_app_whose_write_takes_long_counts_meanwhile_but_not_for_ever() -> None:
+    apps = Apps(app("a"), app("b"), limit="1")
+    apps.queue.add(Key(namespace="default", name="a"), Priority.RELEASE)
+    await apps.queue.take()
+    assert apps.ask("a") == ""
+    await asyncio.sleep(30)
+    assert apps.ask("b").startswith("1 other")
+    await asyncio.sleep(35)
+    assert apps.ask("b") == ""
+
+
+@in_virtual_time
+async def test_it_counts_between_its_passes_too_unless_they_fail() -> None:
+    apps = Apps(app("a"), app("b"), limit="1")
+    apps.queue.add(Key(namespace="default", name="a"), Priority.RELEASE)
+    work = await apps.queue.take()
+    assert apps.ask("a") == ""
+    apps.queue.add_next_step(work, delay=60)
+    apps.queue.done(work.key)
+    await asyncio.sleep(15)
+    assert apps.ask("b").startswith("1 other")
+    apps.queue.add_rate_limited(work)
+    await asyncio.sleep(2)
+    assert apps.ask("b") == ""

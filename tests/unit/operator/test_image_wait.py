@@ -5,10 +5,13 @@ from typing import Any, cast
 
 import pytest
 from support.fake_api_server import FakeApiServer, Request
+from support.fleet_in_memory import ROLLS, app
 from support.simulation import LONDON, Simulation
 from support.virtual_time import in_virtual_time, now
 from weather_operator.controller.event_handlers import new_cache
+from weather_operator.controller.fleet import Fleet
 from weather_operator.controller.reconciler import Outcome
+from weather_operator.controller.workqueue import WorkQueue
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import DEPLOYMENT, Key, Kind, Manifest
@@ -84,6 +87,34 @@ async def test_it_is_said_at_once_and_the_pods_stay_until_the_minute_is_over() -
     await simulation.converge()
     assert simulation.ready() == "Serving", "the nodes had it"
     assert blockers(simulation) == []
+
+
+async def test_in_a_wave_it_is_waited_for_once_and_takes_nobodys_turn_meanwhile() -> None:
+    simulation = await Simulation.of(colour="yellow")
+    await simulation.converge()
+    simulation.fleet = lambda cache: Fleet(
+        cache, WorkQueue(), limit="1", clock=lambda: simulation.seconds
+    )
+    simulation.restart()
+    simulation.server.put(WEATHER_APP, Key(namespace="default", name="paris"), app("paris", ROLLS))
+    release = Key(name="1.0.0")
+    spec = {"version": "1.0.0", "colour": "yellow", "image": "weather:better"}
+    simulation.server.edit(WEATHER_RELEASE, release, spec=spec)
+    told = {"type": "Available", "status": "False", "reason": "NotFound", "message": MESSAGE}
+    about = {"observedGeneration": 2, "conditions": [told]}
+    simulation.server.edit(WEATHER_RELEASE, release, status=about)
+    began = simulation.now()
+    await passes(simulation)
+    assert simulation.ready() == "WaitingForImage", "it may come before others have begun"
+    simulation.seconds += 60
+    assert (await passes(simulation)).requeue_after is None
+    assert simulation.ready() == "Waiting"
+    assert [each["since"] for each in blockers(simulation)] == [began]
+    simulation.server.remove(WEATHER_APP, Key(namespace="default", name="paris"))
+    simulation.seconds += 10
+    await passes(simulation, 1)
+    container = simulation.body(DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "weather:better"
 
 
 async def test_an_image_that_comes_is_rolled_out_at_once() -> None:

@@ -6,9 +6,12 @@ for; `Fleet.run` enqueues those that have waited and may begin by now, the oldes
 many of those that ended have failed with the image, no more begin. What a user changes in an app's
 own spec never waits, nor does a way back.
 
+What stands still takes no place: it is suspended or paused, or its window has closed. It goes on
+without waiting for another.
+
 All of it is read from the cached statuses, so a restart or another leader goes on where this one
 was; `_begun` holds only those whose status is yet to say that they roll out, `_turns` since when
-those who wait might have begun.
+those who wait might have begun, `_stopped` those that wait for an image that fails.
 """
 
 import asyncio
@@ -25,8 +28,9 @@ from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP, WeatherApp
+from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.revisions import Revision
+from weather_operator.rollout.revisions import Revision, revision_in
 from weather_operator.rollout.state import (
     ROLLED_BACK,
     ROLLING_OUT,
@@ -40,7 +44,7 @@ from weather_operator.rollout.state import (
 from weather_operator.rollout.trial import trial_before
 from weather_operator.rollout.windows import closed
 from weather_operator.status.conditions import condition
-from weather_operator.status.ready import WAITING
+from weather_operator.status.ready import WAITING, WAITING_FOR_WINDOW
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +54,14 @@ LEAST_BY_PERCENTAGE = 5
 _LEAST_FAILED = 2
 _MOST_FAILED = 0.2
 _LOOK_SECONDS = 1.0
-_STOPPED_SECONDS = 10.0
 _IDLE_SECONDS = 5.0
 _BEGUN_SECONDS = 10.0
 
 _TURN_SECONDS = 60.0
 """How long an app's turn lasts before others go first: its pass, or its status, may not succeed."""
+
+_MISSED_SECONDS = 600.0
+"""For how long others go first where nothing came of an app's turn, such as a refused write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,7 @@ class Fleet:
         self._clock = clock
         self._begun: dict[Key, float] = {}
         self._turns: dict[Key, float] = {}
+        self._stopped: dict[Key, str] = {}
         self._failed_images: set[str] = set()
         self._state: FleetState | None = None
         self._looked_at = 0.0
@@ -117,7 +124,9 @@ class Fleet:
         if key in rolling:
             return ""
         if state.has_failed(image):
+            self._stopped[key] = image
             return _stopped(state, image)
+        self._stopped.pop(key, None)
         if not observed.progress.available:
             return ""  # nothing serves that waiting would keep
         waiting, free = self._waiting(state), self._free(state)
@@ -136,8 +145,7 @@ class Fleet:
             self._log_failed(state)
             for key in self._waiting(state)[: self._free(state)]:
                 self._queue.add(key, Priority.RELEASE)
-            pause = _STOPPED_SECONDS if self._failed_images else _LOOK_SECONDS
-            await asyncio.sleep(pause if state.waiting else _IDLE_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS if self._waiting(state) else _IDLE_SECONDS)
 
     def _free(self, state: FleetState) -> int:
         """Return how many may begin now."""
@@ -145,10 +153,21 @@ class Fleet:
         return max(limit_of(self._limit, state.size) - len(rolling), 0)
 
     def _waiting(self, state: FleetState) -> list[Key]:
-        """Return who waits, the oldest first, and last those who did not begin in their turn."""
+        """Return who waits, the oldest first, and last those who did not begin in their turn.
+
+        Those whose image fails have no turn.
+        """
         now = self._clock()
-        waiting = (key for key in state.waiting if key not in self._begun)
+        waiting = (
+            key
+            for key in state.waiting
+            if key not in self._begun and not state.has_failed(self._stopped.get(key, ""))
+        )
         return sorted(waiting, key=lambda key: now - self._turns.get(key, now) >= _TURN_SECONDS)
+
+    def _longest(self, key: Key) -> float:
+        """Return for how long an app counts that was let begin: a write may take its time."""
+        return _TURN_SECONDS if self._queue.is_under_way(key) else _BEGUN_SECONDS
 
     def _log_failed(self, state: FleetState) -> None:
         """Log once of each image that no more apps get it."""
@@ -164,18 +183,28 @@ class Fleet:
         if self._state is None or now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
             self._state = fleet_state(self._cache.all(WEATHER_APP))
-            self._begun = {
-                key: at
-                for key, at in self._begun.items()
-                if key not in self._state.rolling and now - at < _BEGUN_SECONDS
-            }
-            first = {*self._begun, *self._waiting(self._state)[: self._free(self._state)]}
-            self._turns = {
-                key: self._turns.get(key, now)
-                for key in self._state.waiting
-                if key in first or key in self._turns
-            }
+            waiting = set(self._state.waiting)
+            self._stopped = {key: image for key, image in self._stopped.items() if key in waiting}
+            self._keep_turns(self._state, waiting, now)
         return self._state
+
+    def _keep_turns(self, state: FleetState, waiting: set[Key], now: float) -> None:
+        """Note whose turn it is, and forget those that roll out.
+
+        Who was let begin and does neither that nor wait has missed its turn.
+        """
+        over = {key for key, at in self._begun.items() if now - at >= self._longest(key)}
+        missed = over - state.rolling - waiting
+        self._begun = {
+            key: at for key, at in self._begun.items() if key not in state.rolling | over
+        }
+        self._turns = {
+            key: at - _TURN_SECONDS if key in missed else at
+            for key, at in self._turns.items()
+            if key not in state.rolling and (key in waiting or now - at < _MISSED_SECONDS)
+        }
+        for key in (*self._begun, *self._waiting(state)[: self._free(state)]):
+            self._turns.setdefault(key, now)
 
 
 def is_fleet_rollout(observed: Observed) -> bool:
@@ -193,6 +222,10 @@ def is_fleet_rollout(observed: Observed) -> bool:
     if observed.is_digest_pending or app.suspend or app.rollout.paused:
         return False
     if closed(app.rollout.windows, observed.now) or not observed.progress.desired:
+        return False
+    wanted = revision_in(render.pod_template(app, release))
+    missing = missing_image(observed, wanted) if wanted else None
+    if missing and missing.until > observed.now:
         return False
     if trial_before(app.status) or _rolls(observed):
         return False  # it has begun
@@ -253,7 +286,8 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
     A rollout from a version to the same one, or to the one that failed last, is none that a user
     asked for by another version: it is the release's new image, the operator's new template, or new
     settings of the app itself. A trial is one from its first canary on until that has gone. An app
-    that is being deleted rolls nothing out, however long it waits for its end.
+    that is being deleted rolls nothing out, however long it waits for its end. Nor does one that is
+    held by a person or by its window, for which nobody else is to wait.
     """
     rolling, waiting, size = set(), [], 0
     ended: dict[str, Counter[str]] = {SUCCEEDED: Counter(), ROLLED_BACK: Counter()}
@@ -263,10 +297,14 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
             continue
         status: Manifest = body.get("status", {})
         rollout, last = status.get("rollout", {}), _last_end(status)
-        if condition(status, "Ready").get("reason") == WAITING:
-            waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
+        reason = condition(status, "Ready").get("reason")
+        is_held = _is_held(body["spec"]) or reason == WAITING_FOR_WINDOW
+        if reason == WAITING:
+            if not is_held:
+                waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
         elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
-            if rollout.get("to") in (rollout.get("from"), _failed_version(last)):
+            is_fleets = rollout.get("to") in (rollout.get("from"), _failed_version(last))
+            if is_fleets and not is_held:
                 rolling.add(key_of(body))
         elif last.get("outcome") in ended and "image" in last:
             ended[last["outcome"]][last["image"]] += 1
@@ -278,6 +316,11 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
         succeeded=ended[SUCCEEDED],
         failed=ended[ROLLED_BACK],
     )
+
+
+def _is_held(spec: Manifest) -> bool:
+    """Tell whether a person lets nothing of an app go on."""
+    return bool(spec.get("suspend") or spec.get("rollout", {}).get("paused"))
 
 
 def _stopped(state: FleetState, image: str) -> str:

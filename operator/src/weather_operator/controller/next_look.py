@@ -69,7 +69,7 @@ def _until_begin(planned: Plan, now: str) -> float | None:
     if decision is None:
         return None
     at = decision.outside_window.opens_at if decision.outside_window else None
-    if decision.missing_image and decision.action is Action.HOLD:
+    if decision.missing_image and decision.action is Action.HOLD and not decision.waits_for:
         at = decision.missing_image.until
     return None if at is None else max(seconds_between(now, at), 1.0)
 

@@ -184,6 +184,10 @@ class WorkQueue:
         if work := self._waiting.get(key):
             self._schedule(work)
 
+    def is_under_way(self, key: Key) -> bool:
+        """Tell whether a key is worked on, or a change of it goes on that no failure keeps."""
+        return key in self._active or (key in self._under_way and key not in self._failures)
+
     def oldest_age(self) -> float:
         """Return for how many seconds the key waits that has been due the longest."""
         now = self._clock()

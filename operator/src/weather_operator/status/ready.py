@@ -30,6 +30,8 @@ WAITING = "Waiting"
 WAITING_FOR_IMAGE = "WaitingForImage"
 """The reason while a release's image is given time to appear in its registry."""
 
+WAITING_FOR_WINDOW = "WaitingForWindow"
+"""The reason while no change window is open."""
 
 ADDRESS_PENDING = "AddressPending"
 """The reason while the pods serve and the way in has no address."""
@@ -66,7 +68,7 @@ def ready_condition(observed: Observed, plan: Plan, url: str | None) -> ReadyCon
         message = (
             f"{_change(observed, plan)} waits for its window: {decision.outside_window.message}"
         )
-        return _reconciling("WaitingForWindow", message)
+        return _reconciling(WAITING_FOR_WINDOW, message)
     if decision and decision.waits_for:
         message = f"{_change(observed, plan)} waits for {decision.waits_for}"
         return _reconciling(WAITING, message)
@@ -126,7 +128,7 @@ def _tried(observed: Observed, plan: Plan, rollout: RolloutState, trial: Trial) 
         message = (
             f"{name} stays at {_at(trial)} until its window: {decision.outside_window.message}"
         )
-        return _reconciling("WaitingForWindow", message)
+        return _reconciling(WAITING_FOR_WINDOW, message)
     if app.rollout.paused:
         message = f"{name} stays at {_at(trial)} until spec.rollout.paused is false"
         return ReadyCondition(ready=False, reason="Paused", message=message)

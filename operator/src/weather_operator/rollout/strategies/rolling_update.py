@@ -53,14 +53,15 @@ def decide(observed: Observed, desired: Revision) -> Decision | None:
         if revisions is None:
             return None
         return replace(_hold(observed, desired, live, revisions), outside_window=outside)
-    if observed.waits_for:
-        return Decision(action=Action.HOLD, waits_for=observed.waits_for)
     missing = missing_image(observed, desired)
     if missing and missing.until > observed.now:
         revisions = _revisions(observed)
         if revisions is None:
             return None
         return replace(_hold(observed, desired, live, revisions), missing_image=missing)
+    if observed.waits_for:
+        # Since when the image is missing is kept: whose turn it is waits for it no second time.
+        return Decision(action=Action.HOLD, waits_for=observed.waits_for, missing_image=missing)
     return Decision(missing_image=missing)
 
 
