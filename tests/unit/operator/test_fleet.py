@@ -145,7 +145,10 @@ def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> Non
     assert not is_fleet_rollout(observed(suspended))
     wanted = render.revision(parse_app(app("a")), NEW)
     failures = [{"revision": wanted, "version": "2.0.0", "at": "", "reason": "", "attempt": 0}]
-    assert not is_fleet_rollout(observed(app("a", {**SERVING, "failedRevisions": failures})))
+    failed = app("a", {**SERVING, "failedRevisions": failures})
+    assert not is_fleet_rollout(observed(failed))
+    again = held(failed, rollout={"attempt": 1})
+    assert not is_fleet_rollout(observed(again)), "a person has it tried again"
 
 
 @in_virtual_time

@@ -230,8 +230,8 @@ def is_fleet_rollout(observed: Observed) -> bool:
     if trial_before(app.status) or _rolls(observed):
         return False  # it has begun
     desired = render.revision(app, release)
-    if desired == live.revision or failure(app.status, desired, attempt=app.rollout.attempt):
-        return False
+    if desired == live.revision or failure(app.status, desired, attempt=0):
+        return False  # what has failed here is tried again when a person asks for it, and at once
     is_told = app.status.get("observedGeneration") == app.generation
     return is_told or render.revision(app, replace(release, image=live.image)) == live.revision
 
@@ -298,7 +298,7 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
         status: Manifest = body.get("status", {})
         rollout, last = status.get("rollout", {}), _last_end(status)
         reason = condition(status, "Ready").get("reason")
-        is_held = _is_held(body["spec"]) or reason == WAITING_FOR_WINDOW
+        is_held = _is_held(body.get("spec", {})) or reason == WAITING_FOR_WINDOW
         if reason == WAITING:
             if not is_held:
                 waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
