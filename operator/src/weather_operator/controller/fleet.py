@@ -212,7 +212,8 @@ def is_fleet_rollout(observed: Observed) -> bool:
 
     Another version is what its spec asks for, also where that had to wait for something, unless it
     has failed here just before. So are pods that differ by more than their image. How many pods
-    there are makes no rollout: somebody scales, some are lost, or the Deployment is deleted.
+    there are makes no rollout: somebody scales, some are lost, or the Deployment is deleted. Nor
+    does what waits for its window or its image: its turn comes after that.
     """
     app, release, live = observed.app, observed.release, observed.live or _served(observed.app)
     if live is None or release is None:
