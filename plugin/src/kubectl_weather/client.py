@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from weather_operator.kube.resources import Key, Kind, Manifest
 
 from kubectl_weather import kubectl
-from kubectl_weather.errors import NotFoundError, object_of, unanswered
+from kubectl_weather.errors import NotFoundError, items_of, object_of, unanswered
 from kubectl_weather.kubectl import LOOPBACK, Address, Target
 
 FIELD_MANAGER = "kubectl-weather"
@@ -76,9 +76,10 @@ class Client:
         query = {"limit": str(PAGE_SIZE), **{key: text for key, text in selectors.items() if text}}
         bodies: list[Manifest] = []
         while True:
-            page = self._request("GET", path_of(kind, Key(namespace=namespace, name="")), query)
-            bodies += page["items"]
-            if not (token := page["metadata"].get("continue")):
+            path = path_of(kind, Key(namespace=namespace, name=""))
+            items, metadata = items_of(*self._response("GET", path, query))
+            bodies += items
+            if not (token := metadata.get("continue")):
                 return bodies
             query["continue"] = token
 
@@ -100,6 +101,16 @@ class Client:
         body: Manifest | None = None,
         content_type: str = "application/json",
     ) -> Manifest:
+        return object_of(*self._response(method, path, query, body, content_type))
+
+    def _response(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[int, bytes]:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         data = None if body is None else json.dumps(body)
         try:
@@ -115,7 +126,7 @@ class Client:
             date = response.headers.get("Date", "")
             server = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
             self._skew = server - datetime.now(UTC)
-        return object_of(response.status, text)
+        return response.status, text
 
     def wait_at_most(self, seconds: float) -> None:
         """Wait no longer for an answer than so many seconds from now on, or than by default."""

@@ -37,11 +37,40 @@ class ConflictError(PluginError):
 
 
 def object_of(status: int, body: bytes) -> Manifest:
-    """Return the object in an HTTP response. Raises the PluginError that it stands for."""
+    """Return the object, or the list, in an HTTP response.
+
+    Raises the PluginError that it stands for where it is none of Kubernetes.
+    """
     response = _object_in(body)
     if response is None or status >= 300:
         raise error_of(status, body)
+    if not _is_object(response):
+        raise _not_kubernetes(body)
     return response
+
+
+def items_of(status: int, body: bytes) -> tuple[list[Manifest], Manifest]:
+    """Return the objects of a list in an HTTP response, and the list's metadata.
+
+    Raises the PluginError that it stands for where it is none.
+    """
+    response = object_of(status, body)
+    items = response.get("items")
+    if not isinstance(items, list) or not all(map(_is_object, items)):
+        raise _not_kubernetes(body)
+    return items, response["metadata"]
+
+
+def event_of(line: bytes) -> tuple[str, Manifest]:
+    """Return what a line of a watch says has happened, and to which object, or what error it is.
+
+    Raises PluginError where it is no such line.
+    """
+    event = _object_in(line) or {}
+    type_, body = event.get("type"), event.get("object")
+    if not isinstance(body, dict) or (type_ != "ERROR" and not _is_object(body)):
+        raise _not_kubernetes(line)
+    return str(type_), body
 
 
 def error_of(status: int, body: bytes) -> PluginError:
@@ -50,12 +79,12 @@ def error_of(status: int, body: bytes) -> PluginError:
     if response is None:
         return _error_of_another(status, body.decode(errors="replace").strip())
     message = response.get("message") or f"HTTP {status}"
-    details = response.get("details") or {}
+    details = response.get("details")
     if status == 401:
         return PluginError("the cluster does not know you: log in again, or check the kubeconfig")
     if status == 403:
         return ForbiddenError(f"you lack a right: {message}")
-    if status == 404 and not details.get("name"):
+    if status == 404 and not (isinstance(details, dict) and details.get("name")):
         return NotServedError(_NOT_INSTALLED)
     if status == 404:
         return NotFoundError(message)
@@ -79,15 +108,25 @@ def _object_in(body: bytes) -> Manifest | None:
     return found if isinstance(found, dict) else None
 
 
+def _is_object(body: object) -> bool:
+    """Tell whether this is an object of Kubernetes, or a list of them: each has metadata."""
+    return isinstance(body, dict) and isinstance(body.get("metadata"), dict)
+
+
 def _error_of_another(status: int, text: str) -> PluginError:
     """Return the error of what is no API server: kubectl, which did not get through, or a page."""
     if status == 404:
         return NotServedError(_NOT_INSTALLED)
     if status < 300:
-        return PluginError(
-            "what answers is not Kubernetes: check the server's address in the kubeconfig, "
-            f"and any proxy before it: {text[:100]}"
-        )
+        return _not_kubernetes(text.encode())
     return unanswered(
         text.removeprefix("Error trying to reach service: ")[:500] or f"HTTP {status}"
+    )
+
+
+def _not_kubernetes(body: bytes) -> PluginError:
+    text = body.decode(errors="replace").strip()
+    return PluginError(
+        "what answers is not Kubernetes: check the server's address in the kubeconfig, "
+        f"and any proxy before it: {text[:100]}"
     )

@@ -14,7 +14,7 @@ from weather_operator.model import WEATHER_APP
 
 from kubectl_weather import signals
 from kubectl_weather.client import PAGE_SIZE, Client, path_of
-from kubectl_weather.errors import UNSEEN, PluginError, error_of, object_of, unanswered
+from kubectl_weather.errors import UNSEEN, PluginError, error_of, event_of, items_of, unanswered
 from kubectl_weather.kubectl import LOOPBACK, Address
 from kubectl_weather.model import ALL_CHILDREN, children_labels
 from kubectl_weather.snapshot import ACCESS_KINDS, KINDS, Snapshot
@@ -135,20 +135,20 @@ class Informer:
         query = {"limit": str(PAGE_SIZE), **self._selection.query(kind)}
         bodies: list[Manifest] = []
         while True:
-            page = await self._get(session, kind, query)
-            bodies += page["items"]
-            if not (token := page["metadata"].get("continue")):
+            items, metadata = await self._get(session, kind, query)
+            bodies += items
+            if not (token := metadata.get("continue")):
                 self._changes.add(self._snapshot.replace(kind, bodies))
-                version: str = page["metadata"]["resourceVersion"]
+                version: str = metadata["resourceVersion"]
                 return version
             query["continue"] = token
 
     async def _get(
         self, session: aiohttp.ClientSession, kind: Kind, query: Mapping[str, str]
-    ) -> Manifest:
+    ) -> tuple[list[Manifest], Manifest]:
         try:
             async with session.get(self._path(kind), params=query) as response:
-                return object_of(response.status, await response.read())
+                return items_of(response.status, await response.read())
         except (aiohttp.ClientError, OSError) as error:
             raise unanswered(str(error) or type(error).__name__) from error
 
@@ -166,15 +166,12 @@ class Informer:
                 return ""
             if response.status >= 300:
                 raise error_of(response.status, await response.read())
-            async for event in _events(response):
-                body = event["object"]
-                if event["type"] == "ERROR":
+            async for type_, body in _events(response):
+                if type_ == "ERROR":
                     return ""
                 version = body["metadata"]["resourceVersion"]
-                if event["type"] != "BOOKMARK":
-                    update = (
-                        self._snapshot.remove if event["type"] == "DELETED" else self._snapshot.put
-                    )
+                if type_ != "BOOKMARK":
+                    update = self._snapshot.remove if type_ == "DELETED" else self._snapshot.put
                     self._changes.add({update(kind, body)})
         return version
 
@@ -239,10 +236,10 @@ async def _until_signal(main: Coroutine[Any, Any, None]) -> None:
         sys.exit(128 + received[0])
 
 
-async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Manifest]:
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Manifest]]:
     """Give the events of a watch; a line may be longer than aiohttp's buffer for lines."""
     rest = b""
     async for chunk in response.content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            yield object_of(response.status, line)
+            yield event_of(line)

@@ -1,120 +1,19 @@
 """Whole commands, against a server on the loopback that answers as a test says."""
 
-import errno
 import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner, Result
-from kubectl_weather import kubectl, watch
+from click.testing import CliRunner
 from kubectl_weather.cli import COMMANDS, main
-from kubectl_weather.kubectl import Address, Target
 from support import objects
+from support.plugin_api import Answer, Api, forbidding, having, nothing, run
 
 NAMED = [name for name in COMMANDS if name not in ("list", "plan", "dashboard", "version")]
-
-
-@dataclass
-class Answer:
-    """What comes back; `length` is what it says of its length, where that is a lie."""
-
-    body: Any = None
-    status: int = 200
-    raw: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    length: int | None = None
-
-
-def nothing(_: str) -> Answer:
-    return Answer({"items": [], "metadata": {"resourceVersion": "1"}})
-
-
-def having(**objects: list[Any]) -> Callable[[str], Answer]:
-    """Answer with these objects by the plural of their kind, and with nothing else."""
-
-    def answer(path: str) -> Answer:
-        *_, plural, name = urlsplit(path).path.split("/")
-        if found := [each for each in objects.get(plural, ()) if each["metadata"]["name"] == name]:
-            return Answer(found[0])
-        items = objects.get(name, [])
-        return Answer({"items": items, "metadata": {"resourceVersion": "1"}})
-
-    return answer
-
-
-def forbidding(answer: Callable[[str], Answer], *parts: str) -> Callable[[str], Answer]:
-    """Answer so, and that the user lacks a right where a path ends in one of these."""
-    return lambda path: (
-        Answer({"message": "no right"}, status=403)
-        if urlsplit(path).path.endswith(parts)
-        else answer(path)
-    )
-
-
-@dataclass
-class Api:
-    """Answers each path by `answer`, and keeps what it was asked."""
-
-    port: int
-    answer: Callable[[str], Answer] = nothing
-    paths: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """What every command takes for the API server; it has no objects."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            served.paths.append(self.path)
-            answer = served.answer(self.path)
-            body = json.dumps(answer.body).encode() if answer.raw is None else answer.raw
-            self.send_response_only(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            length = len(body) if answer.length is None else answer.length
-            self.send_header("Content-Length", str(length))
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = answer.length is not None
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    @contextmanager
-    def proxy(target: Target, *, read_only: bool = False) -> Iterator[Address]:
-        yield Address(port=served.port)
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass  # a command that ends leaves its watches
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        served = Api(port=server.server_port)
-        monkeypatch.setattr(kubectl, "proxy", proxy)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        yield served
-        server.shutdown()
-
-
-def run(*words: str) -> Result:
-    """Run a command in the namespace "default"; a traceback fails the test."""
-    result = CliRunner().invoke(main, [*words, "--namespace=default"])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.mark.parametrize("name", ["", "weatherapp/london", "münchen", "London", "a b", "..", "?x"])
@@ -173,13 +72,20 @@ PAGE = Answer(raw=b"<html>log in</html>")
     [
         (PAGE, "what answers is not Kubernetes: check the server's address"),
         (Answer(["x"]), "what answers is not Kubernetes: check the server's address"),
+        (Answer({"error": "log in"}), "what answers is not Kubernetes: check the server's address"),
+        (Answer({"metadata": {}, "status": "Success"}), "what answers is not Kubernetes: "),
+        (Answer({"metadata": {}, "items": [{"id": 1}]}), "what answers is not Kubernetes: "),
+        (Answer({"details": ["x"]}, status=404), "this cluster does not know"),
         (Answer(["x"], status=500), 'the cluster does not answer: ["x"]'),
         (Answer(None, status=503), "the cluster does not answer: null"),
         (Answer(raw=b"\n", status=302), "the cluster does not answer: HTTP 302"),
         (Answer({"message": None, "details": None}, status=403), "you lack a right: HTTP 403"),
         (Answer({"items": []}, length=1000), "the cluster does not answer: "),
     ],
-    ids=["page", "list", "error-list", "null", "redirect", "no-message", "half"],
+    ids=[
+        *("page", "list", "another API", "no list", "another list", "another API's error"),
+        *("error-list", "null", "redirect", "no-message", "half"),
+    ],
 )
 def test_an_answer_that_nobody_expects_is_one_sentence(
     api: Api, words: Sequence[str], answer: Answer, sentence: str
@@ -194,40 +100,6 @@ def test_an_answer_that_nobody_expects_is_one_sentence(
 def test_a_date_that_cannot_be_read_costs_nothing(api: Api) -> None:
     api.answer = lambda path: replace(nothing(path), headers={"Date": "yesterday"})
     assert run("list").exit_code == 0
-
-
-@pytest.mark.parametrize("line", [b"<html>\n", b"\n", b'{"type": "ADDED", "obj'])
-def test_a_watch_that_answers_nonsense_is_begun_again(
-    api: Api, line: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = objects.app(status=objects.status("Serving", "2 of 2 pods serve", ready=True))
-    listed, once = having(weatherapps=[app]), threading.Lock()
-
-    def answer(path: str) -> Answer:
-        if "watch=true" not in path:
-            return listed(path)
-        # A second signal might come when the command has ended, and end the tests.
-        if api.paths.count(path) > 1 and once.acquire(blocking=False):
-            signal.raise_signal(signal.SIGTERM)
-        return Answer(raw=line)
-
-    monkeypatch.setattr(watch, "_FIRST_BACKOFF_SECONDS", 0.01)
-    api.answer = answer
-    assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
-
-
-@pytest.mark.parametrize("words", [("tree", "--watch"), ("tree", "--watch", "--output=json")])
-def test_a_watch_that_nobody_reads_ends_quietly(
-    api: Api, words: Sequence[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def closed(*_: object, **__: object) -> None:
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-    monkeypatch.setattr("kubectl_weather.commands.tree.print_tree", closed)
-    monkeypatch.setattr("kubectl_weather.commands.tree.print_json", closed)
-    api.answer = having(weatherapps=[objects.app()])
-    result = run(*words)
-    assert (result.exit_code, result.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(
@@ -310,21 +182,6 @@ def test_a_terminal_that_has_not_every_character_gets_the_others(api: Api, comma
     if command == "list":
         printed = ascii_runner.invoke(main, [*words, "--output=json"]).stdout
         assert json.loads(printed)[0]["message"] == "München → 日本"
-
-
-@pytest.mark.parametrize("end", [b"", b'{"type": "ERROR", "object": {"code": 410}}\n'])
-def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(api: Api, end: bytes) -> None:
-    def answer(path: str) -> Answer:
-        return Answer(raw=end) if "watch=true" in path else nothing(path)
-
-    api.answer = answer
-    ended = threading.Timer(0.8, signal.raise_signal, [signal.SIGTERM])
-    ended.start()
-    try:
-        assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
-    finally:
-        ended.cancel()
-    assert max(map(api.paths.count, api.paths)) <= 3
 
 
 def test_a_wait_with_a_timeout_ends_where_the_cluster_keeps_silent(

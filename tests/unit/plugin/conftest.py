@@ -1,0 +1,3 @@
+from support.plugin_api import api
+
+__all__ = ["api"]
