@@ -41,27 +41,26 @@ class Snapshot:
         self._bodies: dict[Kind, dict[Key, dict[str, Manifest]]] = {
             kind: defaultdict(dict) for kind in (*KINDS, *ACCESS_KINDS)
         }
+        self._apps: dict[Kind, dict[str, Key]] = {kind: {} for kind in self._bodies}
 
-    def put(self, kind: Kind, body: Manifest) -> Key:
-        """Add an object, or replace it."""
-        key = _app_of(kind, body)
-        self._bodies[kind][key][body["metadata"]["uid"]] = body
-        return key
+    def put(self, kind: Kind, body: Manifest) -> set[Key]:
+        """Add an object, or replace it, also where it was of another app by its labels."""
+        key, uid = _app_of(kind, body), body["metadata"]["uid"]
+        changed = {key} | self._drop(kind, uid)
+        self._bodies[kind][key][uid] = body
+        self._apps[kind][uid] = key
+        return changed
 
-    def remove(self, kind: Kind, body: Manifest) -> Key:
+    def remove(self, kind: Kind, body: Manifest) -> set[Key]:
         """Remove an object."""
-        key = _app_of(kind, body)
-        found = self._bodies[kind][key]
-        found.pop(body["metadata"]["uid"], None)
-        if not found:
-            del self._bodies[kind][key]
-        return key
+        return {_app_of(kind, body)} | self._drop(kind, body["metadata"]["uid"])
 
     def replace(self, kind: Kind, bodies: Iterable[Manifest]) -> set[Key]:
         """Replace all objects of a kind."""
         changed = set(self._bodies[kind])
         self._bodies[kind].clear()
-        return changed | {self.put(kind, body) for body in bodies}
+        self._apps[kind].clear()
+        return changed.union(*(self.put(kind, body) for body in bodies))
 
     def keys(self) -> list[Key]:
         """Return the apps by namespace and name."""
@@ -85,6 +84,16 @@ class Snapshot:
     def bodies(self, kind: Kind, key: Key) -> list[Manifest]:
         """Return an app's objects of a kind."""
         return list(self._bodies[kind].get(key, {}).values())
+
+    def _drop(self, kind: Kind, uid: str) -> set[Key]:
+        """Remove an object by its uid, if it is there, and return the app that had it."""
+        key = self._apps[kind].pop(uid, None)
+        if key is None:
+            return set()
+        del self._bodies[kind][key][uid]
+        if not self._bodies[kind][key]:
+            del self._bodies[kind][key]
+        return {key}
 
 
 def read_snapshot(

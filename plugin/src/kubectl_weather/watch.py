@@ -172,7 +172,7 @@ class Informer:
                 version = body["metadata"]["resourceVersion"]
                 if type_ != "BOOKMARK":
                     update = self._snapshot.remove if type_ == "DELETED" else self._snapshot.put
-                    self._changes.add({update(kind, body)})
+                    self._changes.add(update(kind, body))
         return version
 
     def _path(self, kind: Kind) -> str:

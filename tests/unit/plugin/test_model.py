@@ -4,6 +4,7 @@ from kubectl_weather.snapshot import Snapshot
 from support import objects
 from weather_operator.kube.resources import DEPLOYMENT, POD, REPLICA_SET, Key
 from weather_operator.model import WEATHER_APP
+from weather_operator.render.labels import INSTANCE_LABEL
 
 LONDON = Key(namespace="default", name="london")
 APP = objects.app(status=objects.status("RollingOut", "1.0.0 to 2.0.0"))
@@ -59,20 +60,38 @@ def test_a_status_of_an_older_spec_is_not_current() -> None:
 
 def test_a_snapshot_returns_the_app_of_each_change() -> None:
     snapshot = Snapshot()
-    assert snapshot.put(WEATHER_APP, APP) == LONDON
-    assert snapshot.put(DEPLOYMENT, DEPLOYMENT_OF_IT) == LONDON
-    assert snapshot.put(REPLICA_SET, OLD) == LONDON
+    assert snapshot.put(WEATHER_APP, APP) == {LONDON}
+    assert snapshot.put(DEPLOYMENT, DEPLOYMENT_OF_IT) == {LONDON}
+    assert snapshot.put(REPLICA_SET, OLD) == {LONDON}
     pod = objects.pod(OLD, "a")
-    assert snapshot.put(POD, pod) == LONDON
+    assert snapshot.put(POD, pod) == {LONDON}
     (found,) = snapshot.sites()
     assert found.deployment
     assert found.deployment.replica_sets[0].pods[0].name == "london-1-a"
-    assert snapshot.remove(POD, pod) == LONDON
+    assert snapshot.remove(POD, pod) == {LONDON}
     (found,) = snapshot.sites()
     assert found.deployment
     assert found.deployment.replica_sets[0].pods == ()
     snapshot.remove(WEATHER_APP, APP)
     assert snapshot.site(LONDON) is None
+
+
+def test_a_pod_that_is_given_another_app_s_label_leaves_the_first() -> None:
+    snapshot = Snapshot()
+    snapshot.put(WEATHER_APP, APP)
+    snapshot.put(DEPLOYMENT, DEPLOYMENT_OF_IT)
+    snapshot.put(REPLICA_SET, OLD)
+    pod = objects.pod(OLD, "a")
+    snapshot.put(POD, pod)
+    labels = {**pod["metadata"]["labels"], INSTANCE_LABEL: "quarantine"}
+    away = {**pod, "metadata": {**pod["metadata"], "labels": labels}}
+    quarantine = Key(namespace="default", name="quarantine")
+    assert snapshot.put(POD, away) == {LONDON, quarantine}
+    (found,) = snapshot.sites()
+    assert found.deployment
+    assert found.deployment.replica_sets[0].pods == ()
+    assert snapshot.remove(POD, away) == {quarantine}
+    assert not snapshot.bodies(POD, quarantine)
 
 
 def test_a_new_list_drops_what_is_gone_and_returns_both() -> None:
