@@ -49,7 +49,7 @@ def _blockers(diagnostics: Diagnostics) -> Sequence[Blocker]:
     if not diagnostics.is_status_trusted:
         return diagnostics.pod_blockers
     names = ("reason", "message", "object", "since")
-    blockers = diagnostics.app["status"].get("blockers", ())
+    blockers = diagnostics.app.get("status", {}).get("blockers", ())
     return [Blocker(**{name: each.get(name, "") for name in names}) for each in blockers]
 
 

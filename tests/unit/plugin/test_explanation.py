@@ -198,6 +198,18 @@ def test_an_app_without_a_status() -> None:
     )
 
 
+def test_an_app_that_is_deleted_before_it_has_a_status_waits_for_its_end() -> None:
+    app = objects.app()
+    app.pop("status", None)
+    app["metadata"] |= {"deletionTimestamp": objects.ago(60), "finalizers": ["example.com/backup"]}
+    explanation = explained(app)
+    assert explanation.sentences == (
+        "london has not been ready for 60s, Terminating: "
+        "it is being deleted and waits for the finalizer example.com/backup.",
+    )
+    assert explanation.next == ("kubectl get weatherapp london --output=yaml",)
+
+
 def lease_body(holder: str, renewed: float) -> dict[str, Any]:
     spec = {
         "holderIdentity": holder,
