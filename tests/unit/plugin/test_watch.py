@@ -1,12 +1,16 @@
 """Commands that go on, against a server on the loopback whose watches answer as a test says."""
 
 import errno
+import io
 import signal
+import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 from kubectl_weather import watch
+from rich.console import Console
 from support import objects
 from support.plugin_api import Answer, Api, having, nothing, run
 
@@ -69,3 +73,88 @@ def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(api: Api, 
     finally:
         ended.cancel()
     assert max(map(api.paths.count, api.paths)) <= 3
+
+
+def stopping_once(
+    is_seen: Callable[[], bool], answer: Callable[[str], Answer]
+) -> Callable[[str], Answer]:
+    """Answer so; the first watch ends the command as soon as something is seen, or never was."""
+    once = threading.Lock()
+
+    def stop() -> None:
+        deadline = time.monotonic() + 5
+        while not is_seen() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        signal.raise_signal(signal.SIGTERM)
+
+    def answering(path: str) -> Answer:
+        if "watch=true" in path and once.acquire(blocking=False):
+            threading.Thread(target=stop).start()
+        return answer(path)
+
+    return answering
+
+
+def going_away(api: Api, answer: Callable[[str], Answer]) -> Callable[[str], Answer]:
+    """Answer so until something is watched."""
+    away = Answer({"message": "etcdserver: leader changed"}, status=500)
+    return lambda path: away if any("watch=true" in each for each in api.paths) else answer(path)
+
+
+APP = objects.app(status=objects.status("Serving", "2 of 2 pods serve", ready=True))
+
+
+def test_who_reads_a_pipe_gets_what_is_printed_at_once(api: Api) -> None:
+    def is_seen() -> bool:
+        assert isinstance(sys.stdout, io.TextIOWrapper)
+        assert isinstance(sys.stdout.buffer, io.BytesIO)
+        seen.append(b"WeatherApp london" in sys.stdout.buffer.getvalue())
+        return seen[-1]
+
+    seen: list[bool] = []
+    api.answer = stopping_once(is_seen, having(weatherapps=[APP]))
+    assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
+    assert seen[-1]
+
+
+def test_a_cluster_that_does_not_answer_any_more_is_said_once_and_repeats_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_FIRST_BACKOFF_SECONDS", 0.1)
+    api.answer = stopping_once(
+        lambda: len(api.paths) > 30, going_away(api, having(weatherapps=[APP]))
+    )
+    result = run("tree", "--watch")
+    assert result.stderr == "not up to date: etcdserver: leader changed\n"
+    assert result.stdout.count("WeatherApp london") == 1
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What commands write to a terminal of ten lines."""
+    out = io.StringIO()
+    terminal = Console(file=out, force_terminal=True, width=100, height=10)
+    monkeypatch.setattr("kubectl_weather.commands.tree.console", lambda: terminal)
+    return out
+
+
+def test_a_terminal_shows_that_the_cluster_does_not_answer_any_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, said = on_terminal(monkeypatch), "not up to date: etcdserver: leader changed"
+    api.answer = stopping_once(
+        lambda: said in out.getvalue(), going_away(api, having(weatherapps=[APP]))
+    )
+    run("tree", "--watch")
+    assert said in out.getvalue()
+
+
+def test_a_terminal_gets_no_more_apps_than_it_has_lines(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = on_terminal(monkeypatch)
+    apps = [objects.app(f"app-{number:03}") for number in range(200)]
+    api.answer = stopping_once(lambda: "app-000" in out.getvalue(), having(weatherapps=apps))
+    run("tree", "--watch")
+    assert "app-009" in out.getvalue()
+    assert "and 190 more apps" in out.getvalue()
+    assert "app-010" not in out.getvalue()

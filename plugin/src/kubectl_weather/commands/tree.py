@@ -1,17 +1,39 @@
 """`kubectl weather tree`: apps down to their pods, once or redrawn as they change."""
 
 import asyncio
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
+from rich.tree import Tree
 
 from kubectl_weather.client import Client, connect
 from kubectl_weather.commands import options
 from kubectl_weather.kubectl import Target
 from kubectl_weather.model import to_json
-from kubectl_weather.printing import console, print_json, print_no_apps, print_tree, rendered
-from kubectl_weather.snapshot import get_app, read_snapshot
+from kubectl_weather.printing import (
+    BAD,
+    QUIET,
+    Span,
+    TreeNode,
+    console,
+    print_json,
+    print_no_apps,
+    print_tree,
+    rendered,
+)
+from kubectl_weather.snapshot import Snapshot, get_app, read_snapshot
+from kubectl_weather.terminal import in_one_line
 from kubectl_weather.tree import site_tree
+
+if TYPE_CHECKING:
+    from kubectl_weather.watch import Changes  # slow to import
+
+NOT_UP_TO_DATE = "not up to date"
+"""What is said of the apps while the cluster does not tell what changes."""
 
 
 @click.command()
@@ -59,11 +81,23 @@ async def _redraw(client: Client, name: str | None) -> None:
     with Live(console=console(), auto_refresh=False) as screen:
         async with watching(client, selection) as (snapshot, changes):
             while True:
-                trees = [rendered(site_tree(each, client.now)) for each in snapshot.sites()]
-                screen.update(Group(*trees), refresh=True)
+                screen.update(Group(*_screen(snapshot, changes, client.now)), refresh=True)
                 with suppress(TimeoutError):
                     # Ages go on while nothing else does.
                     await asyncio.wait_for(changes.next(), timeout=1)
+
+
+def _screen(snapshot: Snapshot, changes: "Changes", now: datetime) -> Iterator[Tree]:
+    """Draw what a terminal has room for, and why it may be old: a thousand apps take seconds."""
+    if changes.error:
+        yield rendered(TreeNode([Span(f"{NOT_UP_TO_DATE}: {changes.error}", BAD)]))
+    keys = snapshot.keys()
+    shown = keys[: console().height]
+    for key in shown:
+        if found := snapshot.site(key):
+            yield rendered(site_tree(found, now))
+    if hidden := len(keys) - len(shown):
+        yield rendered(TreeNode([Span(f"and {hidden} more apps", QUIET)]))
 
 
 async def _repeat(client: Client, name: str | None, *, as_json: bool) -> None:
@@ -71,10 +105,15 @@ async def _repeat(client: Client, name: str | None, *, as_json: bool) -> None:
 
     selection = Selection(namespace=client.namespace, name=name, with_access=True)
     async with watching(client, selection) as (snapshot, changes):
+        changed, error = set(snapshot.keys()), ""
         while True:
-            for each in snapshot.sites():
+            for each in snapshot.sites() if changed else ():
                 if as_json:
                     print_json(to_json(each), indent=None)
                 else:
                     print_tree(site_tree(each, client.now))
-            await changes.next()
+            sys.stdout.flush()  # who reads a pipe waits for it
+            changed = await changes.next()
+            if changes.error and not error:
+                print(f"{NOT_UP_TO_DATE}: {in_one_line(changes.error)}", file=sys.stderr)
+            error = changes.error
