@@ -27,6 +27,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_HTTP_PORT = 80
 _FILES = {
     "": ("page.html", "text/html"),
     "page.js": ("page.js", "text/javascript"),
@@ -77,12 +78,17 @@ async def _own_page_only(request: web.Request, handler: Handler) -> web.StreamRe
     says so in Sec-Fetch-Site.
     """
     sock = request.transport.get_extra_info("sockname") if request.transport else None
-    names = {f"{LOOPBACK}:{sock[1]}", f"localhost:{sock[1]}"} if sock else set()
-    if request.host not in names:
+    if sock is None or request.host not in _own_hosts(sock[1]):
         raise web.HTTPMisdirectedRequest(text="This page is served under its own address only.\n")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise web.HTTPForbidden(text="This page is not for other pages.\n")
     return await handler(request)
+
+
+def _own_hosts(port: int) -> set[str]:
+    """Return what may come as Host to this port: HTTP's own one is left out by browsers."""
+    names = {LOOPBACK, "localhost"}
+    return {f"{name}:{port}" for name in names} | (names if port == _HTTP_PORT else set())
 
 
 def _serve_file(name: str, kind: str) -> Handler:
