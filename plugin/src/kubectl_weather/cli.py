@@ -4,6 +4,7 @@ A command's module is imported when the command runs: `kubectl weather tree` doe
 web server of `kubectl weather dashboard`.
 """
 
+import errno
 import io
 import signal
 import sys
@@ -67,11 +68,18 @@ class Commands(click.Group):
         return super().parse_args(ctx, _command_first(args))
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command and turn its errors into exit codes."""
+        """Run the command and turn its errors, and this machine's, into exit codes."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a full disk is noticed here, not after the end
+            return result
         except (PluginError, UnreadableError) as error:
             raise click.ClickException(in_one_line(str(error))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly
+            reason = ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+            raise click.ClickException(in_one_line(reason or str(error))) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
 

@@ -198,11 +198,11 @@ async def watching(client: Client, selection: Selection) -> AsyncIterator[tuple[
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run until interrupted, or asked to end by SIGTERM or SIGHUP.
 
-    Raises PluginError, and BrokenPipeError once nobody reads what it prints.
+    Raises PluginError, and OSError once nobody reads what it prints, or has room for it.
     """
     try:
         asyncio.run(_until_signal(main))
-    except* (PluginError, BrokenPipeError) as errors:
+    except* (PluginError, OSError) as errors:
         raise _first(errors) from None
 
 

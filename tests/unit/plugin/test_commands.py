@@ -1,5 +1,6 @@
 """Whole commands, against a server on the loopback that answers as a test says."""
 
+import errno
 import json
 import threading
 import time
@@ -95,6 +96,20 @@ def test_an_answer_that_nobody_expects_is_one_sentence(
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: {sentence}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("list",), ("tree",), ("tree", "--watch")])
+def test_a_full_disk_is_one_sentence(
+    api: Api, words: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kubectl_weather.commands.list.print_table", full)
+    monkeypatch.setattr("kubectl_weather.commands.tree.print_tree", full)
+    api.answer = having(weatherapps=[objects.app()])
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (1, "Error: No space left on device\n")
 
 
 def test_a_date_that_cannot_be_read_costs_nothing(api: Api) -> None:
