@@ -166,18 +166,18 @@ async def test_a_place_that_has_no_weather_is_not_an_unknown_city(
     assert raised.value.failure is Failure.UNAVAILABLE
 
 
-async def test_a_forecast_is_good_for_longer_than_the_weather(
+async def test_a_forecast_is_good_for_longer_than_the_weather_unless_the_clock_is_set_back(
     provider: OpenWeatherMap, upstream: StandIn, clock: Clock
 ) -> None:
     counted = []
-    for minutes in (0, 10, 34, 1, 10):
+    for minutes in (0, 10, 34, 1, 10, -300):
         clock.advance(minutes=minutes)
         counted.append(provider.calls_needed(LONDON))
         before = upstream.calls.total()
         assert (await provider.weather(LONDON)).hours
         assert upstream.calls.total() - before == counted[-1]
-    assert counted == [2, 1, 1, 2, 1]
-    assert upstream.calls == {"/data/2.5/weather": 5, "/data/2.5/forecast": 2}
+    assert counted == [2, 1, 1, 2, 1, 2]
+    assert upstream.calls == {"/data/2.5/weather": 6, "/data/2.5/forecast": 3}
 
 
 async def test_what_is_refused_is_not_asked_twice(

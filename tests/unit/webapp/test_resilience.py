@@ -56,6 +56,14 @@ def test_after_the_pause_one_call_tries(breaker: CircuitBreaker, clock: Clock) -
     assert not breaker.is_open
 
 
+def test_after_the_clock_was_set_back_one_call_tries(breaker: CircuitBreaker, clock: Clock) -> None:
+    breaker.record_failure(ProviderError(Failure.QUOTA_EXCEEDED))
+    clock.advance(hours=-5)
+    assert breaker.rejection() is None
+    assert breaker.begin_call()
+    assert breaker.rejection()
+
+
 def test_a_try_that_fails_opens_it_again_for_longer(breaker: CircuitBreaker, clock: Clock) -> None:
     first = breaker.record_failure(ProviderError(Failure.QUOTA_EXCEEDED)) - clock.now
     clock.advance(minutes=2)

@@ -176,6 +176,23 @@ async def test_who_comes_back_after_hours_waits_for_what_is_new(
     assert (result.cache, result.fetched_at) == ("miss", clock.now)
 
 
+async def test_a_clock_that_is_set_back_keeps_neither_weather_nor_failures(
+    make_service: MakeService, provider: FakeProvider, clock: Clock
+) -> None:
+    service = make_service(provider)
+    await service.get("London", "en")
+    with pytest.raises(CityUnknownError):
+        await service.get(UNKNOWN, "en")
+    clock.advance(hours=-5)
+    await service.get("London", "en")
+    await settled()
+    result = await service.get("London", "en")
+    assert (result.cache, result.fetched_at) == ("hit", clock.now)
+    with pytest.raises(CityUnknownError):
+        await service.get(UNKNOWN, "en")
+    assert provider.calls == {"find": 2, "weather": 2}
+
+
 async def test_an_hour_without_upstream_is_no_error_for_a_city_that_was_known(
     make_service: MakeService, provider: FakeProvider, clock: Clock
 ) -> None:

@@ -232,7 +232,8 @@ class WeatherCache(Generic[A]):
         must_wait = True
         if entry and entry.credentials == self._source.credentials():
             now = self._now()
-            if now < entry.expires_at:
+            # An attempt in the future is of a clock that was set back since: nothing is kept by it.
+            if entry.attempted_at <= now < entry.expires_at:
                 return entry, _result(entry, "hit")
             must_wait = now - entry.attempted_at >= STALE_WHILE_REVALIDATE
         renewal = self._renewals.do(key, lambda: self._renew(place, allowance))

@@ -21,9 +21,10 @@ NAME_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class FailedLookup:
-    """Why a city was not found, with these credentials."""
+    """Why a city was not found, with these credentials, and when."""
 
     failure: UpstreamFailure
+    at: datetime
     credentials: tuple[int | None, ...]
 
 
@@ -90,7 +91,7 @@ class Geocoder:
         failed = self._failed.get(key)
         if (
             failed
-            and self._now() < failed.failure.retry_at
+            and failed.at <= self._now() < failed.failure.retry_at
             and failed.credentials == self._providers.credentials()
         ):
             raise UpstreamError(failed.failure)
@@ -103,7 +104,8 @@ class Geocoder:
         except UpstreamError as error:
             # That one client may make no more calls is not remembered: another may.
             if error.failure.reason is not Failure.BUDGET_SPENT:
-                self._failed.put((name, language), FailedLookup(error.failure, credentials))
+                failed = FailedLookup(error.failure, self._now(), credentials)
+                self._failed.put((name, language), failed)
             raise
         self._places.put(name, {**(self._places.get(name) or {}), language: place})
         return place

@@ -85,6 +85,7 @@ class CircuitBreaker:
         self._failures = 0
         self._openings = 0
         self._cause = Failure.UNAVAILABLE
+        self._opened_at = now()
         self._open_until: datetime | None = None
         self._probing = False
 
@@ -98,7 +99,8 @@ class CircuitBreaker:
         if self._open_until is None:
             return None
         now = self._now()
-        if now < self._open_until:
+        # Before it opened is after the clock was set back: nobody knows how long it has been.
+        if self._opened_at <= now < self._open_until:
             return self._cause, self._open_until
         if self._probing:
             return self._cause, now + BACKOFF[Failure.BUDGET_SPENT][0]
@@ -130,7 +132,7 @@ class CircuitBreaker:
         now = self._now()
         pause = backoff_after(error, max(self._openings, 1), now, self._random)
         if self._openings:
-            self._open_until = now + pause
+            self._opened_at, self._open_until = now, now + pause
             self._cause = error.failure
         elif error.failure is Failure.UNAVAILABLE:
             soon = FIRST_RETRY * 2.0 ** (self._failures - 1) * self._random.uniform(1, 1.5)

@@ -111,11 +111,10 @@ class OpenWeatherMap:
 
     def _cached_forecast(self, place: Place) -> Forecast | None:
         forecast = self._forecasts.get((place.latitude, place.longitude))
-        return (
-            forecast
-            if forecast and self._now() - forecast.fetched_at < FORECAST_FRESH_FOR
-            else None
-        )
+        if forecast is None:
+            return None
+        age = self._now() - forecast.fetched_at
+        return forecast if timedelta(0) <= age < FORECAST_FRESH_FOR else None
 
     def _with_key(self, query: Mapping[str, str]) -> dict[str, str]:
         return {**query, "appid": self._key.read()}
