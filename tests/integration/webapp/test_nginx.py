@@ -369,6 +369,20 @@ def test_log_lines_are_utf_8(site: Site) -> None:
     eventually(lambda: [each for each in site.lines() if each.get("agent") == "(not ASCII)"])
 
 
+def test_a_request_of_http_1_0_needs_no_host(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_malformed_request_is_no_error_of_the_app(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET /?malformed HTTP/1.1\r\nHost: x\r\nX-Control: \x01\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    eventually(lambda: [each for each in site.lines() if each.get("path") == "/?malformed"])
+    assert not [each for each in site.lines() if "trace" in each]
+
+
 TOKEN = "x" * 8
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -27,8 +28,10 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False, default=str)
 
 
-def log_to_stderr() -> None:
-    """Send every log line of this process to standard error."""
+def log_to_stderr(filter_: Callable[[logging.LogRecord], bool] | None = None) -> None:
+    """Send every log line of this process, or those that a filter lets through, to stderr."""
     handler = logging.StreamHandler()
+    if filter_:
+        handler.addFilter(filter_)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from weather_webapp import fault_handlers, handlers
@@ -200,9 +201,14 @@ def _make_runner(app: web.Application) -> web.AppRunner:
     )
 
 
+def is_no_clients_fault(record: logging.LogRecord) -> bool:
+    """Whether this is about us: what is malformed is refused, and NGINX logs it as any request."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def main() -> None:
     """Serve on the socket that is named on the command line."""
-    log_to_stderr()
+    log_to_stderr(is_no_clients_fault)
     asyncio.run(serve(Settings.read(os.environ), Path(sys.argv[1])))
 
 
