@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import resource
+import signal
 import socket
 import threading
 import time
@@ -373,6 +374,23 @@ def test_a_request_of_http_1_0_needs_no_host(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("draining", [False, True])
+def test_a_terminal_may_send_a_city_as_it_was_typed(draining: bool) -> None:
+    with running(BASE_PATH="/weather", DRAIN_SECONDS="20") as site:
+        ready(site)
+        if draining:
+            site.process.send_signal(signal.SIGTERM)
+            eventually(lambda: site.get("/readyz", site.metrics_port).status == 503)
+        for address in ("/weather/?city=東京都&units=imperial", "/weather/?city=K%C3%B6ln&é="):
+            with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+                request = f"GET {address} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n"
+                client.sendall(f"{request}Connection: close\r\n\r\n".encode())
+                answer = client.makefile("rb").read()
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            place = json.loads(answer.partition(b"\r\n\r\n")[2])["place"]
+            assert place["name"] == ("東京都" if "東京都" in address else "Köln")
 
 
 def test_a_malformed_request_is_no_error_of_the_app(site: Site) -> None:

@@ -1,7 +1,7 @@
 """The application process, behind NGINX.
 
-`make_app` puts the parts together: a request passes the propagated trace header, the error
-middleware and, if faults are or may be on, the fault injector, and reaches a handler. The
+`make_app` puts the parts together: a request gets its query, passes the propagated trace header,
+the error middleware and, if faults are or may be on, the fault injector, and reaches a handler. The
 handlers get the weather from one `WeatherService`, which lives as long as the application does.
 `serve` listens on a unix socket for NGINX and on METRICS_PORT for Prometheus and the probes.
 SIGUSR1 makes `/readyz` fail while requests are still served; SIGTERM finishes what is in progress
@@ -14,13 +14,15 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from yarl import URL
 
 from weather_webapp import fault_handlers, handlers
 from weather_webapp.build_info import detect_build
@@ -60,6 +62,20 @@ log = logging.getLogger(__name__)
 KEEPALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 5
 METRICS = web.AppKey("metrics", Metrics)
+# What a query is made of beside letters and digits; everything else is encoded.
+QUERY_CHARACTERS = "%&=+;:@/?!$'()*,-._~"
+
+
+@web.middleware
+async def restore_query(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Give a request the query that NGINX passes on in a header, as it was not in ASCII."""
+    if raw := request.headers.get("X-Raw-Query"):
+        query = quote(raw.encode(errors="surrogateescape"), safe=QUERY_CHARACTERS)
+        address = URL.build(path=request.rel_url.raw_path, query_string=query, encoded=True)
+        request = request.clone(rel_url=address)
+    return await handler(request)
 
 
 def utc_now() -> datetime:
@@ -76,6 +92,7 @@ def make_app(settings: Settings, now: Callable[[], datetime] = utc_now) -> web.A
     locale_of(settings.language)  # read now, for the first request not to wait for it
     app = web.Application(
         middlewares=[
+            restore_query,
             propagate_traceparent,
             error_middleware(handlers.error_response),
             *([faults.middleware] if faults.active or faults.may_change else []),
