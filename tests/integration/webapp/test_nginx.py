@@ -393,6 +393,13 @@ def test_a_terminal_may_send_a_city_as_it_was_typed(draining: bool) -> None:
             assert place["name"] == ("東京都" if "東京都" in address else "Köln")
 
 
+@pytest.mark.parametrize("address", ["/-error/html?é", "//x/../-error/html?é", "/é"])
+def test_what_is_typed_leads_to_nothing_internal(site: Site, address: str) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 404 ")
+
+
 def test_a_malformed_request_is_no_error_of_the_app(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
         client.sendall(b"GET /?malformed HTTP/1.1\r\nHost: x\r\nX-Control: \x01\r\n\r\n")
