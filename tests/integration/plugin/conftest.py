@@ -3,7 +3,10 @@ from pathlib import Path
 import pytest
 from support.kubectl import Shell
 from support.operator import Site
+from support.plugin_api import api
 from weather_cluster.clusters import Cluster
+
+__all__ = ["api"]
 
 KUBECONFIG = """\
 apiVersion: v1
