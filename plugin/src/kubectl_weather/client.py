@@ -59,7 +59,7 @@ class Client:
 
     def get(self, kind: Kind, key: Key) -> Manifest:
         """Return an object. Raises NotFoundError, ForbiddenError, PluginError."""
-        return self._request("GET", path_of(kind, key))
+        return object_of(*self._response("GET", path_of(kind, key)))
 
     def find(self, kind: Kind, key: Key) -> Manifest | None:
         """Return an object, None where there is none."""
@@ -86,22 +86,12 @@ class Client:
     def merge(self, kind: Kind, key: Key, patch: Manifest) -> Manifest:
         """Merge a patch into an object, as the user, and return the object."""
         query = {"fieldManager": FIELD_MANAGER}
-        return self._request("PATCH", path_of(kind, key), query, patch, _MERGE)
+        return object_of(*self._response("PATCH", path_of(kind, key), query, patch, _MERGE))
 
     def dry_run_apply(self, kind: Kind, key: Key, manifest: Manifest, *, manager: str) -> Manifest:
         """Return what an object would be after this server-side apply; nothing is changed."""
         query = {"fieldManager": manager, "force": "true", "dryRun": "All"}
-        return self._request("PATCH", path_of(kind, key), query, manifest, _APPLY)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Manifest | None = None,
-        content_type: str = "application/json",
-    ) -> Manifest:
-        return object_of(*self._response(method, path, query, body, content_type))
+        return object_of(*self._response("PATCH", path_of(kind, key), query, manifest, _APPLY))
 
     def _response(
         self,

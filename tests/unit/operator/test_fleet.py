@@ -147,7 +147,7 @@ def test_what_its_own_spec_asks_for_and_what_is_not_at_rest_never_waits() -> Non
     failures = [{"revision": wanted, "version": "2.0.0", "at": "", "reason": "", "attempt": 0}]
     failed = app("a", {**SERVING, "failedRevisions": failures})
     assert not is_fleet_rollout(observed(failed))
-    again = held(failed, rollout={"attempt": 1})
+    again = with_spec(failed, rollout={"attempt": 1})
     assert not is_fleet_rollout(observed(again)), "a person has it tried again"
 
 
@@ -286,7 +286,7 @@ BETTER = replace(NEW, image="w:better")
 REFUSED = status("Forbidden")
 
 
-def held(body: Manifest, **spec: Any) -> Manifest:
+def with_spec(body: Manifest, **spec: Any) -> Manifest:
     """The app with another spec."""
     rollout = {**body["spec"]["rollout"], **spec.pop("rollout", {})}
     return {**body, "spec": {**body["spec"], **spec, "rollout": rollout}}
@@ -296,7 +296,7 @@ def held(body: Manifest, **spec: Any) -> Manifest:
 @pytest.mark.parametrize("told", [ROLLS, WAITS, TRIES[1]], ids=["rolls", "waits", "is tried"])
 @in_virtual_time
 async def test_what_a_person_holds_takes_nobodys_turn(told: Manifest, spec: Manifest) -> None:
-    apps = Apps(held(app("a", told), **spec), app("b", WAITS, born=1), app("c"), limit="1")
+    apps = Apps(with_spec(app("a", told), **spec), app("b", WAITS, born=1), app("c"), limit="1")
     assert apps.ask("b") == ""
     assert apps.ask("c").startswith("1 other")
 

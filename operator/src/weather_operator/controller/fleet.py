@@ -224,15 +224,16 @@ def is_fleet_rollout(observed: Observed) -> bool:
         return False
     if closed(app.rollout.windows, observed.now) or not observed.progress.desired:
         return False
-    wanted = revision_in(render.pod_template(app, release))
-    missing = missing_image(observed, wanted) if wanted else None
-    if missing and missing.until > observed.now:
-        return False
     if trial_before(app.status) or _rolls(observed):
         return False  # it has begun
-    desired = render.revision(app, release)
-    if desired == live.revision or failure(app.status, desired, attempt=0):
+    desired = revision_in(render.pod_template(app, release))
+    if desired is None or desired.revision == live.revision:
+        return False
+    if failure(app.status, desired.revision, attempt=0):
         return False  # what has failed here is tried again when a person asks for it, and at once
+    missing = missing_image(observed, desired)
+    if missing and missing.until > observed.now:
+        return False
     is_told = app.status.get("observedGeneration") == app.generation
     return is_told or render.revision(app, replace(release, image=live.image)) == live.revision
 
@@ -299,13 +300,13 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
         status: Manifest = body.get("status", {})
         rollout, last = status.get("rollout", {}), _last_end(status)
         reason = condition(status, "Ready").get("reason")
-        is_held = _is_held(body.get("spec", {})) or reason == WAITING_FOR_WINDOW
+        is_paused = _is_paused(body.get("spec", {})) or reason == WAITING_FOR_WINDOW
         if reason == WAITING:
-            if not is_held:
+            if not is_paused:
                 waiting.append((body["metadata"].get("creationTimestamp", ""), key_of(body)))
         elif rollout.get("phase") == ROLLING_OUT or "strategy" in rollout:
             is_fleets = rollout.get("to") in (rollout.get("from"), _failed_version(last))
-            if is_fleets and not is_held:
+            if is_fleets and not is_paused:
                 rolling.add(key_of(body))
         elif last.get("outcome") in ended and "image" in last:
             ended[last["outcome"]][last["image"]] += 1
@@ -319,7 +320,7 @@ def fleet_state(apps: Iterable[Manifest]) -> FleetState:
     )
 
 
-def _is_held(spec: Manifest) -> bool:
+def _is_paused(spec: Manifest) -> bool:
     """Tell whether a person lets nothing of an app go on."""
     return bool(spec.get("suspend") or spec.get("rollout", {}).get("paused"))
 
