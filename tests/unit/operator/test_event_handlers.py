@@ -1,5 +1,6 @@
 """Whom an event concerns, how urgent it is, and how soon it is looked at."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -86,6 +87,21 @@ def handlers_of(*apps: Manifest) -> tuple[EventHandlers, WorkQueue]:
         app["metadata"].update(uid=f"app-{number}", resourceVersion=str(number + 1))
         cache.put(WEATHER_APP, app)
     return EventHandlers(cache, queue, Metrics(), rolling_out=lambda: 0), queue
+
+
+async def test_the_echo_of_a_status_waits_as_progress_does_and_a_users_change_does_not() -> None:
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    app = body(status=TOLD, name="london", annotations=applied)
+    handlers, queue = handlers_of(app)
+    metadata = {**app["metadata"], "resourceVersion": "8"}
+    echo = {**app, "metadata": metadata, "status": {**TOLD, "url": "http://new"}}
+    handlers.on_event(WEATHER_APP, "MODIFIED", echo)
+    taking = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    assert not taking.done()
+    changed = {**echo, "metadata": {**metadata, "resourceVersion": "9", "generation": 2}}
+    handlers.on_event(WEATHER_APP, "MODIFIED", changed)
+    assert (await taking).priority is Priority.USER
 
 
 async def test_a_releases_change_is_less_urgent_than_what_a_user_changes() -> None:

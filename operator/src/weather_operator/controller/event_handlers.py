@@ -6,6 +6,7 @@ and where anything of interest is new, keys of WeatherApps go into the work queu
 | Event of | Keys | Priority | When |
 |---|---|---|---|
 | a WeatherApp | its own | as `priority_of` says: what a user changed is the most urgent | at once |
+| a status alone | its app's | RESYNC: it is the echo of our own, or to be put right | as progress |
 | a WeatherRelease | every app's | RELEASE for those that name it, else RESYNC | at once |
 | a child | its app's | CHILD | as `delay_of` says: the echo of our own write waits |
 | somebody else's autoscaler or budget | those of the app's pods | CHILD | as a child's |
@@ -100,7 +101,10 @@ class EventHandlers:
         if not update(kind, body):
             return
         if kind is WEATHER_APP:
-            self._queue.add(key_of(body), priority_of(before, body))
+            priority = priority_of(before, body)
+            is_echo = before is not None and priority is Priority.RESYNC
+            delay = _progress_delay(self._rolling_out()) if is_echo else 0.0
+            self._queue.add(key_of(body), priority, delay=delay)
         elif kind is WEATHER_RELEASE:
             self.enqueue_for_release(body)
             if self._catalogue_changed:
@@ -185,7 +189,8 @@ def priority_of(before: Manifest | None, body: Manifest) -> Priority:
 
 def _users_metadata(body: Manifest) -> Manifest:
     written_by_all = ("resourceVersion", "managedFields")
-    return {k: v for k, v in body["metadata"].items() if k not in written_by_all}
+    metadata = _project(WEATHER_APP, body)["metadata"]
+    return {k: v for k, v in metadata.items() if k not in written_by_all}
 
 
 def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, rolling_out: int) -> float:
@@ -202,6 +207,10 @@ def delay_of(kind: Kind, before: Manifest | None, body: Manifest, *, rolling_out
         # take note of: until it has, the rollout looks as if it went on.
         is_same = before is not None and kind is DEPLOYMENT and before["spec"] == body["spec"]
         return _PROGRESS_SECONDS if is_same else SETTLE_SECONDS
+    return _progress_delay(rolling_out)
+
+
+def _progress_delay(rolling_out: int) -> float:
     return max(_PROGRESS_SECONDS, rolling_out / _PROGRESS_PER_SECOND)
 
 
