@@ -6,6 +6,7 @@ web server of `kubectl weather dashboard`.
 
 import errno
 import io
+import os
 import signal
 import sys
 from importlib import import_module
@@ -96,7 +97,9 @@ def _command_first(words: list[str]) -> list[str]:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """See, understand and change WeatherApps."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if sys.stdout is None:  # closed by the shell
+        sys.stdout = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8")
+    elif isinstance(sys.stdout, io.TextIOWrapper):
         # What the terminal or the pipe has no character for is a question mark.
         sys.stdout.reconfigure(errors="replace")
     # A kubectl that was started is stopped on the way out.

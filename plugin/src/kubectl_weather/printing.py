@@ -115,10 +115,15 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     print(json.dumps(value, indent=indent, ensure_ascii=is_ascii), flush=True)
 
 
+def no_apps(namespace: str) -> str:
+    """Return the sentence that there is nothing to show."""
+    where = f"in namespace {namespace}" if namespace else "in this cluster"
+    return f"There is no WeatherApp {where}."
+
+
 def print_no_apps(namespace: str) -> None:
     """Print to standard error that there is nothing to show, as kubectl does."""
-    where = f"in namespace {namespace}" if namespace else "in this cluster"
-    print(f"There is no WeatherApp {where}.", file=sys.stderr)
+    print(no_apps(namespace), file=sys.stderr)
 
 
 def _text(span: Span) -> Text:

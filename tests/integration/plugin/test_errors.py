@@ -78,3 +78,11 @@ def test_a_wrong_call(shell: Shell, words: list[str]) -> None:
     run = shell.run("kubectl", "weather", *words)
     assert run.returncode == 2
     assert run.stderr.startswith("Usage: kubectl")
+
+
+def test_a_closed_output_is_no_error(shell: Shell, namespace: str) -> None:
+    run = shell.run("sh", "-c", 'exec "$@" >&-', "sh", *_plugin(shell), "list", "-n", namespace)
+    assert (run.returncode, run.stderr) == (
+        0,
+        f"There is no WeatherApp in namespace {namespace}.\n",
+    )

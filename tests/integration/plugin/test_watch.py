@@ -158,3 +158,13 @@ def test_a_terminal_gets_no_more_apps_than_it_has_lines(
     assert "app-009" in out.getvalue()
     assert "and 190 more apps" in out.getvalue()
     assert "app-010" not in out.getvalue()
+
+
+def test_without_any_app_a_watch_says_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, watched = "There is no WeatherApp in namespace default.", "watch=true"
+    api.answer = stopping_once(lambda: any(watched in each for each in api.paths), api.answer)
+    assert run("tree", "--watch").stderr == f"{said}\n"
+    out = on_terminal(monkeypatch)
+    api.answer = stopping_once(lambda: said in out.getvalue(), api.answer)
+    run("tree", "--watch")
+    assert said in out.getvalue()

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +19,7 @@ from kubectl_weather.printing import (
     Span,
     TreeNode,
     console,
+    no_apps,
     print_json,
     print_no_apps,
     print_tree,
@@ -81,13 +81,13 @@ async def _redraw(client: Client, name: str | None) -> None:
     with Live(console=console(), auto_refresh=False) as screen:
         async with watching(client, selection) as (snapshot, changes):
             while True:
-                screen.update(Group(*_screen(snapshot, changes, client.now)), refresh=True)
+                screen.update(Group(*_screen(snapshot, changes, client)), refresh=True)
                 with suppress(TimeoutError):
                     # Ages go on while nothing else does.
                     await asyncio.wait_for(changes.next(), timeout=1)
 
 
-def _screen(snapshot: Snapshot, changes: "Changes", now: datetime) -> Iterator[Tree]:
+def _screen(snapshot: Snapshot, changes: "Changes", client: Client) -> Iterator[Tree]:
     """Draw what a terminal has room for, and why it may be old: a thousand apps take seconds."""
     if changes.error:
         yield rendered(TreeNode([Span(f"{NOT_UP_TO_DATE}: {changes.error}", BAD)]))
@@ -95,7 +95,9 @@ def _screen(snapshot: Snapshot, changes: "Changes", now: datetime) -> Iterator[T
     shown = keys[: console().height]
     for key in shown:
         if found := snapshot.site(key):
-            yield rendered(site_tree(found, now))
+            yield rendered(site_tree(found, client.now))
+    if not keys:
+        yield rendered(TreeNode([Span(no_apps(client.namespace), QUIET)]))
     if hidden := len(keys) - len(shown):
         yield rendered(TreeNode([Span(f"and {hidden} more apps", QUIET)]))
 
@@ -106,6 +108,8 @@ async def _repeat(client: Client, name: str | None, *, as_json: bool) -> None:
     selection = Selection(namespace=client.namespace, name=name, with_access=True)
     async with watching(client, selection) as (snapshot, changes):
         changed, error = set(snapshot.keys()), ""
+        if not changed:
+            print_no_apps(client.namespace)
         while True:
             for each in snapshot.sites() if changed else ():
                 if as_json:
