@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+EXPECTED_MILLISECONDS = 60_000
 PICTURES = Path(__file__).parents[2] / "build/screenshots"
 SWITCHES = (
     "--no-sandbox",
@@ -30,6 +31,7 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is missing: apt-get install chromium")
+    expect.set_options(timeout=EXPECTED_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
         yield browser

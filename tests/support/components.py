@@ -53,7 +53,7 @@ def restore(cluster: Cluster, backup: Path) -> None:
 def wait_until_ready(cluster: Cluster) -> None:
     """Return when the API server, and its etcd, answer."""
     shell = Shell.of(cluster)
-    eventually(lambda: shell.run("kubectl", "get", "--raw", "/readyz").returncode == 0, seconds=60)
+    eventually(lambda: shell.run("kubectl", "get", "--raw", "/readyz").returncode == 0)
 
 
 def _start(cluster: Cluster, component: str, command: Sequence[str]) -> None:

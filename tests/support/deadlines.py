@@ -7,10 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T], *, seconds: float = 60, every: float = 0.1) -> T:
+def eventually(probe: Callable[[], T], *, seconds: float = 120, every: float = 0.1) -> T:
     """Return the first true answer of the probe; until then it may assert, or miss something.
 
-    At the deadline raises the probe's last error, or AssertionError with its last answer.
+    At the deadline raises the probe's last error, or AssertionError with its last answer. It only
+    bounds how long a failure takes, so it is far: a slow machine is none.
     """
     deadline = time.monotonic() + seconds
     while True:

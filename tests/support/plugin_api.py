@@ -91,6 +91,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128  # a command that watches opens many connections at once
 
         def handle_error(self, *_: object) -> None:
             pass  # a command that ends leaves its watches

@@ -46,7 +46,7 @@ class Prometheus:
             f"--storage.tsdb.path={self.folder / 'data'}",
         ]
         with (self.folder / "log").open("a") as log, running(command, output=log):
-            eventually(self._is_ready, seconds=30)
+            eventually(self._is_ready)
             yield
 
     def _is_ready(self) -> bool:

@@ -62,7 +62,7 @@ class ImageRegistry:
         """End it."""
         if self.process:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=60)
             self.process = None
 
     def push(

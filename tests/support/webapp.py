@@ -99,7 +99,7 @@ def running(**environment: str) -> Iterator[Site]:
             for signal_number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
                 if process.poll() is None:
                     process.send_signal(signal_number)
-                    wait_for_end(process, 3)
+                    wait_for_end(process, 10)
 
 
 def wait_for_end(process: subprocess.Popen[str], seconds: float) -> int | None:
@@ -113,7 +113,7 @@ def wait_for_end(process: subprocess.Popen[str], seconds: float) -> int | None:
 def ready(site: Site) -> Site:
     """Return once the site is ready for traffic; fail with what it logged when it is not."""
     try:
-        eventually(lambda: site.get("/readyz").status == 200, seconds=20, every=0.02)
+        eventually(lambda: site.get("/readyz").status == 200, every=0.02)
     except AssertionError as error:
         error.add_note(f"exit code {site.process.poll()}; logged:\n{site.output.read_text()}")
         raise
