@@ -62,7 +62,7 @@ class Fleet:
         return {each["metadata"]["name"]: current_status(each) for each in found}
 
     def wait_until(
-        self, reason: str, wishes: Mapping[str, Mapping[str, Any]], *, seconds: float = 90
+        self, reason: str, wishes: Mapping[str, Mapping[str, Any]], *, seconds: float = 180
     ) -> None:
         """Return when each app has the version and the number that its user wants, and says so."""
 
@@ -93,6 +93,23 @@ class Fleet:
             for bodies in world.values():
                 bodies.sort(key=lambda body: json.dumps(body, sort_keys=True))
         return {app: dict(world) for app, world in worlds.items()}
+
+
+def assert_alike(fleet: Fleet, apps: Iterable[str], world: Mapping[str, Any] | str) -> None:
+    """Assert that each app's world becomes like this one, or like that of the app of this name.
+
+    A moment after an app is told to serve the cluster's own controllers still count its pods.
+    """
+    names = list(apps)
+
+    def alike() -> bool:
+        worlds = fleet.worlds()
+        expected = worlds[world] if isinstance(world, str) else world
+        wrong = {app: differences(worlds[app], expected) for app in names}
+        assert not {app: found for app, found in wrong.items() if found}
+        return True
+
+    eventually(alike, every=0.5)
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:

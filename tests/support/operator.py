@@ -30,12 +30,21 @@ def install(shell: Shell) -> None:
 
 
 def wait_until_served(shell: Shell, path: str) -> None:
-    """Return once the definitions in a file or folder are in force.
+    """Return once the definitions in a file or folder are in force, and their kinds are served.
 
-    `kubectl wait` fails at once where a definition is so new that it has no conditions yet.
+    `kubectl wait` fails at once where a definition is so new that it has no conditions yet, and a
+    kind is served a moment after its definition is established.
     """
-    words = ("kubectl", "wait", "--for=condition=Established", "-f", path)
-    eventually(lambda: shell.run(*words).returncode == 0)
+
+    def are_served() -> bool:
+        waited = shell.run("kubectl", "wait", "--for=condition=Established", "-f", path)
+        if waited.returncode != 0:
+            return False
+        names = shell.kubectl("get", "-f", path, "-o", "name").split()
+        kinds = ",".join(each.rpartition("/")[2] for each in names)
+        return shell.run("kubectl", "get", kinds, "-A").returncode == 0
+
+    eventually(are_served)
 
 
 def release(version: str, colour: str, image: str, *, name: str | None = None) -> dict[str, Any]:
@@ -112,7 +121,7 @@ class Operator:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         self.process = None
         return code
 
@@ -137,8 +146,9 @@ class Operator:
         )
 
     def lines(self) -> list[dict[str, Any]]:
-        """What it has logged; every line must be JSON."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """What it has logged; every line must be JSON. The last may be half written just now."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +189,7 @@ class Site:
         """Ready's reason: what kubectl get prints as STATUS."""
         return str(self.condition("Ready").get("reason", ""))
 
-    def wait_for(self, reason: str, *, seconds: float = 30) -> dict[str, Any]:
+    def wait_for(self, reason: str, *, seconds: float = 120) -> dict[str, Any]:
         """The status, once Ready's reason is this one."""
 
         def reached() -> dict[str, Any]:
@@ -262,6 +272,20 @@ def writes_of_replicas(namespace: str, log: Path, *, since: int) -> list[str]:
         and event["objectRef"].get("namespace") == namespace
         and "fieldManager=weather-operator-replicas" in event["requestURI"]
     ]
+
+
+def wait_until_silent(namespace: str, log: Path, *, renewals: int = 2) -> None:
+    """Return when nothing was written into a namespace for so long: the operator has come to rest.
+
+    A status is seen before its Event is written, and progress is told a second later.
+    """
+
+    def silent() -> bool:
+        since = log.stat().st_size
+        wait_for_renewals(log, since=since, number=renewals)
+        return not writes_in(namespace, log, since=since)
+
+    eventually(silent)
 
 
 def wait_for_renewals(log: Path, *, since: int, number: int) -> None:

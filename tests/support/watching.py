@@ -10,6 +10,26 @@ from support.background import running
 from support.deadlines import eventually
 from support.operator import Site
 
+READY_ENDPOINTS = "{.endpoints[*].conditions.ready}"
+"""What to show of a Service's endpoints: a word for each pod."""
+
+
+def endpoints_of(site: Site) -> tuple[str, ...]:
+    """What to watch of a site to know where its visitors are sent."""
+    return ("endpointslices", "-l", f"kubernetes.io/service-name={site.name}")
+
+
+def ready_endpoints(site: Site) -> int:
+    """How many pods the site's Service sends visitors to."""
+    slices = site.shell.get("-n", site.namespace, *endpoints_of(site))["items"]
+    endpoints = [each for body in slices for each in body.get("endpoints") or ()]
+    return sum(each["conditions"].get("ready", False) for each in endpoints)
+
+
+def wait_for_endpoints(site: Site, number: int) -> None:
+    """Return when visitors are sent to so many pods, which is a moment after these are ready."""
+    eventually(lambda: ready_endpoints(site) == number)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
