@@ -4,25 +4,14 @@ from typing import Any
 
 from support.deadlines import eventually
 from support.operator import Site, release
+from support.watching import ready_endpoints, wait_for_endpoints
 
 TRACK = "weather.quantspark.io/track"
 
 
-def strategy(*steps: dict[str, Any]) -> dict[str, Any]:
+def strategy(*steps: dict[str, Any], deadline: int = 120) -> dict[str, Any]:
     rollout = {"strategy": {"type": "Canary", "canary": {"steps": list(steps)}}}
-    return {"rollout": {**rollout, "minReadySeconds": 0, "progressDeadlineSeconds": 5}}
-
-
-def serving_endpoints(site: Site) -> int:
-    slices = site.shell.get(
-        *("-n", site.namespace, "endpointslices"),
-        *("-l", f"kubernetes.io/service-name={site.name}"),
-    )["items"]
-    return sum(
-        each["conditions"].get("ready", False)
-        for body in slices
-        for each in body.get("endpoints") or ()
-    )
+    return {"rollout": {**rollout, "minReadySeconds": 0, "progressDeadlineSeconds": deadline}}
 
 
 def canary_is_gone(site: Site) -> bool:
@@ -42,16 +31,16 @@ def test_a_good_canary_serves_beside_an_untouched_stable_and_then_replaces_it(si
     assert site.get("deployment")["spec"] == before
     assert site.get("deployment", "london-canary")["spec"]["replicas"] == 1
     assert TRACK not in site.get("service")["spec"]["selector"]
-    eventually(lambda: serving_endpoints(site) == 3)
+    wait_for_endpoints(site, 3)
     approved = f"weather.quantspark.io/approve={status['rollout']['revision']}/1"
     site.kubectl("annotate", "weatherapp/london", approved)
     least: list[int] = []
 
     def is_done() -> bool:
-        least.append(serving_endpoints(site))
+        least.append(ready_endpoints(site))
         return site.reason() == "Serving"
 
-    eventually(is_done, seconds=60)
+    eventually(is_done)
     assert min(least) >= 2
     assert site.status()["version"] == "2.0.0"
     eventually(lambda: canary_is_gone(site))
@@ -59,22 +48,23 @@ def test_a_good_canary_serves_beside_an_untouched_stable_and_then_replaces_it(si
 
 
 def test_a_canary_that_crashes_costs_no_endpoint_and_is_taken_back(site: Site) -> None:
-    rollout = strategy({"weight": 30})
+    rollout = strategy({"weight": 30}, deadline=5)
     site.apply(colour="yellow", replicas=2, **rollout)
     site.wait_for("Serving")
+    wait_for_endpoints(site, 2)
     before = site.get("deployment")["spec"]
     site.shell.apply(release("8.2.0", "umber", "crash:8"))
     site.apply(version="8.2.0", replicas=2, **rollout)
     least: list[int] = []
 
     def is_taken_back() -> bool:
-        least.append(serving_endpoints(site))
+        least.append(ready_endpoints(site))
         return site.reason() == "RolledBack"
 
-    eventually(is_taken_back, seconds=90)
+    eventually(is_taken_back)
     assert min(least) == 2
     assert site.get("deployment")["spec"] == before
     assert site.status()["failedRevisions"][0]["version"] == "8.2.0"
     eventually(lambda: canary_is_gone(site))
-    assert serving_endpoints(site) == 2
+    assert ready_endpoints(site) == 2
     site.shell.kubectl("delete", "weatherrelease", "8.2.0")

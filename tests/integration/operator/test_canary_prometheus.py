@@ -58,13 +58,16 @@ def _address(page: webapp.Site) -> str:
     return f"127.0.0.1:{page.metrics_port}"
 
 
-def tried_by(page: webapp.Site) -> dict[str, Any]:
-    """Green as a canary, which goes on while less than 10 % of a page's answers are errors."""
+def tried_by(page: webapp.Site, *, seconds: int = 3) -> dict[str, Any]:
+    """Green as a canary, which goes on while less than 10 % of a page's answers are errors.
+
+    It is tried for so many seconds, or for longer.
+    """
     of_page = f'instance="{_address(page)}",route!="probe"'
     total = f"sum(rate(weather_http_requests_total{{{of_page}}}[5s]))"
     errors = f'sum(rate(weather_http_requests_total{{{of_page},status="5xx"}}[5s])) or vector(0)'
     check = {"name": "errors", "prometheus": {"query": f"100 * ({errors}) / {total}", "max": 10}}
-    steps = [{"weight": 30, "durationSeconds": 3}]
+    steps = [{"weight": 30, "durationSeconds": seconds}]
     strategy = {"type": "Canary", "canary": {"steps": steps}}
     analysis = {"intervalSeconds": 1, "failureLimit": 2, "checks": [check]}
     return {"colour": "green", "rollout": {"strategy": strategy, "analysis": analysis}}
@@ -80,31 +83,34 @@ def test_a_query_lets_a_good_version_pass_and_takes_a_bad_one_back(
 ) -> None:
     with server.serving():
         asking.apply(**tried_by(pages["bad"]))
-        status = asking.wait_for("RolledBack", seconds=60)
+        status = asking.wait_for("RolledBack")
         assert status["version"] == "1.0.0"
         assert "the check errors came out Failed at " in status["failedRevisions"][0]["reason"]
         good = tried_by(pages["good"])
         good["rollout"]["attempt"] = 1
         asking.apply(**good)
-        assert asking.wait_for("Serving", seconds=60)["version"] == "2.0.0"
+        assert asking.wait_for("Serving")["version"] == "2.0.0"
 
 
 def test_a_server_that_is_away_holds_a_canary_until_it_is_back(
     asking: Site, server: Prometheus, pages: Pages
 ) -> None:
     with server.serving():
-        asking.apply(**tried_by(pages["good"]))
+        # Long enough that it has not passed before the server is away.
+        asking.apply(**tried_by(pages["good"], seconds=15))
         eventually(lambda: intervals(asking)["passed"] > 0)
-    (check,) = eventually(lambda: _unknown(asking))
-    assert "Prometheus does not answer" in check["message"]
+    eventually(lambda: "Prometheus does not answer" in _unknown(asking)["message"])
     seen = intervals(asking)
     eventually(lambda: intervals(asking)["number"] >= seen["number"] + 4)
     assert asking.reason() == "Analysing"
     assert intervals(asking)["passed"] == seen["passed"]
     with server.serving():
-        assert asking.wait_for("Serving", seconds=60)["version"] == "2.0.0"
+        assert asking.wait_for("Serving")["version"] == "2.0.0"
 
 
-def _unknown(site: Site) -> list[dict[str, Any]]:
-    checks: list[dict[str, Any]] = site.status()["rollout"]["analysis"]
-    return [each for each in checks if each["verdict"] == "Unknown"]
+def _unknown(site: Site) -> dict[str, Any]:
+    """The one check, once its verdict is unknown."""
+    check: dict[str, Any]
+    (check,) = site.status()["rollout"]["analysis"]
+    assert check["verdict"] == "Unknown"
+    return check

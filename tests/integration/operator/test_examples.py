@@ -39,8 +39,8 @@ def test_an_example_is_taken_and_carried_out(site: Site, operator: Operator, pat
     (app,) = [each for each in yaml.safe_load_all(path.read_text()) if each["kind"] == "WeatherApp"]
     applied = Site(shell=site.shell, namespace=site.namespace, name=app["metadata"]["name"])
     for kind in ("deployment", "service", *children(path.stem)):
-        eventually(partial(applied.find, kind), seconds=60)
-    eventually(lambda: applied.status().get("updatedReplicas"), seconds=60)
+        eventually(partial(applied.find, kind))
+    eventually(lambda: applied.status().get("updatedReplicas"))
 
 
 @pytest.mark.usefixtures("catalogue")

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from kubernetes.aio import client, config
 from support.fake_api_server import FakeApiServer
 from support.manifests import app_body
+from support.operator import Operator
 from support.server_side_apply import paths
 from weather_cluster.clusters import Cluster
 from weather_operator.kube.client import Client
@@ -22,6 +24,12 @@ _NAMES = iter(f"case-{number}" for number in range(1_000_000))
 
 Step = dict[str, Any]
 """The arguments of one apply, with the manifest's fields but its name."""
+
+
+@pytest.fixture(autouse=True)
+def _alone(_operator: Operator) -> None:
+    """No operator writes a status, or children, of what is applied here."""
+    _operator.stop()
 
 
 @asynccontextmanager

@@ -150,8 +150,9 @@ def test_an_image_that_a_policy_rewrites_is_said_and_served_upgraded_and_rolled_
     found = site.blocker("FieldOverridden")
     assert found["object"] == "Deployment/london"
     assert "containers[web].image is mirror.example/weather:1.0.0 instead of" in found["message"]
-    assert len(writes_in(site.namespace, control_plane.audit_log, since=since)) < 15
-    eventually(partial(is_silent, control_plane, site.namespace), seconds=60)
+    written = writes_in(site.namespace, control_plane.audit_log, since=since)
+    assert len([each for each in written if "/deployments/" in each]) < 10
+    eventually(partial(is_silent, control_plane, site.namespace))
     site.apply(colour="green")
     eventually(lambda: site.status().get("colour") == "green")
     site.wait_for("FieldOverridden")
@@ -183,7 +184,7 @@ def test_a_quantity_that_the_api_server_rounds_is_quiet(
 ) -> None:
     site.apply(resources={"requests": {"cpu": cpu, "memory": "64Mi"}})
     site.wait_for("Serving")
-    eventually(partial(is_silent, control_plane, site.namespace), seconds=60)
+    eventually(partial(is_silent, control_plane, site.namespace))
 
 
 def test_labels_that_a_policy_asks_for_are_given_in_the_spec(
@@ -223,7 +224,7 @@ def test_a_webhook_that_is_down_for_one_kind_hinders_no_other_and_is_named(
         expected.remove(AUTOSCALER)  # there is nothing to scale
     eventually(lambda: {each for each in CHILDREN if site.find(each.plural)} == expected)
     policies.remove()
-    site.wait_for("AddressPending", seconds=30)
+    site.wait_for("AddressPending")
     assert site.find(kind.plural)
 
 
@@ -243,11 +244,15 @@ def test_a_field_that_somebody_changes_all_the_time_is_put_back_ever_later(
     label = ("label", "--overwrite", "svc/london", "app.kubernetes.io/name=theirs")
     for _ in range(40):
         site.kubectl(*label)
-    site.wait_for("FieldOverridden")
-    found = site.blocker("FieldOverridden")
+    found = eventually(lambda: site.blocker("FieldOverridden"))
     assert found["object"] == "Service/london"
     named = "metadata.labels.app.kubernetes.io/name is theirs instead of weather, by kubectl-label"
     assert found["message"] == named
-    written = writes_in(site.namespace, control_plane.audit_log, since=since)
-    assert 2 <= len([each for each in written if "/services/" in each]) <= 8
-    site.wait_for("Serving", seconds=60)
+
+    def put_back() -> int:
+        written = writes_in(site.namespace, control_plane.audit_log, since=since)
+        return len([each for each in written if "/services/" in each])
+
+    eventually(lambda: put_back() >= 2)
+    site.wait_for("Serving")
+    assert put_back() <= 8

@@ -3,6 +3,7 @@
 No kubelet runs here: where one has something to say, the test says it.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,13 +14,11 @@ import yaml
 from support import kubelet
 from support.deadlines import eventually
 from support.operator import Operator, Site, release
-from support.watching import watching
+from support.watching import READY_ENDPOINTS, endpoints_of, wait_for_endpoints, watching
 
 SHORT = {"progressDeadlineSeconds": 3}
 GREEN: dict[str, Any] = {"colour": "green", "rollout": SHORT}
 GATE = "example.com/target-health"
-READY_ENDPOINTS = "{.endpoints[*].conditions.ready}"
-SLICES = ("endpointslices", "-l", "kubernetes.io/service-name=london")
 PULL = 'failed to pull and unpack image "weather:2.0.0": failed to resolve reference'
 
 Settle = Callable[[Site], dict[str, Any]]
@@ -95,7 +94,7 @@ def test_a_quota_that_the_surge_reaches_fails_no_version(
     assert (found["reason"], found["object"]) == ("QuotaExceeded", "Deployment/london")
     assert "exceeded quota: tight" in found["message"]
     london.kubectl("delete", "quota", "tight")
-    assert london.wait_for("Serving", seconds=90)["version"] == "2.0.0"
+    assert london.wait_for("Serving")["version"] == "2.0.0"
 
 
 def late_pods(site: Site) -> list[dict[str, Any]]:
@@ -224,7 +223,7 @@ def test_a_slow_cluster_fails_no_version(site: Site) -> None:
     for each in sites:
         each.apply(**GREEN, pod=late)
     for each in sites:
-        status = each.wait_for("Serving", seconds=120)
+        status = each.wait_for("Serving")
         assert status["version"] == "2.0.0"
         outcomes = [entry["outcome"] for entry in status["history"]]
         assert outcomes == ["Succeeded", "Succeeded"]
@@ -232,7 +231,7 @@ def test_a_slow_cluster_fails_no_version(site: Site) -> None:
 
 def test_a_number_of_pods_that_flips_keeps_no_bad_version_alive(london: Site) -> None:
     london.shell.apply(release("8.9.0", "rust", "broken:9"))
-    numbers = iter([3, 2] * 40)
+    numbers = itertools.cycle([3, 2])
 
     def flip() -> Any:
         deadline = {"progressDeadlineSeconds": 6}
@@ -254,9 +253,10 @@ def test_however_many_pods_may_be_missing_the_last_one_stays(
     rollout = {"maxUnavailable": unavailable}
     london.apply(replicas=replicas, rollout=rollout)
     eventually(lambda: london.status().get("ready") == f"{replicas}/{replicas}")
-    late = {"annotations": {"test/ready-after": "2s"}}
-    with watching(london, *SLICES, show=READY_ENDPOINTS) as record:
+    wait_for_endpoints(london, replicas)
+    late = {"annotations": {"test/ready-after": "4s"}}
+    with watching(london, *endpoints_of(london), show=READY_ENDPOINTS) as record:
         london.apply(replicas=replicas, colour="green", pod=late, rollout=rollout)
         floor = eventually(lambda: london.status()["rollout"]["floor"])
-        assert london.wait_for("Serving", seconds=60)["version"] == "2.0.0"
+        assert london.wait_for("Serving")["version"] == "2.0.0"
         assert min(line.count("true") for line in record.lines()) >= floor >= 1

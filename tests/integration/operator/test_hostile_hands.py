@@ -43,7 +43,7 @@ def test_an_autoscaler_of_somebody_elses_sets_the_number_and_is_named(london: Si
 def test_an_owner_that_is_taken_off_is_put_back_at_once(london: Site) -> None:
     patch = json.dumps([{"op": "remove", "path": "/metadata/ownerReferences"}])
     london.kubectl("patch", "service", "london", "--type=json", "-p", patch)
-    eventually(lambda: london.get("service")["metadata"].get("ownerReferences"), seconds=10)
+    eventually(lambda: london.get("service")["metadata"].get("ownerReferences"))
 
 
 def test_a_service_account_that_is_taken_away_is_gone(london: Site) -> None:
@@ -136,6 +136,7 @@ def test_a_predecessors_service_that_hangs_is_said(london: Site) -> None:
     add = json.dumps({"metadata": {"finalizers": ["example.com/balancer"]}})
     london.kubectl("patch", "service", "london", "--type=merge", "-p", add)
     london.kubectl("delete", "weatherapp", "london")
+    eventually(lambda: "deletionTimestamp" in london.get("service")["metadata"])
     london.apply(colour="green")
     london.wait_for("WaitingForDeletion")
     eventually(lambda: london.status().get("colour") == "green")

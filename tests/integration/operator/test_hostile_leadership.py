@@ -11,7 +11,7 @@ from support.kubectl import Shell
 from support.operator import Operator, Site, audited, is_write
 from weather_cluster.clusters import Cluster
 
-TAKEN_OVER_SECONDS = 40
+TAKEN_OVER_SECONDS = 120
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_write_that_is_late_does_not_undo_what_the_next_leader_did(
     another.ensure_leading()
     late = proxy.delay(lambda asked: is_deployment_of(asked, site.namespace))
     site.apply(colour="green")
-    assert late.arrived.wait(20)
+    assert late.arrived.wait(60)
     another.kill()
     site.apply(colour="yellow", replicas=3)
     operator.ensure_leading()
@@ -96,17 +96,20 @@ def test_the_lease_is_given_back_after_the_last_write_has_ended(
     another.ensure_leading()
     late = proxy.delay(lambda asked: is_deployment_of(asked, site.namespace))
     site.apply()
-    assert late.arrived.wait(20)
+    assert late.arrived.wait(60)
     process = another.process
     assert process
     process.terminate()
     with pytest.raises(AssertionError):
         eventually(lambda: process.poll() is not None or not holder(shell), seconds=2)
     late.let_go.set()
-    assert process.wait(30) == 0
-    answered = [asked.kind for asked, _ in proxy.answered if asked.verb in ("apply", "update")]
-    assert answered[-1] == "leases"
-    assert "deployments" in answered
+    assert process.wait(60) == 0
+
+    def answered() -> list[str]:
+        return [asked.kind for asked, _ in proxy.answered if asked.verb in ("apply", "update")]
+
+    # The process may have gone before the proxy has noted what it answered.
+    eventually(lambda: "deployments" in answered() and answered()[-1] == "leases")
     assert not holder(shell)
     assert last_line(another) == ("stopped", "SIGTERM")
     operator.ensure_leading()

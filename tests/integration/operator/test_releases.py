@@ -132,6 +132,7 @@ def test_pods_run_the_digest_and_kubectl_shows_it(
     assert image_of(site) == f"{version.image}@{digest}"
     assert site.status()["image"] == f"{version.image}@{digest}"
     assert width(site) < 200
+    version.wait_for("Resolved", "True")
     header, row = site.shell.kubectl("get", "wr", version.version).splitlines()
     assert header.split() == ["NAME", "VERSION", "COLOUR", "AVAILABLE", "AGE"]
     assert len(row) < 80
@@ -230,7 +231,7 @@ def test_a_rollout_waits_for_a_tag_that_is_on_its_way(
     assert width(site) < 200
     assert image_of(site) == "weather:1.0.0"
     digest = registry.push(version.repository, version.version, content="one")
-    assert site.wait_for("Serving", seconds=60)["version"] == version.version
+    assert site.wait_for("Serving")["version"] == version.version
     assert image_of(site) == f"{version.image}@{digest}"
 
 
@@ -319,8 +320,10 @@ def test_asking_again_and_again_writes_nothing(
 
     eventually(renewed)
     events = audited(control_plane.audit_log, since=since)
-    written = [each for each in events if is_write(each)]
-    assert not [each for each in written if each["objectRef"]["resource"] == "weatherreleases"]
+    written = [each["objectRef"] for each in events if is_write(each)]
+    # Of others the registry cannot be reached, in words that may be others each time.
+    ours = [each for each in written if each.get("name") == version.version]
+    assert not [each for each in ours if each["resource"] == "weatherreleases"]
 
 
 def test_an_operator_of_some_namespaces_leaves_the_releases_alone(

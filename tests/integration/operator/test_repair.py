@@ -86,7 +86,7 @@ def test_a_field_of_ours_is_put_back_and_the_event_names_it(
 ) -> None:
     kind, path, value = expected
     london.kubectl(*edit)
-    eventually(lambda: live(london, kind, *path) == value, seconds=2)
+    eventually(lambda: live(london, kind, *path) == value)
     eventually(lambda: corrected(london, named))
 
 
@@ -116,7 +116,7 @@ def test_what_others_add_stays(london: Site) -> None:
     london.kubectl("annotate", "svc/london", "example.com/x=y")
     london.kubectl("set", "env", "deploy/london", "EXTRA=1")
     london.kubectl("rollout", "restart", "deploy/london")
-    london.kubectl("rollout", "status", "deploy/london", "--timeout=30s")
+    london.kubectl("rollout", "status", "deploy/london", "--timeout=120s")
     london.apply(colour="green")
     london.wait_for("Serving")
     deployment = london.get("deployment")
@@ -144,7 +144,7 @@ def test_the_undo_of_a_rollout_is_undone(london: Site) -> None:
     london.wait_for("Serving")
     london.kubectl("rollout", "undo", "deploy/london")
     path = ("spec", "template", "spec", "containers", 0, "image")
-    eventually(lambda: live(london, "deployment", *path) == "weather:2.0.0", seconds=2)
+    eventually(lambda: live(london, "deployment", *path) == "weather:2.0.0")
 
 
 def test_a_status_that_was_edited_is_put_right(london: Site) -> None:

@@ -9,10 +9,8 @@ import pytest
 from support import kubelet
 from support.deadlines import eventually
 from support.operator import Operator, Site, release
-from support.watching import watching
+from support.watching import READY_ENDPOINTS, endpoints_of, wait_for_endpoints, watching
 
-READY_ENDPOINTS = "{.endpoints[*].conditions.ready}"
-SLICES = ("endpointslices", "-l", "kubernetes.io/service-name=london")
 SHORT = {"progressDeadlineSeconds": 3}
 BAD = {
     "8.1.0": ("cerise", "missing:8", "ImagePullBackOff"),
@@ -49,8 +47,9 @@ def images_ever(site: Site) -> list[str]:
 
 @pytest.mark.parametrize("version", BAD)
 def test_a_bad_version_is_rolled_back_while_the_good_pods_serve(london: Site, version: str) -> None:
+    wait_for_endpoints(london, 2)
     good = pods(london)
-    with watching(london, *SLICES, show=READY_ENDPOINTS) as record:
+    with watching(london, *endpoints_of(london), show=READY_ENDPOINTS) as record:
         london.apply(version=version, rollout=SHORT)
         status = london.wait_for("RolledBack")
         assert min(line.count("true") for line in record.lines()) >= 2
@@ -88,7 +87,7 @@ def test_a_failed_revision_is_not_tried_again_until_the_attempt_rises(london: Si
     london.wait_for("RolledBack")
     london.apply(version="8.1.0", rollout=SHORT, replicas=3)
     eventually(lambda: london.status().get("ready") == "3/3")
-    assert london.reason() == "RolledBack"
+    london.wait_for("RolledBack")
     london.apply(colour="yellow", rollout=SHORT)
     london.wait_for("Serving")
     london.apply(version="8.1.0", rollout=SHORT)
@@ -159,7 +158,7 @@ def test_the_return_survives_an_operator_that_was_away_at_the_deadline(
     eventually(lambda: now() > deadline)
     operator.ensure_leading()
     # It waits for 20 s for what nodes say before it condemns anything.
-    london.wait_for("RolledBack", seconds=90)
+    london.wait_for("RolledBack")
 
 
 def now() -> str:
@@ -223,10 +222,10 @@ def test_what_is_edited_after_a_rollback_is_put_back_too(london: Site) -> None:
     london.apply(version="8.1.0", rollout=SHORT)
     london.wait_for("RolledBack")
     london.kubectl("set", "image", "deploy/london", "web=other:1")
-    eventually(lambda: image(london) == "weather:1.0.0", seconds=10)
+    eventually(lambda: image(london) == "weather:1.0.0")
     assert eventually(lambda: london.events("DriftCorrected"))
     london.kubectl("rollout", "undo", "deploy/london")
-    eventually(lambda: image(london) == "weather:1.0.0", seconds=10)
+    eventually(lambda: image(london) == "weather:1.0.0")
 
 
 def test_the_history_is_as_long_as_asked_and_never_without_the_last_good(london: Site) -> None:
@@ -241,12 +240,14 @@ def test_the_history_is_as_long_as_asked_and_never_without_the_last_good(london:
 
 
 def test_a_suspended_site_is_not_rolled_back(london: Site) -> None:
-    london.apply(version="8.1.0", rollout=SHORT)
+    # Long enough that it is suspended before.
+    short = {"progressDeadlineSeconds": 12}
+    london.apply(version="8.1.0", rollout=short)
     deadline = eventually(lambda: london.status().get("rollout", {}).get("deadline"))
-    london.apply(version="8.1.0", rollout=SHORT, suspend=True)
+    london.apply(version="8.1.0", rollout=short, suspend=True)
     london.wait_for("Suspended")
     eventually(lambda: now() > deadline)
     assert image(london) == "missing:8"
     assert "failedRevisions" not in london.status()
-    london.apply(version="8.1.0", rollout=SHORT)
+    london.apply(version="8.1.0", rollout=short)
     london.wait_for("RolledBack")

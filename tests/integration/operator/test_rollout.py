@@ -84,7 +84,7 @@ def test_a_pause_holds_back_what_is_new_and_only_that(london: Site) -> None:
 
 
 def test_a_pause_stops_a_rollout_in_flight_and_lets_it_go_on(london: Site) -> None:
-    slow: dict[str, Any] = {"pod": {"annotations": {"test/ready-after": "6s"}}}
+    slow: dict[str, Any] = {"pod": {"annotations": {"test/ready-after": "12s"}}}
     london.apply(colour="green", **slow)
     # Only then has the Deployment's controller begun it.
     eventually(lambda: london.status().get("updatedReplicas") == 1)

@@ -77,7 +77,7 @@ def test_what_others_do_to_an_ingress_is_put_right_and_what_they_add_stays(site:
         annotations = site.get("ingress")["metadata"]["annotations"]
         return bool(annotations[scheme] == "internet-facing" and "example.com/x" in annotations)
 
-    eventually(repaired, seconds=5)
+    eventually(repaired)
     site.kubectl("delete", "ingress/london")
     eventually(lambda: site.find("ingress"))
 

@@ -9,11 +9,9 @@ import pytest
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site
-from support.watching import watching
+from support.watching import READY_ENDPOINTS, endpoints_of, wait_for_endpoints, watching
 
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
-SLICES = ("endpointslices", "-l", "kubernetes.io/service-name=london")
-READY = "{.endpoints[*].conditions.ready}"
 
 
 def give_addresses(shell: Shell, node: str, addresses: list[dict[str, str]]) -> None:
@@ -89,8 +87,9 @@ def test_a_load_balancer_is_waited_for_and_then_named(site: Site) -> None:
 def test_every_change_of_type_keeps_the_service_its_address_and_its_endpoints(site: Site) -> None:
     site.apply()
     first = settled(site, "ClusterIP")
+    wait_for_endpoints(site, 2)
     steps = [type_ for pair in itertools.permutations(TYPES, 2) for type_ in pair]
-    with watching(site, *SLICES, show=READY) as record:
+    with watching(site, *endpoints_of(site), show=READY_ENDPOINTS) as record:
         for step in steps:
             site.apply(service={"type": step})
             service = settled(site, step)

@@ -39,7 +39,7 @@ def observed(body: dict[str, Any]) -> int:
 def test_helm_waits_until_a_site_serves(
     site: Site, shell: Shell, namespace: str, chart: Path
 ) -> None:
-    code, error = install(shell, namespace, chart, 60)
+    code, error = install(shell, namespace, chart, 180)
     assert code == 0, error
     assert site.reason() == "Serving"
     assert observed(site.get()) == site.get()["metadata"]["generation"]
