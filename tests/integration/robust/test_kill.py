@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.deadlines import eventually
 from support.faults import WRITES, Held, Proxy
-from support.fleet import Fleet, differences
+from support.fleet import Fleet, assert_alike
 from support.kubectl import Shell
 from support.operator import Operator, release
 
@@ -128,7 +128,7 @@ def kill_at_the_points(
             fleet.assert_told(work.ends, apps)
         return True
 
-    eventually(all_there, seconds=60, every=0.5)
+    eventually(all_there, every=0.5)
     missed = set(missing())
     operator.kill()
     for each in held.values():
@@ -155,9 +155,7 @@ def test_a_kill_at_any_write_ends_as_no_kill_does(
     operator.ensure_leading()
     fleet.wait_until(work.ends, dict.fromkeys(held, work.after))
     rest(proxy)
-    worlds = fleet.worlds()
-    wrong = {app: differences(worlds[app], reference.world) for app in held}
-    assert not {app: found for app, found in wrong.items() if found}
+    assert_alike(fleet, held, reference.world)
     assert {app: changes(proxy, app) for app in held} == dict.fromkeys(held, reference.changes)
     # Of what tells of progress there is more or less, as the pods come up.
     assert len(held) - len(missed) >= 2 * (reference.to_children + 1)
