@@ -363,7 +363,7 @@ def test_an_image_that_nobody_has_ends_an_installation_in_seconds(
     with own_namespace(shell, "install") as namespace:
         path = f"PATH={tmp_path}:{shell.environment['PATH']}"
         made = shell.run(
-            *("timeout", "60", "env", path, f"NAMESPACE={namespace}", "make", "install"),
+            *("timeout", "150", "env", path, f"NAMESPACE={namespace}", "make", "install"),
             *("REGISTRY=registry.example/missing", f"NAMESPACE={namespace}"),
         )
     assert made.returncode == 2, made.stdout + made.stderr

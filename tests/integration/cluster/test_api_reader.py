@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.deadlines import eventually
 from support.kubectl import Shell
 
 
@@ -23,9 +24,14 @@ from support.kubectl import Shell
     ids=" ".join,
 )
 def test_reads_what_kubectl_gets(shell: Shell, words: tuple[str, ...]) -> None:
-    by_kubectl = json.loads(shell.kubectl("get", *words, "-o", "json"))
-    read = shell.get(*words)
-    assert read.get("items", read) == by_kubectl.get("items", by_kubectl)
+    def agree() -> bool:
+        by_kubectl = json.loads(shell.kubectl("get", *words, "-o", "json"))
+        read = shell.get(*words)
+        assert read.get("items", read) == by_kubectl.get("items", by_kubectl)
+        return True
+
+    # What neighbours left may go between the one and the other.
+    eventually(agree)
 
 
 @pytest.mark.parametrize("words", [("weatherrelease", "0.0.0"), ("nothings",)], ids=" ".join)

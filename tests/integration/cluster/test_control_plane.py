@@ -10,6 +10,7 @@ import pytest
 from support.clusters import running_cluster, start_up, unique_name
 from support.deadlines import eventually
 from support.kubectl import Shell
+from support.operator import audited
 from weather_cluster import clusters, processes, settings
 from weather_cluster.clusters import Cluster, ClusterError
 
@@ -79,7 +80,7 @@ def test_an_images_name_decides_how_its_pods_fare(control_plane: Cluster) -> Non
                 found[pod["metadata"]["name"]] = None if container["ready"] else waiting
         return found
 
-    assert eventually(lambda: fates() == expected and fates(), seconds=20) == expected
+    assert eventually(lambda: fates() == expected and fates()) == expected
     shell.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
@@ -87,8 +88,8 @@ def test_each_request_is_in_the_audit_log(control_plane: Cluster) -> None:
     shell, name = Shell.of(control_plane), f"audited-{os.getpid()}"
     shell.kubectl("create", "configmap", name)
     shell.kubectl("delete", "configmap", name)
-    entries = [json.loads(line) for line in control_plane.audit_log.read_text().splitlines()]
-    ours = [e for e in entries if e.get("objectRef", {}).get("name") == name]
+    entries = audited(control_plane.audit_log, agent="kubectl")
+    ours = [each for each in entries if each["objectRef"].get("name") == name]
     verbs = [(entry["verb"], entry["user"]["username"]) for entry in ours]
     assert [verb for verb in verbs if verb[0] in {"create", "delete"}] == [
         ("create", "admin"),

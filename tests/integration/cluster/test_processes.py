@@ -27,12 +27,12 @@ def test_a_component_runs_until_all_are_killed(directory: Path) -> None:
 def test_what_a_component_started_goes_too_but_does_not_count_as_it(directory: Path) -> None:
     script = "sleep 600 & echo $! >child; sleep 600; true"
     processes.start(directory, "parent", ["sh", "-c", script])
-    processes.wait_until((directory / "child").exists, directory, "parent", seconds=5)
+    file = directory / "child"
+    child = eventually(lambda: int(file.read_text() or 0) if file.exists() else 0)
     (parent,) = (p for p in processes.running(directory) if p.component == "parent")
     processes.kill(parent.pid, f"{DIRECTORY}={directory}".encode())
-    child = int((directory / "child").read_text())
     # A killed process keeps its environment until the kernel has taken it down.
-    eventually(lambda: processes.components(directory) == {"parent": False}, seconds=10)
+    eventually(lambda: processes.components(directory) == {"parent": False})
     assert child in {process.pid for process in processes.running(directory)}
     processes.kill_all(directory)
     assert not list(processes.running(directory))
@@ -50,7 +50,7 @@ def test_a_process_of_another_cluster_is_never_killed(directory: Path) -> None:
 def test_a_component_that_ends_while_it_starts_is_quoted(directory: Path) -> None:
     processes.start(directory, "liar", ["sh", "-c", "sleep 0.3; echo the port is taken; exit 1"])
     with pytest.raises(ClusterError, match=r"(?s)liar ended while it started.*the port is taken"):
-        processes.wait_until(lambda: False, directory, "liar", seconds=10)
+        processes.wait_until(lambda: False, directory, "liar", seconds=60)
 
 
 def test_a_component_that_never_gets_ready_is_quoted(directory: Path) -> None:

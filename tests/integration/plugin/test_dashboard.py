@@ -13,7 +13,12 @@ from kubectl_weather.errors import PluginError
 from kubectl_weather.kubectl import Target
 from playwright.sync_api import Browser, Page, expect
 from support.background import running
-from support.browser import accessibility_violations, chromium, picture
+from support.browser import (
+    EXPECTED_MILLISECONDS,
+    accessibility_violations,
+    chromium,
+    picture,
+)
 from support.deadlines import eventually
 from support.kubectl import Shell
 from support.operator import Operator, Site, release, weather_app
@@ -23,7 +28,7 @@ from weather_operator.model import WEATHER_APP
 
 BROKEN = "8.5.0"
 SLOWLY = {"annotations": {"test/ready-after": "2s"}}
-SECONDS = 30_000
+SECONDS = EXPECTED_MILLISECONDS
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +233,7 @@ def test_only_its_own_viewer_is_answered(
 ) -> None:
     to = urlsplit(address)
     where = f"{to.path}{path}" if not path.startswith("../") else f"/{path.removeprefix('../')}"
-    connection = http.client.HTTPConnection(to.netloc, timeout=10)
+    connection = http.client.HTTPConnection(to.netloc, timeout=60)
     connection.request(method, where, headers=headers)
     answer = connection.getresponse()
     assert answer.status == status

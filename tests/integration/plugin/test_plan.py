@@ -37,6 +37,8 @@ def everything(site: Site) -> str:
 
 
 def test_a_new_version_replaces_the_pods_that_the_plan_names(london: Site, tmp_path: Path) -> None:
+    # The budget counts the pods a moment after these are ready.
+    eventually(lambda: london.get("poddisruptionbudget")["status"]["currentHealthy"] == 2)
     before, there = everything(london), pods(london)
     planned = plan(london, tmp_path, colour="green")
     assert everything(london) == before, "a plan has written something"

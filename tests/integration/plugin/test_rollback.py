@@ -22,9 +22,14 @@ def lines(site: Site, *words: str) -> list[str]:
     return weather(site, *words).splitlines()
 
 
-def colours(site: Site) -> set[str]:
-    (deployment,) = [weather_json(site, "tree", "london")["deployment"]]
-    return {pod["colour"] for each in deployment["replica_sets"] for pod in each["pods"]}
+def wait_for_colour(site: Site, colour: str) -> None:
+    """Return when the tree has pods of this colour alone: others end a moment after it serves."""
+
+    def colours() -> set[str]:
+        deployment = weather_json(site, "tree", "london")["deployment"]
+        return {pod["colour"] for each in deployment["replica_sets"] for pod in each["pods"]}
+
+    eventually(lambda: colours() == {colour})
 
 
 def test_a_site_goes_back_to_the_colour_before_and_forward_to_a_version(london: Site) -> None:
@@ -41,7 +46,7 @@ def test_a_site_goes_back_to_the_colour_before_and_forward_to_a_version(london: 
     ]
     assert london.get()["spec"]["colour"] == "yellow"
     london.wait_for("Serving")
-    assert colours(london) == {"yellow"}
+    wait_for_colour(london, "yellow")
     assert weather_json(london, "rollback", "london", "--to=2.0.0")["spec"] == {"colour": "green"}
     london.wait_for("Serving")
     managed = london.kubectl("get", "weatherapp/london", "--show-managed-fields", "-o", "yaml")
@@ -58,7 +63,7 @@ def test_what_failed_is_listed_and_tried_again_and_given_up(london: Site) -> Non
         assert "RolledBack" in newest
         assert "CrashLoopBackOff" in newest
         assert lines(london, "retry", "london")[0] == f"london tries {CRASHING} again, attempt 1."
-        eventually(lambda: len(weather_json(london, "history", "london")) == 3, seconds=60)
+        eventually(lambda: len(weather_json(london, "history", "london")) == 3)
         london.wait_for("RolledBack")
         lines(london, "rollback", "london")
         london.wait_for("Serving")
@@ -72,7 +77,7 @@ def test_a_paused_site_keeps_its_colour_until_it_goes_on(london: Site) -> None:
     assert lines(london, "pause", "london")[0] == "london is paused already."
     london.apply(colour="red", rollout={**SHORT, "paused": True})
     london.wait_for("Paused")
-    assert colours(london) == {"yellow"}
+    wait_for_colour(london, "yellow")
     assert weather_json(london, "resume", "london")["spec"] == {"rollout": {"paused": False}}
     london.wait_for("Serving")
-    assert colours(london) == {"red"}
+    wait_for_colour(london, "red")

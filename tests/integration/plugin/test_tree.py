@@ -52,7 +52,7 @@ def test_a_watched_tree_shows_both_versions_and_then_the_new_one(
         eventually(lambda: _versions(out)[-1] == {"2.0.0"})
     finally:
         watch.terminate()
-        assert watch.wait(timeout=20) == 143
+        assert watch.wait(timeout=60) == 143
     assert {"1.0.0", "2.0.0"} in _versions(out)
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -62,17 +63,22 @@ def test_a_watch_that_nobody_reads_ends_quietly(
 
 @pytest.mark.parametrize("end", [b"", b'{"type": "ERROR", "object": {"code": 410}}\n'])
 def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(api: Api, end: bytes) -> None:
+    asked: dict[str, list[float]] = defaultdict(list)
+    once = threading.Lock()
+
     def answer(path: str) -> Answer:
-        return Answer(raw=end) if "watch=true" in path else nothing(path)
+        if "watch=true" not in path:
+            return nothing(path)
+        asked[path].append(time.monotonic())
+        if len(asked[path]) == 3 and once.acquire(blocking=False):
+            signal.raise_signal(signal.SIGTERM)
+        return Answer(raw=end)
 
     api.answer = answer
-    ended = threading.Timer(0.8, signal.raise_signal, [signal.SIGTERM])
-    ended.start()
-    try:
-        assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
-    finally:
-        ended.cancel()
-    assert max(map(api.paths.count, api.paths)) <= 3
+    assert run("tree", "--watch").exit_code == 128 + signal.SIGTERM
+    first, second, third = next(each for each in asked.values() if len(each) == 3)
+    assert second - first > watch._FIRST_BACKOFF_SECONDS / 2
+    assert third - first > 2 * watch._FIRST_BACKOFF_SECONDS
 
 
 def stopping_once(
@@ -82,7 +88,7 @@ def stopping_once(
     once = threading.Lock()
 
     def stop() -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not is_seen() and time.monotonic() < deadline:
             time.sleep(0.02)
         signal.raise_signal(signal.SIGTERM)

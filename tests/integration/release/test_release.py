@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 import yaml
 from support.clusters import running_cluster
+from support.deadlines import eventually
 from support.kubectl import ROOT, Shell
 from support.registry import running_registry
 from weather_cluster.images import IMAGES
@@ -77,9 +78,12 @@ def test_plain_manifests_and_the_chart_of_an_oci_registry_install_the_same(
     shell: Shell, dist: Path
 ) -> None:
     shell.kubectl("apply", "--server-side", "-f", str(dist / "install.yaml"))
-    shell.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+    # It fails at once where a definition is so new that it has no conditions yet.
+    established = ("kubectl", "wait", "crd", "--all", "--for=condition=Established")
+    eventually(lambda: shell.run(*established).returncode == 0)
+    eventually(lambda: shell.run("kubectl", "get", "weatherreleases").returncode == 0)
     shell.kubectl("apply", "--server-side", "-f", str(dist / "releases.yaml"))
-    words = ("deployment/weather-operator", "--for=condition=Available", "--timeout=60s")
+    words = ("deployment/weather-operator", "--for=condition=Available", "--timeout=180s")
     shell.kubectl("wait", "-n", SYSTEM, *words)
     check_installed(shell)
     by_kubectl = made(shell)
@@ -94,7 +98,7 @@ def test_plain_manifests_and_the_chart_of_an_oci_registry_install_the_same(
             shell,
             *("install", "weather-operator", f"{address}/weather-operator", "--plain-http"),
             *(f"--version={RELEASE.version}", "--namespace", SYSTEM, "--create-namespace"),
-            *("--set=crds.apply=false", "--wait", "--timeout=60s"),
+            *("--set=crds.apply=false", "--wait", "--timeout=180s"),
         )
     check_installed(shell)
     assert made(shell) == by_kubectl
