@@ -75,17 +75,28 @@ def percent(text: str) -> int:
 
 def test_shares_pods_and_latency_by_version(browser: Browser, sites: list[Site]) -> None:
     with watching(browser, [site.port for site in sites]) as page:
-        eventually(lambda: sent(page) >= 60, seconds=30)
-        found = cards(page)
-        assert list(found) == ["v2.0.0 green", "v3.0.0 red"]
-        assert percent(found["v2.0.0 green"]) == pytest.approx(67, abs=4)
-        assert percent(found["v3.0.0 red"]) == pytest.approx(33, abs=4)
+        eventually(lambda: sent(page) >= 60)
+        assert list(cards(page)) == ["v2.0.0 green", "v3.0.0 red"]
+
+        def shares_are_right() -> bool:
+            found = cards(page)
+            assert percent(found["v2.0.0 green"]) == pytest.approx(67, abs=4)
+            assert percent(found["v3.0.0 red"]) == pytest.approx(33, abs=4)
+            return True
+
+        # What is on its way may be all of one version, and counts for less with every answer.
+        eventually(shares_are_right)
         green = page.locator(".versions > li").first
         assert green.locator("[data-part=pod-count]").inner_text() == "2"
         assert "london-0 " in green.locator("[data-part=pods]").inner_text()
         assert green.locator("[data-part=median]").inner_text().endswith(" ms")
-        width = green.locator("[data-part=bar]").get_attribute("width") or ""
-        assert percent(width.split(".")[0].rstrip("%")) == pytest.approx(67, abs=4)
+
+        def bar_is_right() -> bool:
+            width = green.locator("[data-part=bar]").get_attribute("width") or ""
+            assert percent(width.split(".")[0].rstrip("%")) == pytest.approx(67, abs=4)
+            return True
+
+        eventually(bar_is_right)
         assert green.locator("[data-part=bar]").get_attribute("fill") == "#00875A"
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -96,8 +107,8 @@ def test_shares_pods_and_latency_by_version(browser: Browser, sites: list[Site])
 def test_one_that_stalls_stops_nothing(browser: Browser, sites: list[Site]) -> None:
     """A twentieth of the connections is never answered; the others go on meanwhile."""
     with watching(browser, [*[sites[0].port] * 19, STALLED]) as page:
-        eventually(lambda: sent(page) >= 100, seconds=30)
-        eventually(lambda: "no answer" in cards(page), seconds=20)
+        eventually(lambda: sent(page) >= 100)
+        eventually(lambda: "no answer" in cards(page))
         assert percent(cards(page)["no answer"]) <= 10
 
 
@@ -148,14 +159,20 @@ def test_changes_are_told_politely_and_seldom(browser: Browser, sites: list[Site
                 .observe(told, {childList: true, characterData: true, subtree: true});
             }"""
         )
-        eventually(lambda: page.evaluate("window.all"), seconds=20)
-        eventually(lambda: sent(page) >= 100, seconds=30)
+        eventually(lambda: page.evaluate("window.all"))
+        eventually(lambda: sent(page) >= 100)
+
+        def both_are_told() -> bool:
+            told = page.evaluate("window.all")[-1][1]
+            shares = dict(re.findall(r"(v[\d.]+ \w+) (\d+)%", told))
+            assert set(shares) == {"v2.0.0 green", "v3.0.0 red"}
+            assert all(int(share) == pytest.approx(50, abs=15) for share in shares.values())
+            return True
+
+        # What is told first is of the first few answers.
+        eventually(both_are_told)
         said = page.evaluate("window.all")
         assert all(later[0] - earlier[0] > 4900 for earlier, later in itertools.pairwise(said))
-        told = said[-1][1]
-        shares = dict(re.findall(r"(v[\d.]+ \w+) (\d+)%", told))
-        assert set(shares) == {"v2.0.0 green", "v3.0.0 red"}
-        assert all(int(share) == pytest.approx(50, abs=15) for share in shares.values())
 
 
 def test_all_works_below_a_base_path(browser: Browser) -> None:
@@ -170,7 +187,7 @@ def test_faults_are_set_on_every_pod_of_the_version_and_no_other(
     browser: Browser, sites: list[Site]
 ) -> None:
     with watching(browser, [site.port for site in sites]) as page:
-        eventually(lambda: sent(page) >= 20, seconds=20)
+        eventually(lambda: sent(page) >= 20)
         form = page.locator(".faults")
         form.get_by_label("Version").select_option("2.0.0")
         form.get_by_label("Token").fill("not it at all")
@@ -184,7 +201,7 @@ def test_faults_are_set_on_every_pod_of_the_version_and_no_other(
         eventually(lambda: "2 of 2 pods" in status.inner_text())
         assert [site.get("/version").status for site in sites] == [500, 500, 200]
         failures = page.locator("[data-part=failures]").first
-        eventually(lambda: int(failures.inner_text()) > 5, seconds=20)
+        eventually(lambda: int(failures.inner_text()) > 5)
         assert page.locator(".versions > li").count() == 2
         picture(page, "live-faults")
         assert accessibility_violations(page) == []
@@ -216,7 +233,7 @@ def test_no_sliders_where_faults_cannot_be_set(browser: Browser) -> None:
 def test_nothing_is_cut_on_any_screen(browser: Browser, sites: list[Site], width: int) -> None:
     with watching(browser, [site.port for site in sites], "/live?lang=de") as page:
         page.set_viewport_size({"width": width, "height": 900})
-        eventually(lambda: sent(page) >= 60, seconds=30)
+        eventually(lambda: sent(page) >= 60)
         picture(page, f"live-{width}-de")
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
@@ -234,7 +251,7 @@ def test_without_script_it_is_made_anew_at_a_sane_pace(browser: Browser, sites: 
 
 
 def test_it_is_packed_and_small(sites: list[Site]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", sites[0].port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", sites[0].port, timeout=60)
     connection.request("GET", "/live", headers={"Accept-Encoding": "gzip"})
     answer = connection.getresponse()
     body = answer.read()

@@ -43,14 +43,12 @@ def test_a_page_is_cached_for_a_second_and_what_must_be_true_now_is_not() -> Non
             site.get()
             return any(line.get("cache") == "HIT" for line in requests(site))
 
-        eventually(page_cached, seconds=10, every=0)
+        eventually(page_cached, every=0)
         for _ in range(3):
             site.get("/api/info")
             site.get("/version")
             site.get("/healthz")
-        uncached = eventually(
-            lambda: [line for line in requests(site) if line["path"] != "/"][5:], seconds=5
-        )
+        uncached = eventually(lambda: [line for line in requests(site) if line["path"] != "/"][5:])
         assert {line["cache"] for line in uncached} == {"MISS"}
         # The probes come every other second and say nothing: they are not logged.
         assert not [line for line in requests(site) if line["path"] in ("/healthz", "/readyz")]
@@ -61,10 +59,12 @@ def test_the_first_visitor_after_a_pause_meets_no_old_page() -> None:
         ready(site)
         requested_at = time.time()
         site.get()
-        eventually(lambda: time.time() > requested_at + 3, seconds=10)
+        eventually(lambda: time.time() > requested_at + 3)
+        asked_at = time.time()
         stamp = re.search(r'datetime="([^"]+Z)">', site.get().text)
         assert stamp
-        assert time.time() - datetime.fromisoformat(stamp[1]).timestamp() < 2.5
+        # The stamp is of whole seconds.
+        assert asked_at - datetime.fromisoformat(stamp[1]).timestamp() < 1.5
 
 
 def test_all_that_is_written_is_below_one_directory_that_goes_in_the_end() -> None:
@@ -81,12 +81,12 @@ def test_all_that_is_written_is_below_one_directory_that_goes_in_the_end() -> No
             str(site.output)
         }
         site.process.send_signal(signal.SIGTERM)
-        assert wait_for_end(site.process, 15) == 0
+        assert wait_for_end(site.process, 60) == 0
         assert list(site.scratch.iterdir()) == []
 
 
 def test_a_steady_client_meets_no_failure_while_we_leave() -> None:
-    with running(DRAIN_SECONDS="1.5") as site:
+    with running(DRAIN_SECONDS="5") as site:
         ready(site)
         statuses: Counter[int] = Counter()
         left = threading.Event()
@@ -103,23 +103,23 @@ def test_a_steady_client_meets_no_failure_while_we_leave() -> None:
         clients = [threading.Thread(target=visit) for _ in range(4)]
         for client in clients:
             client.start()
-        eventually(lambda: statuses[200] > 20, seconds=10)
-        site.process.send_signal(signal.SIGTERM)
+        eventually(lambda: statuses[200] > 20)
         began = time.monotonic()
+        site.process.send_signal(signal.SIGTERM)
         try:
-            eventually(lambda: site.get("/readyz").status == 503, seconds=1.4, every=0.02)
+            eventually(lambda: site.get("/readyz").status == 503, every=0.02)
             assert site.get("/healthz").status == 200
             served = statuses[200]
-            eventually(lambda: statuses[200] > served + 20, seconds=10)
-            assert wait_for_end(site.process, 20) == 0
-            assert time.monotonic() - began >= 1.5
+            eventually(lambda: statuses[200] > served + 20)
+            assert wait_for_end(site.process, 60) == 0
+            assert time.monotonic() - began >= 5
         finally:
             left.set()
             for client in clients:
                 client.join()
         # Whoever still comes after the drain finds nobody listening, which no client saw as a 5xx.
         assert set(statuses) <= {200, 0}
-        assert all(moment - began >= 1.5 for moment in gone)
+        assert all(moment - began >= 5 for moment in gone)
 
 
 @pytest.mark.parametrize("child", [APP, NGINX])
@@ -128,8 +128,8 @@ def test_a_child_that_dies_ends_the_container_with_its_code(child: str) -> None:
         ready(site)
         others = psutil.Process(site.process.pid).children(recursive=True)
         site.child(child).kill()
-        assert wait_for_end(site.process, 10) == 128 + signal.SIGKILL
-        _, alive = psutil.wait_procs(others, timeout=5)
+        assert wait_for_end(site.process, 60) == 128 + signal.SIGKILL
+        _, alive = psutil.wait_procs(others, timeout=60)
         assert alive == []
         assert [line["child"] for line in site.lines() if line["message"] == "child ended"]
 
@@ -138,22 +138,22 @@ def test_a_second_signal_ends_it_at_once() -> None:
     with running(DRAIN_SECONDS="60") as site:
         ready(site)
         site.process.send_signal(signal.SIGTERM)
-        eventually(lambda: site.get("/readyz").status == 503, seconds=5, every=0.02)
+        eventually(lambda: site.get("/readyz").status == 503, every=0.02)
         site.process.send_signal(signal.SIGTERM)
-        assert wait_for_end(site.process, 5) == 128 + signal.SIGTERM
+        assert wait_for_end(site.process, 40) == 128 + signal.SIGTERM
         assert site.get().status == 0
 
 
 def test_a_signal_before_it_is_ready_ends_it_in_order() -> None:
     with running(DRAIN_SECONDS="60") as site:
-        eventually(lambda: psutil.Process(site.process.pid).children(), seconds=10, every=0.005)
+        eventually(lambda: psutil.Process(site.process.pid).children(), every=0.005)
         site.process.send_signal(signal.SIGTERM)
-        assert wait_for_end(site.process, 10) in (0, 128 + signal.SIGTERM)
+        assert wait_for_end(site.process, 40) in (0, 128 + signal.SIGTERM)
 
 
 def test_a_setting_that_cannot_be_used_is_one_sentence() -> None:
     with running(WEATHER_UNITS="kelvin") as site:
-        assert wait_for_end(site.process, 10) == 1
+        assert wait_for_end(site.process, 60) == 1
         assert site.output.read_text() == (
             "weather-webapp: WEATHER_UNITS is 'kelvin': write one of metric, imperial.\n"
         )
@@ -161,7 +161,7 @@ def test_a_setting_that_cannot_be_used_is_one_sentence() -> None:
 
 def test_a_wrong_argument_is_an_error() -> None:
     command = [sys.executable, "-m", "weather_webapp", "--port=80"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr == (
         "weather-webapp: give no arguments; settings are environment variables\n"
@@ -170,7 +170,7 @@ def test_a_wrong_argument_is_an_error() -> None:
 
 def test_a_port_that_is_taken_ends_it() -> None:
     with running() as one, running(PORT=str(ready(one).port)) as other:
-        assert wait_for_end(other.process, 20) == 1
+        assert wait_for_end(other.process, 60) == 1
         assert "Address already in use" in other.output.read_text()
         assert one.get().status == 200
 
@@ -185,14 +185,14 @@ def test_links_and_pages_stay_below_the_base_path() -> None:
 
 def test_a_start_that_is_to_fail_fails() -> None:
     with running(FAULT_STARTUP="fail") as site:
-        assert wait_for_end(site.process, 20) == 1
+        assert wait_for_end(site.process, 60) == 1
         assert "FAULT_STARTUP" in site.output.read_text()
 
 
 def test_a_crash_that_is_wanted_comes_and_ends_the_container() -> None:
     with running(FAULT_CRASH_AFTER_SECONDS="1") as site:
         ready(site)
-        assert wait_for_end(site.process, 20) == 70
+        assert wait_for_end(site.process, 60) == 70
 
 
 ORPHANAGE = """
@@ -204,11 +204,11 @@ from weather_webapp.supervisor import Processes
 assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # orphans come to us, as they do to PID 1
 processes = Processes()
 file = Path(sys.argv[1])
-processes.start("child", ["sh", "-c", f"(sleep 0.2 & echo $! > {file}); exec sleep 100"])
-assert processes.wait(lambda: file.exists() and file.read_text().strip() != "", 10)
+processes.start("child", ["sh", "-c", f"(sleep 2 & echo $! > {file}); exec sleep 100"])
+assert processes.wait(lambda: file.exists() and file.read_text().strip() != "", 30)
 orphan = Path("/proc", file.read_text().strip())
 assert orphan.exists()
-assert processes.wait(lambda: not orphan.exists(), 10), "the orphan was not reaped"
+assert processes.wait(lambda: not orphan.exists(), 30), "the orphan was not reaped"
 processes.kill()
 """
 
@@ -218,7 +218,7 @@ def test_orphans_are_reaped(tmp_path: Path) -> None:
         [sys.executable, "-c", ORPHANAGE, tmp_path / "orphan"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env=dict(os.environ),
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -257,7 +257,7 @@ class KeepAliveClient:
 
 
 def test_clients_that_keep_their_connection_lose_no_request() -> None:
-    with running(DRAIN_SECONDS="2") as site:
+    with running(DRAIN_SECONDS="5") as site:
         ready(site)
         left = threading.Event()
         clients = [KeepAliveClient(site.port) for _ in range(8)]
@@ -265,11 +265,11 @@ def test_clients_that_keep_their_connection_lose_no_request() -> None:
         for thread in threads:
             thread.start()
         try:
-            eventually(lambda: all(client.statuses[200] > 10 for client in clients), seconds=10)
+            eventually(lambda: all(client.statuses[200] > 10 for client in clients))
             assert [client.told_to_close for client in clients] == [0] * 8
             site.process.send_signal(signal.SIGTERM)
-            eventually(lambda: all(client.told_to_close for client in clients), seconds=2)
-            assert wait_for_end(site.process, 20) == 0
+            eventually(lambda: all(client.told_to_close for client in clients))
+            assert wait_for_end(site.process, 60) == 0
         finally:
             left.set()
             for thread in threads:
@@ -279,9 +279,9 @@ def test_clients_that_keep_their_connection_lose_no_request() -> None:
 
 
 def test_the_probes_answer_beside_the_metrics_too() -> None:
-    with running(DRAIN_SECONDS="2") as site:
-        eventually(lambda: site.get("/readyz", site.metrics_port).status == 200, seconds=20)
+    with running(DRAIN_SECONDS="60") as site:
+        eventually(lambda: site.get("/readyz", site.metrics_port).status == 200)
         assert site.get("/").status == 200
         site.process.send_signal(signal.SIGTERM)
-        eventually(lambda: site.get("/readyz", site.metrics_port).status == 503, seconds=1.5)
+        eventually(lambda: site.get("/readyz", site.metrics_port).status == 503)
         assert site.get("/healthz", site.metrics_port).status == 200
