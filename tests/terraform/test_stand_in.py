@@ -84,7 +84,7 @@ def _become_ready(ground: Ground) -> None:
         found: str = ground.eks.describe_cluster(name="here")["cluster"]["status"]
         return found == "ACTIVE"
 
-    eventually(status, seconds=10)
+    eventually(status)
 
 
 def _role(amazon: Account, name: str, service: str, *policies: str, action: Any = None) -> str:
@@ -136,7 +136,7 @@ def test_a_node_group_keeps_within_its_limits(ground: Ground) -> None:
         found: str = ground.eks.describe_nodegroup(**asked)["nodegroup"]["status"]
         return found == "ACTIVE"
 
-    eventually(active, seconds=10)
+    eventually(active)
     told = refused(lambda: ground.eks.update_nodegroup_config(**asked, scalingConfig=sizes))
     assert "Minimum capacity 2" in told
     grown = {"minSize": 1, "desiredSize": 2, "maxSize": 2}

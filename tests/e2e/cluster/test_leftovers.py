@@ -76,7 +76,7 @@ def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> 
 
     shell.apply(spread_over_nodes(busybox))
     shell.kubectl("expose", "deployment/site", "--port=80", "--target-port=8080", "--type=NodePort")
-    shell.kubectl("rollout", "status", "deployment/site", "--timeout=60s")
+    shell.kubectl("rollout", "status", "deployment/site", "--timeout=180s")
     pods = shell.get("pods")["items"]
     assert {pod["spec"]["nodeName"] for pod in pods} == nodes
     port = shell.get("service", "site")["spec"]["ports"][0]["nodePort"]
@@ -88,7 +88,7 @@ def test_down_of_two_nodes_with_pods_leaves_nothing(name: str, busybox: str) -> 
             seen.add(fetch(url))
             return seen >= every_pod
 
-        eventually(all_seen, seconds=30, every=0.01)
+        eventually(all_seen, every=0.01)
 
     inside = namespaces(cluster.number)
     assert machine.processes_in(inside)

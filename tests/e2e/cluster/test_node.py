@@ -51,20 +51,21 @@ def run(kubectl: Shell, namespace: str, *pods: dict[str, Any]) -> None:
     for manifest in pods:
         name = manifest["metadata"]["name"]
         kubectl.kubectl(
-            "wait", "-n", namespace, "--for=condition=Ready", f"pod/{name}", "--timeout=60s"
+            "wait", "-n", namespace, "--for=condition=Ready", f"pod/{name}", "--timeout=180s"
         )
 
 
 def test_logs_exec_and_port_forward(kubectl: Shell, namespace: str, busybox: str) -> None:
     run(kubectl, namespace, pod("site", busybox, SERVE))
-    assert kubectl.kubectl("logs", "-n", namespace, "site") == "serving\n"
+    # Nothing probes it: it is ready before it has said anything.
+    eventually(lambda: kubectl.kubectl("logs", "-n", namespace, "site") == "serving\n")
     assert kubectl.kubectl("exec", "-n", namespace, "site", "--", "busybox", "hostname") == "site\n"
     command = ["kubectl", "port-forward", "-n", namespace, "pod/site", ":8080"]
     with running(command, output=subprocess.PIPE, environment=kubectl.environment) as forward:
         assert forward.stdout
         port = re.search(r"127\.0\.0\.1:(\d+)", forward.stdout.readline())
         assert port
-        assert fetch(f"http://127.0.0.1:{port[1]}/") == "site"
+        assert eventually(lambda: fetch(f"http://127.0.0.1:{port[1]}/")) == "site"
 
 
 def test_services_have_names_and_node_ports(
@@ -75,25 +76,28 @@ def test_services_have_names_and_node_ports(
         "expose", "-n", namespace, "pod/site", "--port=80", "--target-port=8080", "--type=NodePort"
     )
     service = kubectl.get("service", "site", "-n", namespace)["spec"]
-    looked_up = kubectl.kubectl(
+    look_up = (
         *("exec", "-n", namespace, "client", "--", "busybox", "nslookup"),
         f"site.{namespace}.svc.cluster.local",
     )
-    assert f"Address: {service['clusterIP']}" in looked_up
+    eventually(lambda: f"Address: {service['clusterIP']}" in kubectl.kubectl(*look_up))
     (node,) = kubectl.get("nodes")["items"]
     address = node["status"]["addresses"][0]["address"]
     url = f"http://{address}:{service['ports'][0]['nodePort']}/"
-    assert eventually(lambda: fetch(url), seconds=20) == "site"
+    assert eventually(lambda: fetch(url)) == "site"
 
 
 def test_a_loaded_image_is_used_under_its_very_name(
     kubectl: Shell, namespace: str, busybox: str
 ) -> None:
     run(kubectl, namespace, pod("loaded", busybox, "sleep 600"))
-    events = kubectl.get("events", "-n", namespace)["items"]
-    pulled = [event["message"] for event in events if event["reason"] == "Pulled"]
-    assert [message for message in pulled if f'"{busybox}" already present' in message] == pulled
-    assert pulled
+
+    def pulled() -> list[str]:
+        events = kubectl.get("events", "-n", namespace)["items"]
+        return [event["message"] for event in events if event["reason"] == "Pulled"]
+
+    (message,) = eventually(pulled)
+    assert f'"{busybox}" already present' in message
 
 
 def test_an_image_that_nobody_has_is_one_sentence(node_cluster: Cluster) -> None:
@@ -118,7 +122,7 @@ def test_pods_reach_this_machine_at_its_address(
 ) -> None:
     host, port = node_cluster.registry.split(":")
     run(kubectl, namespace, pod("client", busybox, "sleep 600"))
-    request = f"printf 'GET /v2/ HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 3 {host} {port}"
+    request = f"printf 'GET /v2/ HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 20 {host} {port}"
     answer = kubectl.kubectl(
         "exec", "-n", namespace, "client", "--", "busybox", "sh", "-c", request
     )
@@ -139,7 +143,7 @@ def test_top_and_the_autoscaler_see_the_load(kubectl: Shell, namespace: str, bus
     def replicas() -> int:
         return int(kubectl.get("deployment", "busy", "-n", namespace)["spec"]["replicas"])
 
-    eventually(lambda: replicas() == 2, seconds=120, every=0.5)
+    eventually(lambda: replicas() == 2, seconds=240, every=0.5)
     assert re.search(
         r"^busy-\S+\s+\d+m", kubectl.kubectl("top", "pods", "-n", namespace), re.MULTILINE
     )

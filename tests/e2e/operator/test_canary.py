@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.deadlines import eventually
+from support.http import fetch
 from support.kubectl import Shell
 from support.operator import Site
 from weather_cluster import clusters
@@ -69,6 +70,7 @@ def site(installed: Shell, node_cluster: Cluster, namespace: str) -> Iterator[Si
 @pytest.fixture
 def client(site: Site) -> Iterator[Client]:
     url = site.status()["url"]
+    eventually(lambda: fetch(url))
     with Client(url, threads=3) as client:
         eventually(lambda: client.served["yellow"] > 0)
         yield client
@@ -89,13 +91,13 @@ def weight_in_route(site: Site) -> int:
 
 def serves_as_set(site: Site, client: Client, step: int, weight: float) -> None:
     """Wait for this step, and compare what was set with what the client and the operator count."""
-    eventually(lambda: waits_at(site, step), seconds=60)
+    eventually(lambda: waits_at(site, step))
     assert weight_in_route(site) == weight
     seen = Seen(client)
     seen.begin()
-    eventually(lambda: len(seen.since_taken_up()) >= 500, seconds=30)
+    eventually(lambda: len(seen.since_taken_up()) >= 500)
     assert is_within_chance(seen.since_taken_up(), "green", weight)
-    eventually(lambda: abs(observed_share(site) - weight) < 10, seconds=20)
+    eventually(lambda: abs(observed_share(site) - weight) < 10)
 
 
 def waits_at(site: Site, step: int) -> bool:
@@ -118,12 +120,12 @@ def test_shares_are_as_set_and_the_way_back_is_one_write(site: Site, client: Cli
     site.kubectl("annotate", "--overwrite", "weatherapp/london", approval)
     serves_as_set(site, client, 2, 50)
     site.apply(**spec("yellow", *steps))
-    eventually(lambda: weight_in_route(site) == 0, seconds=5)
+    eventually(lambda: weight_in_route(site) == 0, seconds=30)
     seen = Seen(client)
     seen.begin()
     eventually(lambda: len(seen.since_taken_up()) > 100)
     assert {each.colour for each in seen.since_taken_up()} == {"yellow"}
-    site.wait_for("Serving", seconds=30)
+    site.wait_for("Serving")
     assert site.get("deployment")["spec"] == before
     assert client.failures == []
 

@@ -66,26 +66,26 @@ def test_a_way_back_lands_on_as_many_pods_as_the_load_had_made(
 ) -> None:
     url, since = site.status()["url"], node_cluster.audit_log.stat().st_size
     with load(url):
-        eventually(lambda: available(site) == MOST, seconds=120)
+        eventually(lambda: available(site) == MOST, seconds=240)
         site.apply(**spec("green"))
-        status = site.wait_for("AwaitingApproval", seconds=90)
+        status = site.wait_for("AwaitingApproval")
         assert weight(site) == 50
         assert site.get(HPA)["spec"]["minReplicas"] == MOST
         assert site.get(HPA, "london-canary")["spec"]["minReplicas"] == MOST // 2
         assert available(site, "london-canary") >= MOST // 2
     # Nobody comes now, and but for the canary the autoscaler would take pods away at once.
-    eventually(lambda: utilization(site) < 25, seconds=60)
+    eventually(lambda: utilization(site) < 25)
     assert site.get("deployment")["spec"]["replicas"] == MOST
     with load(url):
         abort = f"weather.quantspark.io/abort={status['rollout']['revision']}"
         site.kubectl("annotate", "weatherapp/london", abort)
-        eventually(lambda: weight(site) == 0, seconds=10)
+        eventually(lambda: weight(site) == 0)
         least: list[int] = []
 
         def sees_the_load() -> bool:
             least.append(site.get("deployment")["spec"]["replicas"])
             return utilization(site) > 50
 
-        eventually(sees_the_load, seconds=60)
+        eventually(sees_the_load)
     assert min(least) == MOST
     assert writes_of_replicas(site.namespace, node_cluster.audit_log, since=since) == []

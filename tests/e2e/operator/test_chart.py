@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from support.deadlines import eventually
+from support.http import fetch
 from support.kubectl import ROOT, Shell, restricted
 from weather_cluster.clusters import Cluster
 from weather_cluster.demo import Client
@@ -96,6 +97,8 @@ def test_the_operator_comes_and_goes_and_no_page_notices(
     before = started(shell, namespace)
     url = shell.get("weatherapp", "london", "-n", namespace)["status"]["url"]
     release = ("weather-operator", "--namespace", SYSTEM)
+    # The node's rules follow the pods a moment later.
+    eventually(lambda: fetch(url))
     with Client(url) as client:
         helm(shell, "uninstall", *release, "--wait")
         assert shell.get("deployments", "-n", SYSTEM)["items"] == []

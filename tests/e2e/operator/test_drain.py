@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from support.clusters import running_cluster
 from support.deadlines import eventually
+from support.http import fetch
 from support.kubectl import Shell
 from weather_cluster.demo import Client
 
@@ -53,6 +54,8 @@ def test_a_drained_node_costs_no_request(two_nodes: Shell) -> None:
     first, second = sorted(each["metadata"]["name"] for each in two_nodes.get("nodes")["items"])
     eventually(lambda: nodes_of_the_app(two_nodes) == [first, second])
     url = two_nodes.get("wa", "london")["status"]["url"]
+    # The node's rules follow the pods a moment later.
+    eventually(lambda: fetch(url))
     with Client(url) as client:
         for node, other in ((second, first), (first, second)):
             drain = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s")

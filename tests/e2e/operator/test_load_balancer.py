@@ -108,8 +108,8 @@ def _absence(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]
             around.stop_controller()
             try:
                 apply(site, colour="green")
-                site.wait_for("Blocked", seconds=60)
-                site.blocker("ReadinessGateMissing")
+                site.wait_for("Blocked")
+                eventually(lambda: site.blocker("ReadinessGateMissing"))
                 assert site.get("deployment")["spec"]["paused"]
             finally:
                 around.start_controller()
@@ -120,7 +120,7 @@ def _absence(shell: Shell, cluster: Cluster, directory: Path) -> list[list[str]]
                         site.kubectl("delete", each["object"], "--wait=false", "--ignore-not-found")
                 return site.status().get("version") == VERSIONS["green"]
 
-            eventually(has_followed_the_advice, seconds=120, every=1)
+            eventually(has_followed_the_advice, seconds=240, every=1)
             site.wait_for("Serving")
             assert has_gates(site)
             eventually(lambda: client.served["green"] > 20)
@@ -174,11 +174,11 @@ def test_what_the_controller_refuses_is_said(quick: Surroundings) -> None:
     certificate = {"certificateArn": CERTIFICATE}
     orders = {"alb.ingress.kubernetes.io/group.order": "5000"}
     apply(site, ingress={"tls": certificate, "annotations": orders}, replicas=1)
-    status = site.wait_for("AddressPending", seconds=60)
+    site.wait_for("AddressPending")
     eventually(lambda: site.blocker("FailedBuildModel"))
-    assert "group.order" in site.condition("Ready")["message"], status
+    eventually(lambda: "group.order" in site.condition("Ready")["message"])
     apply(site, replicas=1)
-    site.wait_for("Serving", seconds=60)
+    site.wait_for("Serving")
     assert "blockers" not in site.status()
     assert pods(site)
 
@@ -192,7 +192,7 @@ def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
     with quick.client(site) as client:
         eventually(lambda: client.served["yellow"] > 20, every=1)
         apply(site, colour="green", rollout={"strategy": strategy})
-        eventually(lambda: _phase(site) == "Analysing", seconds=90, every=1)
+        eventually(lambda: _phase(site) == "Analysing", every=1)
         tried = [each for each in pods(site) if each["metadata"]["labels"][TRACK] == "canary"]
         assert len(tried) == 2
         assert all(each["spec"]["readinessGates"] for each in tried)

@@ -43,7 +43,7 @@ def test_a_site_is_opened_and_stays_open_through_a_rollout(
             assert process.stdout
             address = process.stdout.readline().strip()
             assert address.startswith("http://127.0.0.1:")
-            assert colour_at(address) == "yellow"
+            eventually(lambda: colour_at(address) == "yellow")
             apply(installed, namespace, "green")
             eventually(lambda: colour_at(address) == "green")
         finally:

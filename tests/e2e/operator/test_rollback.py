@@ -2,6 +2,7 @@
 
 import pytest
 from support.deadlines import eventually
+from support.http import fetch
 from support.kubectl import Shell
 from support.operator import Site, release
 from weather_cluster.clusters import Cluster
@@ -15,7 +16,9 @@ def london(installed: Shell, namespace: str) -> Site:
     """A yellow site at a port of the node."""
     site = Site(shell=installed, namespace=namespace)
     site.apply(service=SERVICE)
-    site.wait_for("Serving", seconds=120)
+    url = site.wait_for("Serving", seconds=120)["url"]
+    # The node's rules follow the pods a moment later.
+    eventually(lambda: fetch(url))
     return site
 
 
@@ -28,7 +31,7 @@ def test_an_image_that_cannot_be_pulled_costs_no_request(
         with Client(london.status()["url"]) as client:
             deadline = {"progressDeadlineSeconds": 8}
             london.apply(colour="violet", service=SERVICE, rollout=deadline)
-            london.wait_for("RolledBack", seconds=120)
+            london.wait_for("RolledBack", seconds=180)
             served = client.sent
             eventually(lambda: client.sent > served + 50)
     finally:
@@ -68,7 +71,7 @@ def test_a_missing_secret_is_named_and_making_it_helps(london: Site) -> None:
         assert "Make the Secret" in found["message"]
         return True
 
-    london.wait_for("Blocked", seconds=60)
+    london.wait_for("Blocked")
     eventually(named)
     london.kubectl("create", "secret", "generic", "openweathermap", "--from-literal=api-key=x")
     london.wait_for("Serving", seconds=180)

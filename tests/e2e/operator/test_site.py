@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.deadlines import eventually
-from support.http import api_info
+from support.http import api_info, fetch
 from support.kubectl import Shell
 from weather_cluster.demo import Client
 from weather_cluster.fake_openweathermap import SECRET
@@ -58,6 +58,8 @@ def test_traffic_through_a_nodeport_survives_a_change_of_version(
     service = {"type": "NodePort"}
     app = settle(installed, weather_app(namespace, colour=before, service=service))
     url = app["status"]["url"]
+    # The node's rules follow the pods a moment later.
+    eventually(lambda: fetch(url))
     with Client(url) as client:
         settle(installed, weather_app(namespace, colour=after, service=service))
         eventually(lambda: api_info(url)["colour"] == after)
@@ -112,11 +114,13 @@ def test_the_three_service_types(installed: Shell, namespace: str) -> None:
     assert app["status"]["url"] == f"http://london.{namespace}.svc/"
     (pod, *_) = pods(installed, namespace)
     page = f"{app['status']['url']}version"
-    fetch = f"from urllib.request import urlopen; print(urlopen('{page}').read())"
-    assert "1.0.0" in installed.kubectl("exec", pod, "-n", namespace, "--", "python3", "-c", fetch)
+    code = f"from urllib.request import urlopen; print(urlopen('{page}').read())"
+    words = ("exec", pod, "-n", namespace, "--", "python3", "-c", code)
+    # The cluster's DNS and the node's rules follow a moment later.
+    eventually(lambda: "1.0.0" in installed.kubectl(*words))
 
     app = settle(installed, weather_app(namespace, service={"type": "NodePort"}))
-    assert api_info(app["status"]["url"])["version"] == "1.0.0"
+    eventually(lambda: api_info(app["status"]["url"])["version"] == "1.0.0")
 
     installed.apply(weather_app(namespace, service={"type": "LoadBalancer"}))
     eventually(lambda: ready_reason(installed, namespace) == "AddressPending")
@@ -140,8 +144,15 @@ def ready_reason(shell: Shell, namespace: str) -> str:
 
 def test_every_ready_pod_gets_its_share(installed: Shell, namespace: str) -> None:
     app = settle(installed, weather_app(namespace, replicas=3, service={"type": "NodePort"}))
-    names = [api_info(app["status"]["url"])["pod"] for _ in range(200)]
-    assert set(names) == set(pods(installed, namespace))
+    everyone = set(pods(installed, namespace))
+
+    def served_by(connections: int) -> list[str]:
+        return [api_info(app["status"]["url"])["pod"] for _ in range(connections)]
+
+    # The endpoints and the node's rules follow the pods a moment later.
+    eventually(lambda: set(served_by(30)) == everyone)
+    names = served_by(200)
+    assert set(names) == everyone
     assert min(names.count(name) for name in set(names)) > 20
 
 

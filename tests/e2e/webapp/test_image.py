@@ -53,7 +53,7 @@ def pod(request: pytest.FixtureRequest, shell: Shell) -> Iterator[str]:
     }
     spec = {**request.param, "containers": [container]}
     shell.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
-    shell.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
+    shell.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=180s")
     yield name
     shell.kubectl("delete", "pod", name, "--wait=false")
 
@@ -81,8 +81,7 @@ def test_it_serves_says_who_it_is_and_logs(shell: Shell, pod: str) -> None:
     truth = status(shell, pod)["containerID"].removeprefix("containerd://")
     assert (info["container_kind"], info["container"]) in {("container", truth), ("pod", pod)}
     lines = eventually(
-        lambda: [line for line in shell.kubectl("logs", pod).splitlines() if '"request"' in line],
-        seconds=10,
+        lambda: [line for line in shell.kubectl("logs", pod).splitlines() if '"request"' in line]
     )
     assert json.loads(lines[0])["status"] == 200
 
@@ -95,5 +94,5 @@ def test_a_killed_app_restarts_the_container_with_its_code(shell: Shell, pod: st
         container = status(shell, pod)
         return container if container["restartCount"] and container["ready"] else {}
 
-    container = eventually(restarted, seconds=60)
+    container = eventually(restarted)
     assert container["lastState"]["terminated"]["exitCode"] == 137
