@@ -117,7 +117,7 @@ def unanswered(context: "Context", writes: Iterable[Write]) -> Found:
                 if not any(
                     write.is_operators
                     and (write.kind, write.name) == (kind, name)
-                    and each.at - AT_ONCE_SECONDS < write.came < done.at
+                    and each.began < write.came < done.at
                     for write in writes
                 )
             ]

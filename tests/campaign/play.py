@@ -17,7 +17,7 @@ from campaign.predictions import FOREIGN, manifest_of, predict, releases_of
 from campaign.stage import Stage, namespaces_of
 
 _AT_MOST_FAULTY_SECONDS = 30.0
-_LONGEST_REST_SECONDS = 45.0
+_LONGEST_REST_SECONDS = 120.0
 _RESTED_RENEWALS = 2
 _LOGGED_LINES = 500
 
@@ -38,12 +38,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A step that was carried out: when, in seconds since the epoch, and what came of it.
+    """A step that was carried out: from when to when, in seconds since the epoch, and its outcome.
 
     An AWAIT or a SETTLE has `rested` if the operator did.
     """
 
     step: Step
+    began: float
     at: float
     rested: bool
 
@@ -158,8 +159,9 @@ def _play(run: Run, audit: AuditLog, timeout: float) -> tuple[float, list[str]]:
         for number, step in enumerate(run.plan.steps, start=1):
             run.doing = f"step {number} of {len(run.plan.steps)}, {step}"
             time.sleep(step.after)  # when something happens is a part of the plan
+            began = time.time()
             rested = _DO[step.act](run, step) is True
-            run.done.append(Done(step=step, at=time.time(), rested=rested))
+            run.done.append(Done(step=step, began=began, at=time.time(), rested=rested))
         run.doing = "end its faults"
         end_faults(run)
         if run.errors:
