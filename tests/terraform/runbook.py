@@ -25,7 +25,7 @@ def steps(heading: str) -> list[str]:
 
 
 def run(
-    project: Path, *commands: str, seconds: float = 240, echo: bool = False
+    project: Path, *commands: str, seconds: float = 600, echo: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Run in terraform/ of the project, until the first command that fails.
 

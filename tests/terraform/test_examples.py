@@ -47,7 +47,7 @@ def _applied(terraform: Terraform, folder: str) -> tuple[Outputs, list[Any]]:
     return outputs["weather"]["value"], against
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_is_made_without_a_warning(
     applied: dict[str, Future[tuple[Outputs, list[Any]]]], name: str

@@ -26,7 +26,7 @@ def amazon() -> Iterator[Account]:
         yield opened
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_lives_from_nothing_to_nothing(alone: Terraform, amazon: Account) -> None:
     stack = Stack(replace(alone, environment=amazon.environment()))
     before = amazon.things()

@@ -15,7 +15,7 @@ def amazon() -> Iterator[Account]:
         yield opened
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_state_is_kept_and_locked_in_the_bucket(alone: Terraform, amazon: Account) -> None:
     terraform = replace(alone, environment=amazon.environment())
     s3 = amazon.client("s3")

@@ -24,7 +24,7 @@ for node in network.nodes_of(cluster.number, cluster.nodes):
 """
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(900)
 def test_the_demo_runs_in_a_cluster_of_kinds(tmp_path: Path) -> None:
     if os.geteuid():
         pytest.skip("a cluster with real nodes needs root")

@@ -40,7 +40,7 @@ def cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_works(cluster: Cluster, page: str) -> None:
     shell = Shell.of(cluster)

@@ -149,7 +149,7 @@ def quick(
 
 
 @pytest.mark.usefixtures("beside")  # begins here, since nothing takes longer
-@pytest.mark.timeout(600)  # the first test of a run installs all
+@pytest.mark.timeout(1200)  # the first test of a run installs all
 def test_tls_redirect_and_the_longest_path_first_in_a_group(quick: Surroundings) -> None:
     grouped = {"annotations": {"alb.ingress.kubernetes.io/group.name": "shared"}}
     first, second = quick.site("a-root"), quick.site("london")
@@ -209,14 +209,14 @@ def test_a_rule_divides_the_visitors_of_a_canary(quick: Surroundings) -> None:
     assert 0.08 < share < 0.42
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_rollout_stands_still_while_the_controller_is_away(
     beside: dict[str, Future[list[list[str]]]],
 ) -> None:
     assert beside["absence"].result() == [[]]
 
 
-@pytest.mark.timeout(600)  # as slow as the real ones
+@pytest.mark.timeout(1200)  # as slow as the real ones
 def test_no_request_is_lost(beside: dict[str, Future[list[list[str]]]]) -> None:
     assert beside["changes"].result() == 6 * [[]]
 
