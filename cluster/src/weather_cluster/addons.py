@@ -44,7 +44,7 @@ def start_coredns(directory: Path, network: Network, authority: Authority, api: 
 def wait_for_coredns(directory: Path, network: Network) -> None:
     """Return when CoreDNS accepts connections."""
     processes.wait_until(
-        lambda: is_listening(network.host, DNS_PORT), directory, "coredns", seconds=30
+        lambda: is_listening(network.host, DNS_PORT), directory, "coredns", seconds=90
     )
 
 
@@ -83,7 +83,7 @@ def wait_for_metrics(directory: Path, api: Api) -> None:
         lambda: api.is_true(METRICS_API_SERVICE, "Available"),
         directory,
         METRICS_SERVER,
-        seconds=60,
+        seconds=180,
     )
 
 
@@ -135,7 +135,7 @@ def require_registry_port(host: str) -> None:
 def wait_for_registry(directory: Path, host: str) -> None:
     """Return when the registry accepts connections."""
     processes.wait_until(
-        lambda: is_listening(host, REGISTRY_PORT), directory, "registry", seconds=20
+        lambda: is_listening(host, REGISTRY_PORT), directory, "registry", seconds=60
     )
 
 

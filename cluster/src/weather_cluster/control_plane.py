@@ -82,7 +82,7 @@ def _start(plane: ControlPlane, component: str, command: Sequence[str | Path]) -
 
 
 def _wait(plane: ControlPlane, component: str, ready: processes.Condition) -> None:
-    processes.wait_until(ready, plane.directory, component, seconds=60)
+    processes.wait_until(ready, plane.directory, component, seconds=120)
 
 
 def _write_kubeconfigs(plane: ControlPlane) -> None:

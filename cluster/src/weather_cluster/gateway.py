@@ -66,7 +66,7 @@ def define(files: list[Path], directory: Path, api: Api) -> None:
         paths = [f"{_DEFINITIONS}/{kind}.{_GROUP}" for kind in KINDS]
         return api.answers(classes) and all(api.is_true(path, "Established") for path in paths)
 
-    processes.wait_until(is_served, directory, "kube-apiserver", seconds=30)
+    processes.wait_until(is_served, directory, "kube-apiserver", seconds=90)
     api.apply(f"{classes}/{CLASS}", _GATEWAY_CLASS)
 
 
@@ -90,4 +90,4 @@ def start_traefik(directory: Path, node: Node, authority: Authority, server: str
         enter=node.enter,
         environment={"KUBECONFIG": str(kubeconfig)},
     )
-    processes.wait_until(lambda: is_listening(node.address, PORT), directory, TRAEFIK, seconds=30)
+    processes.wait_until(lambda: is_listening(node.address, PORT), directory, TRAEFIK, seconds=90)

@@ -34,7 +34,7 @@ def wait_for_nodes(directory: Path, api: Api) -> None:
     def ready() -> bool:
         return all(api.is_true(f"/api/v1/nodes/{node}", "Ready") for node in NODES)
 
-    processes.wait_until(ready, directory, "kwok", seconds=30)
+    processes.wait_until(ready, directory, "kwok", seconds=90)
 
 
 def _node(name: str, zone: str) -> dict[str, object]:

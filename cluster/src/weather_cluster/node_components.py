@@ -56,7 +56,7 @@ def wait_for_containerd(host: NodeHost) -> None:
         command = node_host.enter(host.directory, host.node)
         return succeeds(*command, host.directory / "bin/ctr", "version")
 
-    processes.wait_until(answers, host.directory, host.component("containerd"), seconds=30)
+    processes.wait_until(answers, host.directory, host.component("containerd"), seconds=90)
 
 
 def load_images(directory: Path, node: Node, archive: Path) -> None:
@@ -96,7 +96,7 @@ def wait_for_node(host: NodeHost, api: Api) -> None:
     """Return when pods can run on the node."""
     path = f"/api/v1/nodes/{host.node.name}"
     processes.wait_until(
-        lambda: api.is_true(path, "Ready"), host.directory, host.component("kubelet"), seconds=60
+        lambda: api.is_true(path, "Ready"), host.directory, host.component("kubelet"), seconds=180
     )
 
 
