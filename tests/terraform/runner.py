@@ -30,7 +30,7 @@ class Terraform:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run to the end, or to a quarter of an hour: a provider that retries for ever is a failure."""
+        """Run to the end, or for 15 minutes: a provider that retries for ever is a failure."""
         settings = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
         # The provider's schemas are large: a fifth of the processor's time went into collecting.
         settings["GOGC"] = "400"
