@@ -162,7 +162,7 @@ def test_an_app_that_always_fails_delays_nobody(
     began = time.monotonic()
     changed = {app: {"replicas": 0, "colour": "green"} for app in list(many)[:20]}
     fleet.apply(changed)
-    fleet.wait_until("ScaledToZero", changed)
+    fleet.wait_until("ScaledToZero", changed, seconds=60)
     seconds = time.monotonic() - began
     asked = Counter(each.app for each in proxy.seen if each.app in poison)
     # Their pauses have grown to seconds by now, and each try costs a few requests.
