@@ -1,10 +1,12 @@
 """Who begins a rollout that its own spec does not ask for, and who waits for whom."""
 
 import asyncio
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.fake_api_server import Request
 from support.fleet_in_memory import (
     DONE,
     FAILED,
@@ -21,13 +23,22 @@ from support.fleet_in_memory import (
     served,
     status,
 )
+from support.simulation import Simulation
 from support.virtual_time import in_virtual_time
 from weather_operator import render
-from weather_operator.controller.fleet import is_fleet_rollout, limit_of
-from weather_operator.controller.workqueue import Priority
+from weather_operator.controller.fleet import Fleet, is_fleet_rollout, limit_of
+from weather_operator.controller.workqueue import Priority, WorkQueue
+from weather_operator.kube.errors import RefusedError
 from weather_operator.kube.resources import DEPLOYMENT, SERVICE, Key, Manifest
-from weather_operator.model import FIELD_MANAGER, REPLICAS_MANAGER, WEATHER_APP, Release
+from weather_operator.model import (
+    FIELD_MANAGER,
+    REPLICAS_MANAGER,
+    WEATHER_APP,
+    WEATHER_RELEASE,
+    Release,
+)
 from weather_operator.model.parsing import parse_app
+from weather_operator.rollout.own_change import is_own_change
 from weather_operator.rollout.plan import plan
 from weather_operator.status.conditions import condition
 from weather_operator.status.conditions import status as status_of
@@ -226,6 +237,72 @@ def test_a_new_spec_goes_on_alone_where_it_asks_for_other_pods_and_not_for_more(
     assert not is_fleet_rollout(replace(before, app=parse_app(moved)))
 
 
+def test_a_policy_that_has_images_come_from_elsewhere_makes_no_scaling_a_change_of_pods() -> None:
+    body = served("a", WAITS)
+    scaled = observed(with_spec(body, replicas=9))
+    live = deepcopy(scaled.child(DEPLOYMENT))
+    assert live
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror.example/w:old"
+    app = replace(scaled.app, generation=2)
+    assert is_fleet_rollout(replace(scaled, app=app, children={(DEPLOYMENT, "a"): live}))
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize("hindrance", ["a refused write", "a closed window"])
+async def test_a_change_of_an_apps_own_pods_that_was_hindered_waits_for_no_other_app(
+    hindrance: str, is_new: bool
+) -> None:
+    simulation = await simulation_beside_a_rollout()
+    windows = [{"start": "11:00", "end": "12:00"}] if hindrance == "a closed window" else []
+    if not windows:
+        simulation.server.before = refuse_deployments
+    simulation.change(city="Paris", rollout={"windows": windows})
+    for _ in range(3):
+        await simulation.reconcile()
+    assert simulation.ready() == ("WaitingForWindow" if windows else "Forbidden")
+    simulation.server.before = lambda _: None
+    simulation.seconds = 3600
+    if is_new:
+        simulation.restart()
+    await simulation.converge()
+    assert simulation.ready() == "Serving"
+    assert "ownChange" not in simulation.body(WEATHER_APP)["status"]
+
+
+def test_a_new_spec_of_which_nothing_could_be_read_waits_for_no_other_app() -> None:
+    unread = replace(observed(served("a", WAITS)), release=None, children={})
+    assert not is_own_change(unread)
+    assert is_own_change(replace(unread, app=replace(unread.app, generation=2)))
+
+
+async def test_a_new_image_that_was_hindered_waits_for_the_others_all_the_same() -> None:
+    simulation = await simulation_beside_a_rollout()
+    simulation.server.before = refuse_deployments
+    simulation.change(replicas=3)
+    release = {"version": "1.0.0", "colour": "yellow", "image": "weather:better"}
+    simulation.server.edit(WEATHER_RELEASE, Key(name="1.0.0"), spec=release)
+    await simulation.reconcile()
+    simulation.server.before = lambda _: None
+    await simulation.converge()
+    assert simulation.ready() == "Waiting"
+
+
+@pytest.mark.parametrize("strategy", [{}, {"strategy": {"type": "BlueGreen"}}])
+async def test_a_new_image_for_what_failed_of_an_apps_own_wish_waits_for_the_others(
+    strategy: Manifest,
+) -> None:
+    simulation = await simulation_beside_a_rollout()
+    simulation.change(colour="red", rollout=strategy)
+    await simulation.converge()
+    simulation.seconds += 120
+    await simulation.converge()
+    assert simulation.ready() == "RolledBack"
+    release = {"version": "3.0.0", "colour": "red", "image": "weather:better"}
+    simulation.server.edit(WEATHER_RELEASE, Key(name="3.0.0"), spec=release)
+    await simulation.converge()
+    assert simulation.ready() == "Waiting"
+
+
 @in_virtual_time
 async def test_where_nothing_serves_nobody_waits_but_for_an_image_that_fails() -> None:
     apps = Apps(app("a", ROLLS), app("b", ROLLS), served("c", WAITS))
@@ -290,6 +367,23 @@ def with_spec(body: Manifest, **spec: Any) -> Manifest:
     """The app with another spec."""
     rollout = {**body["spec"]["rollout"], **spec.pop("rollout", {})}
     return {**body, "spec": {**body["spec"], **spec, "rollout": rollout}}
+
+
+async def simulation_beside_a_rollout() -> Simulation:
+    """London that serves, and another app that rolls out: no more may do so at a time."""
+    simulation = await Simulation.of()
+    simulation.fleet = lambda cache: Fleet(cache, WorkQueue(), limit="1")
+    simulation.restart()
+    await simulation.converge()
+    simulation.server.put(
+        WEATHER_APP, Key(namespace="default", name="other"), app("other", ROLLS, born=1)
+    )
+    return simulation
+
+
+def refuse_deployments(request: Request) -> None:
+    if (request.kind, request.part) == (DEPLOYMENT, FIELD_MANAGER):
+        raise RefusedError(403, "Forbidden", "no")
 
 
 @pytest.mark.parametrize("spec", [{"suspend": True}, {"rollout": {"paused": True}}])

@@ -20,25 +20,24 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from weather_operator import render
 from weather_operator.controller.workqueue import Priority, WorkQueue
 from weather_operator.kube.cache import Cache
 from weather_operator.kube.resources import Key, Manifest, key_of
-from weather_operator.model import WEATHER_APP, WeatherApp
+from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.revisions import Revision, revision_in
+from weather_operator.rollout.own_change import is_own_change, served
+from weather_operator.rollout.revisions import revision_in
 from weather_operator.rollout.state import (
     ROLLED_BACK,
     ROLLING_OUT,
     SCALING,
     SUCCEEDED,
     failure,
-    last_good,
-    recorded_releases,
     rollout_state,
 )
 from weather_operator.rollout.trial import trial_before
@@ -211,11 +210,11 @@ def is_fleet_rollout(observed: Observed) -> bool:
     """Tell whether the app would begin a rollout that its spec does not ask for.
 
     Another version is what its spec asks for, also where that had to wait for something, unless it
-    has failed here just before. So are pods that differ by more than their image. How many pods
-    there are makes no rollout: somebody scales, some are lost, or the Deployment is deleted. Nor
+    has failed here just before. So is what `is_own_change` tells of. How many pods there are makes
+    no rollout: somebody scales, some are lost, or the Deployment is deleted. Nor
     does what waits for its window or its image: its turn comes after that.
     """
-    app, release, live = observed.app, observed.release, observed.live or _served(observed.app)
+    app, release, live = observed.app, observed.release, served(observed)
     if live is None or release is None:
         return False
     if release.version not in (live.version, _failed_version(_last_end(app.status))):
@@ -234,8 +233,7 @@ def is_fleet_rollout(observed: Observed) -> bool:
     missing = missing_image(observed, desired)
     if missing and missing.until > observed.now:
         return False
-    is_told = app.status.get("observedGeneration") == app.generation
-    return is_told or render.revision(app, replace(release, image=live.image)) == live.revision
+    return not is_own_change(observed)
 
 
 def _rolls(observed: Observed) -> bool:
@@ -244,20 +242,6 @@ def _rolls(observed: Observed) -> bool:
         observed.app, observed.live, observed.progress, now=observed.now, has_deadline=False
     )
     return rollout is not None and rollout.phase != SCALING
-
-
-def _served(app: WeatherApp) -> Revision | None:
-    """Return the revision that served last, whose Deployment is gone."""
-    name = last_good(app.status)
-    for revision, release in recorded_releases(app.status):
-        if revision == name:
-            return Revision(
-                revision=revision,
-                version=release.version,
-                colour=release.colour,
-                image=release.image,
-            )
-    return None
 
 
 def _failed_version(last: Manifest) -> str | None:
