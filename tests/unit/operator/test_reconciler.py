@@ -69,6 +69,19 @@ async def test_an_autoscaler_that_has_yet_to_act_leaves_no_site_ready() -> None:
     assert simulation.ready() == "Scaling"
 
 
+async def test_a_pause_holds_nothing_of_what_serves_where_the_status_was_lost() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    simulation.change(colour="green", rollout={"paused": True})
+    await simulation.converge()
+    simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
+    for _ in range(5):
+        await simulation.reconcile()
+        simulation.turn()
+    assert simulation.ready() == "Paused"
+    assert not simulation.body(DEPLOYMENT)["spec"]["paused"]
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [

@@ -169,9 +169,10 @@ def _hold(
     live: Revision,
     revisions: Sequence[ReplicaSetRevision],
 ) -> Decision:
-    """Keep what the Deployment has."""
+    """Keep what the Deployment has. A pause holds nothing where that is complete."""
     kept = None if live == desired else _find(observed, revisions, live.revision)
-    return Decision(action=Action.HOLD, template_from=kept, paused=is_paused(observed, live))
+    paused = is_paused(observed, live) and not observed.progress.complete
+    return Decision(action=Action.HOLD, template_from=kept, paused=paused)
 
 
 def put_back(observed: Observed, decision: Decision, *, is_other: bool) -> Decision | None:
