@@ -24,16 +24,17 @@ def is_own_change(observed: Observed) -> bool:
     That lasts until the Deployment has them or they have failed, whatever kept them from beginning.
     """
     app, release, live = observed.app, observed.release, served(observed)
-    if live is None:
+    is_told = app.status.get("observedGeneration") == app.generation
+    if live is None or (is_told and not app.status.get("ownChange")):
         return False
     desired = render.revision(app, release) if release else None
     if desired == live.revision or (desired and failure(app.status, desired, attempt=0)):
         return False
-    if app.status.get("observedGeneration") == app.generation:
-        return bool(app.status.get("ownChange"))
+    if release is None:
+        return True
     # In the live template is what a policy of the cluster made of the image.
     image = recorded_image(app.status, live.revision) or live.image
-    return release is None or render.revision(app, replace(release, image=image)) != live.revision
+    return render.revision(app, replace(release, image=image)) != live.revision
 
 
 def served(observed: Observed) -> Revision | None:
