@@ -38,8 +38,8 @@ from weather_operator.model import (
     Release,
 )
 from weather_operator.model.parsing import parse_app
-from weather_operator.rollout.own_change import is_own_change
 from weather_operator.rollout.plan import plan
+from weather_operator.rollout.spec_change import is_spec_change_pending
 from weather_operator.status.conditions import condition
 from weather_operator.status.conditions import status as status_of
 
@@ -266,13 +266,13 @@ async def test_a_change_of_an_apps_own_pods_that_was_hindered_waits_for_no_other
         simulation.restart()
     await simulation.converge()
     assert simulation.ready() == "Serving"
-    assert "ownChange" not in simulation.body(WEATHER_APP)["status"]
+    assert "specChangePending" not in simulation.body(WEATHER_APP)["status"]
 
 
 def test_a_new_spec_of_which_nothing_could_be_read_waits_for_no_other_app() -> None:
     unread = replace(observed(served("a", WAITS)), release=None, children={})
-    assert not is_own_change(unread)
-    assert is_own_change(replace(unread, app=replace(unread.app, generation=2)))
+    assert not is_spec_change_pending(unread)
+    assert is_spec_change_pending(replace(unread, app=replace(unread.app, generation=2)))
 
 
 async def test_a_new_image_that_was_hindered_waits_for_the_others_all_the_same() -> None:

@@ -30,8 +30,8 @@ from weather_operator.kube.resources import Key, Manifest, key_of
 from weather_operator.model import WEATHER_APP
 from weather_operator.rollout.image_wait import missing_image
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.own_change import is_own_change, served
 from weather_operator.rollout.revisions import revision_in
+from weather_operator.rollout.spec_change import is_spec_change_pending, served
 from weather_operator.rollout.state import (
     ROLLED_BACK,
     ROLLING_OUT,
@@ -210,9 +210,9 @@ def is_fleet_rollout(observed: Observed) -> bool:
     """Tell whether the app would begin a rollout that its spec does not ask for.
 
     Another version is what its spec asks for, also where that had to wait for something, unless it
-    has failed here just before. So is what `is_own_change` tells of. How many pods there are makes
-    no rollout: somebody scales, some are lost, or the Deployment is deleted. Nor
-    does what waits for its window or its image: its turn comes after that.
+    has failed here just before. So is what `is_spec_change_pending` tells of. How many pods there
+    are makes no rollout: somebody scales, some are lost, or the Deployment is deleted. Nor does
+    what waits for its window or its image: its turn comes after that.
     """
     app, release, live = observed.app, observed.release, served(observed)
     if live is None or release is None:
@@ -233,7 +233,7 @@ def is_fleet_rollout(observed: Observed) -> bool:
     missing = missing_image(observed, desired)
     if missing and missing.until > observed.now:
         return False
-    return not is_own_change(observed)
+    return not is_spec_change_pending(observed)
 
 
 def _rolls(observed: Observed) -> bool:

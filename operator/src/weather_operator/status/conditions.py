@@ -12,10 +12,10 @@ from weather_operator.render.load_balancers import (
     sends_to_pods,
 )
 from weather_operator.rollout.observed import Observed
-from weather_operator.rollout.own_change import is_own_change
 from weather_operator.rollout.plan import Plan
 from weather_operator.rollout.progress import min_available
 from weather_operator.rollout.revisions import Revision, as_declared
+from weather_operator.rollout.spec_change import is_spec_change_pending
 from weather_operator.rollout.state import record_outcome, revision_tried
 from weather_operator.rollout.strategies import Action
 from weather_operator.status import blockers
@@ -64,7 +64,7 @@ def status(observed: Observed, plan: Plan) -> Manifest:
         "readyReplicas": progress.ready,
         "updatedReplicas": updated_pods(observed, plan.rollout),
         "availableReplicas": progress.available,
-        "ownChange": is_own_change(observed) or None,
+        "specChangePending": is_spec_change_pending(observed) or None,
         "rollout": plan.rollout and plan.rollout.manifest(),
         "summary": summary(ready.message, in_the_way),
         "blockers": in_the_way,

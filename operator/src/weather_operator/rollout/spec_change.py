@@ -18,14 +18,14 @@ from weather_operator.rollout.state import (
 )
 
 
-def is_own_change(observed: Observed) -> bool:
+def is_spec_change_pending(observed: Observed) -> bool:
     """Tell whether the app's own spec asks for other pods than there are, by more than their image.
 
     That lasts until the Deployment has them or they have failed, whatever kept them from beginning.
     """
     app, release, live = observed.app, observed.release, served(observed)
     is_told = app.status.get("observedGeneration") == app.generation
-    if live is None or (is_told and not app.status.get("ownChange")):
+    if live is None or (is_told and not app.status.get("specChangePending")):
         return False
     desired = render.revision(app, release) if release else None
     if desired == live.revision or (desired and failure(app.status, desired, attempt=0)):
