@@ -82,6 +82,19 @@ async def test_a_pause_holds_nothing_of_what_serves_where_the_status_was_lost() 
     assert not simulation.body(DEPLOYMENT)["spec"]["paused"]
 
 
+async def test_a_status_that_was_lost_is_whole_again_after_one_pass() -> None:
+    simulation = await Simulation.of()
+    await simulation.converge()
+    simulation.change(colour="green", rollout={"paused": True})
+    await simulation.converge()
+    status = simulation.body(WEATHER_APP)["status"]
+    simulation.server.edit(WEATHER_APP, LONDON, status={"observedGeneration": -1})
+    await simulation.reconcile()
+    assert simulation.body(WEATHER_APP)["status"]["conditions"] == [
+        {**each, "lastTransitionTime": simulation.now()} for each in status["conditions"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [

@@ -310,7 +310,11 @@ def _failure(observed: Observed, plan: Plan) -> Manifest:
 
 
 def _change(observed: Observed, plan: Plan) -> str:
-    target, served = plan.desired or observed.live, observed.app.status.get("version")
+    """Name the change from what serves, also where no status has said yet what that is."""
+    target, live = plan.desired or observed.live, observed.live
+    served = observed.app.status.get("version")
+    if live and observed.progress.complete:
+        served = live.version
     if target and served and served != target.version:
         return f"{served} to {target.version}"
     return f"rolling out {target.version if target else 'the version'}"
