@@ -313,7 +313,7 @@ def _change(observed: Observed, plan: Plan) -> str:
     """Name the change from what serves, also where no status has said yet what that is."""
     target, live = plan.desired or observed.live, observed.live
     served = observed.app.status.get("version")
-    if live and observed.progress.complete:
+    if not served and live and observed.progress.complete:
         served = live.version
     if target and served and served != target.version:
         return f"{served} to {target.version}"
