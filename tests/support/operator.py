@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -304,8 +305,15 @@ def is_write(event: dict[str, Any]) -> bool:
     return writes and event["objectRef"]["resource"] != "leases"
 
 
+@cache
+def crd(kind: str) -> dict[str, Any]:
+    """The definition of a kind, as crds/ has it."""
+    text = (ROOT / "crds" / f"{kind.lower()}.yaml").read_text()
+    definition: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return definition
+
+
 def crd_schema(kind: str) -> dict[str, Any]:
     """The OpenAPI schema of a kind, as crds/ has it."""
-    definition = yaml.safe_load((ROOT / "crds" / f"{kind.lower()}.yaml").read_text())
-    schema: dict[str, Any] = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema: dict[str, Any] = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from support.fake_api_server import FakeApiServer
 from support.kubectl import ROOT
+from support.operator import crd
 from weather_operator import crds
 from weather_operator.kube.resources import DEFINITION, Key, Manifest
 
@@ -48,6 +49,5 @@ def test_the_definitions_are_of_the_charts_version() -> None:
     operator = tomllib.loads((ROOT / "operator/pyproject.toml").read_text())
     versions = {chart["version"], chart["appVersion"], operator["project"]["version"]}
     for file in (ROOT / "crds").glob("*.yaml"):
-        body = yaml.safe_load(file.read_text())
-        versions.add(body["metadata"]["annotations"][ANNOTATION])
+        versions.add(crd(file.stem)["metadata"]["annotations"][ANNOTATION])
     assert len(versions) == 1

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from babel.core import get_global
+from support.operator import crd_schema
 from weather_webapp.errors import Failure
 from weather_webapp.i18n import Translations, locale_of
 from weather_webapp.params import LANGUAGES
@@ -62,9 +62,7 @@ def test_there_is_a_catalogue_for_each_language_and_no_other() -> None:
 
 
 def test_the_api_offers_the_same_languages() -> None:
-    text = (ROOT / "crds/weatherapp.yaml").read_text()
-    (version,) = yaml.safe_load(text)["spec"]["versions"]
-    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    spec = crd_schema("WeatherApp")["properties"]["spec"]["properties"]
     assert spec["weather"]["properties"]["language"]["enum"] == list(LANGUAGES)
 
 
